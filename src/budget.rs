@@ -1,0 +1,56 @@
+//! The time that a command may take, `--timeout`, and what is left of it.
+
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    ends: Instant,
+    total: Duration,
+}
+
+impl Budget {
+    /// Starts now. `total` is at most [`Budget::MOST`].
+    pub fn new(total: Duration) -> Budget {
+        let total = total.min(Budget::MOST);
+        Budget {
+            ends: Instant::now() + total,
+            total,
+        }
+    }
+
+    /// Longer than any host runs, and short enough that no clock overflows.
+    pub const MOST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+    /// Zero once it has run out.
+    pub fn left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
+    }
+
+    /// The message for when it has run out; what ran out of time is the context's to name.
+    pub fn exhausted(&self) -> String {
+        format!(
+            "no answer within {} (--timeout)",
+            humantime::format_duration(self.total)
+        )
+    }
+}
+
+/// Waits between tries: from one millisecond, doubling up to a quarter of a second.
+#[derive(Debug)]
+pub struct Backoff(Duration);
+
+impl Backoff {
+    pub fn new() -> Backoff {
+        Backoff(Duration::from_millis(1))
+    }
+
+    /// Sleeps before the next try, never longer than `left`; false where nothing is left.
+    pub fn sleep(&mut self, left: Duration) -> bool {
+        if left.is_zero() {
+            return false;
+        }
+        std::thread::sleep(self.0.min(left));
+        self.0 = (self.0 * 2).min(Duration::from_millis(250));
+        true
+    }
+}

@@ -1,0 +1,170 @@
+//! The man page, made from the command line's own types and the sections below.
+
+use std::io;
+
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::Cli;
+
+/// The sections that no flag's help can hold: title and paragraphs; a line `TERM: text` becomes a tagged paragraph.
+const SECTIONS: &[(&str, &[&str])] = &[
+    (
+        "EXIT STATUS",
+        &[
+            "0: Done, or nothing was left to do.",
+            "1: It failed.",
+            "2: Wrong usage; nothing was done.",
+            "3: No such volume, known to be absent.",
+            "4: In use: held, mounted or busy.",
+        ],
+    ),
+    (
+        "OUTPUT",
+        &[
+            "stdout is the answer and nothing else. stderr is silent on success, bar warnings; a failure is one line. The values of options named like secrets (password, token, key and so on) are masked everywhere.",
+            "A path is printed only if it is absolute, an existing directory on this host, and answers in time; otherwise what was mounted is unmounted again and the exit status is 1.",
+        ],
+    ),
+    (
+        "HOLDERS",
+        &[
+            "A volume is mounted once per host and held by one or more holders. --id names the holder; without it and without --target, it is the anonymous one. A holder is in or out: mounting twice under one ID and unmounting once releases it. With the last holder gone the volume is unmounted.",
+        ],
+    ),
+    (
+        "ENVIRONMENT",
+        &[
+            "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG: As --timeout, --wait and --config.",
+            "DVDCLI_ROOT: A directory put in front of the places listed under FILES, for tests and trials beside a live host.",
+            "SSL_CERT_FILE: The certificate authorities to trust where a plugin's spec names none.",
+        ],
+    ),
+    (
+        "CONFIGURATION",
+        &[
+            "YAML. Below dvdcli: driver (where --volumedriver is left out), timeout, wait, and aliases, a map from a plain name to a driver (ebs: rexray/ebs:latest). Of REX-Ray's settings, volume.unmount.ignoreUsedCount is understood in all generations of its name: unmount releases every holder. An environment variable named after a REX-Ray property overrides it.",
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            "/run/docker/plugins: Sockets of plugins.",
+            "/etc/docker/plugins, /usr/lib/docker/plugins: Spec files of plugins.",
+            "/var/lib/docker/plugins: Managed plugins; data-root in /etc/docker/daemon.json moves it.",
+            "/run/dvdcli: Who holds which volume, and locks.",
+            "/etc/dvdcli/config.yml, /etc/rexray/config.yml: The configuration; the first that is there counts.",
+        ],
+    ),
+];
+
+/// One page with every verb and its flags, in roff.
+pub fn page() -> io::Result<Vec<u8>> {
+    let mut command = Cli::command();
+    command.build();
+    let global = |id: &str| {
+        command
+            .get_subcommands()
+            .all(|verb| verb.get_name() == "help" || has(verb, id))
+    };
+    let first = command.get_subcommands().next();
+    let common: Vec<_> = first
+        .map(|verb| {
+            verb.get_arguments()
+                .filter(|arg| global(arg.get_id().as_str()))
+                .cloned()
+                .collect()
+        })
+        .unwrap_or_default();
+
+    let mut text = Vec::new();
+    let man = Man::new(command.clone()).section("8");
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    let mut synopsis = Roff::new();
+    synopsis.control("SH", ["SYNOPSIS"]);
+    synopsis.text([
+        bold("dvdcli"),
+        roman(" VERB [--volumedriver DRIVER] [--volumename NAME] [OPTIONS]"),
+    ]);
+    synopsis.to_writer(&mut text)?;
+    man.render_description_section(&mut text)?;
+
+    heading(&mut text, "SH", "VERBS")?;
+    for verb in command
+        .get_subcommands()
+        .filter(|verb| verb.get_name() != "help")
+    {
+        let own = verb
+            .get_arguments()
+            .filter(|arg| !common.iter().any(|known| known.get_id() == arg.get_id()));
+        heading(&mut text, "SS", verb.get_name())?;
+        let about = verb
+            .get_long_about()
+            .or(verb.get_about())
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        paragraphs(&mut text, &about.split("\n\n").collect::<Vec<_>>())?;
+        flags(&mut text, &Command::new("verb").args(own.cloned()))?;
+    }
+    heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
+    paragraphs(&mut text, &["They may stand before or after the verb."])?;
+    flags(&mut text, &Command::new("verb").args(common))?;
+    for (title, lines) in SECTIONS {
+        heading(&mut text, "SH", title)?;
+        paragraphs(&mut text, lines)?;
+    }
+    Ok(text)
+}
+
+fn has(verb: &Command, id: &str) -> bool {
+    verb.get_arguments().any(|arg| arg.get_id() == id)
+}
+
+fn heading(text: &mut Vec<u8>, level: &str, title: &str) -> io::Result<()> {
+    let mut roff = Roff::new();
+    roff.control(level, [title]);
+    roff.to_writer(text)
+}
+
+fn paragraphs(text: &mut Vec<u8>, lines: &[&str]) -> io::Result<()> {
+    let mut roff = Roff::new();
+    for line in lines {
+        let term = line
+            .split_once(": ")
+            .filter(|(term, _)| !term.contains(". ") && lines.len() > 1 && term.len() < 60);
+        match term {
+            Some((term, rest)) => {
+                roff.control("TP", [])
+                    .text([bold(term)])
+                    .text([roman(rest)]);
+            }
+            None => {
+                roff.control("PP", []).text([roman(*line)]);
+            }
+        }
+    }
+    roff.to_writer(text)
+}
+
+/// The flags of a command, as clap_mangen lays them out, without its heading.
+fn flags(text: &mut Vec<u8>, command: &Command) -> io::Result<()> {
+    let command = command
+        .clone()
+        .disable_help_flag(true)
+        .disable_version_flag(true);
+    if command.get_arguments().next().is_none() {
+        return Ok(());
+    }
+    let mut section = Vec::new();
+    Man::new(command).render_options_section(&mut section)?;
+    let without_heading = section
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.starts_with(b".SH"));
+    for line in without_heading.filter(|line| !line.is_empty()) {
+        text.extend_from_slice(line);
+        text.push(b'\n');
+    }
+    Ok(())
+}

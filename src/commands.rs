@@ -1,0 +1,304 @@
+//! The verbs. The only code that writes to stdout.
+
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::cli::{self, Common, DriversFormat, ListFormat, Verb};
+use crate::driver::{self, Driver, Lookup, Options};
+use crate::failure::{Failure, Kind};
+use crate::holders::{Holder, Ledger};
+use crate::inspect::inspect;
+use crate::invocation::Invocation;
+use crate::log::Log;
+use crate::mounting::{self, Release, Request};
+use crate::mountpoint;
+use crate::options;
+use crate::overview;
+use crate::secrets::Secrets;
+use crate::table::{columns, printable};
+use crate::version::version;
+
+/// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.
+const TIMEOUT: Duration = Duration::from_secs(110);
+const UNMOUNT_TIMEOUT: Duration = Duration::from_secs(590);
+/// What a verb that asks every driver gives each of them; none is waited for.
+const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Carries out a verb and returns its exit code. `log` learns which secrets to mask.
+pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
+    let typed = verb.options();
+    let options = options::parse(&typed.volumeopts, &typed.opt)?;
+    let common = verb.common();
+    log.secrets = Secrets::of(&options, common.volumename.as_deref().unwrap_or_default());
+    let timeout = match verb {
+        Verb::Unmount { .. } => UNMOUNT_TIMEOUT,
+        Verb::Drivers { .. } => OVERVIEW_TIMEOUT,
+        Verb::List { .. } if common.volumedriver.is_none() => OVERVIEW_TIMEOUT,
+        _ => TIMEOUT,
+    };
+    let invocation = || Invocation::new(common, timeout, log.clone());
+    match verb {
+        Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
+        Verb::Mount {
+            explicitcreate,
+            holder,
+            read_only,
+            ..
+        } => {
+            let holder = Holder {
+                id: holder.id.as_deref(),
+                target: holder.target.as_deref(),
+            };
+            mount(
+                &invocation()?,
+                common,
+                &options,
+                !explicitcreate,
+                holder,
+                *read_only,
+            )?;
+        }
+        Verb::Unmount {
+            holder,
+            force,
+            lazy,
+            ..
+        } => {
+            let holder = Holder {
+                id: holder.id.as_deref(),
+                target: holder.target.as_deref(),
+            };
+            unmount(&invocation()?, common, holder, *force, *lazy)?;
+        }
+        Verb::Remove { force, .. } => remove(&invocation()?, common, *force)?,
+        Verb::Path { .. } => path(&invocation()?, common)?,
+        Verb::Get { .. } => get(&invocation()?, common)?,
+        Verb::List { format, .. } if common.volumedriver.is_some() => {
+            list(&invocation()?, common, *format)?
+        }
+        Verb::List { format, .. } => return list_all(&invocation()?, *format),
+        Verb::Inspect { .. } => inspect_volume(&invocation()?, common)?,
+        Verb::Exists { .. } => return exists(&invocation()?, common),
+        Verb::Drivers { format, .. } => drivers(&invocation()?, *format)?,
+        Verb::Version { .. } => print(&version()?)?,
+        Verb::Completions { shell, .. } => print(&String::from_utf8(cli::completions(*shell))?)?,
+        Verb::Man { .. } => print(&String::from_utf8(cli::man::page()?)?)?,
+    }
+    Ok(0)
+}
+
+/// Writes an answer to stdout. Where nobody reads it any more, that is no error of ours.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("writing the answer to stdout")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn print_json(value: &Value) -> Result<()> {
+    print(&format!("{value:#}\n"))
+}
+
+fn volume_name(common: &Common) -> Result<&str> {
+    common
+        .volumename
+        .as_deref()
+        .ok_or_else(|| Failure::usage("--volumename is missing; it names the volume").into())
+}
+
+fn open<'a>(invocation: &'a Invocation, common: &Common) -> Result<Box<dyn Driver + 'a>> {
+    let configured = invocation.config.driver.as_deref();
+    driver::open(
+        invocation,
+        common
+            .volumedriver
+            .as_deref()
+            .or(configured)
+            .unwrap_or(driver::DEFAULT),
+    )
+}
+
+fn create(invocation: &Invocation, common: &Common, options: &Options, strict: bool) -> Result<()> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    let doing = || format!("creating volume {volume}");
+    let _lock = Ledger::lock(invocation, driver.name(), volume).with_context(doing)?;
+    let Some(difference) =
+        mounting::create(driver.as_ref(), volume, options).with_context(doing)?
+    else {
+        return Ok(());
+    };
+    if strict {
+        bail!("creating volume {volume}: {difference}");
+    }
+    invocation
+        .log
+        .warn(&format!("creating volume {volume}: {difference}"));
+    Ok(())
+}
+
+fn mount(
+    invocation: &Invocation,
+    common: &Common,
+    options: &Options,
+    create: bool,
+    holder: Holder,
+    read_only: bool,
+) -> Result<()> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    let create = create && invocation.config.create_implicit;
+    let request = Request {
+        volume,
+        options,
+        create,
+        holder,
+        read_only,
+    };
+    let path = mounting::mount(invocation, driver.as_ref(), request)
+        .with_context(|| format!("mounting volume {volume}"))?;
+    print(&format!("{}\n", path.display()))
+}
+
+fn unmount(
+    invocation: &Invocation,
+    common: &Common,
+    holder: Holder,
+    force: bool,
+    lazy: bool,
+) -> Result<()> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    let request = Release {
+        volume,
+        holder,
+        all: force || invocation.config.ignore_used_count,
+        lazy,
+    };
+    mounting::unmount(invocation, driver.as_ref(), request)
+        .with_context(|| format!("unmounting volume {volume}"))
+}
+
+fn remove(invocation: &Invocation, common: &Common, force: bool) -> Result<()> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    match mounting::remove(invocation, driver.as_ref(), volume) {
+        Err(error) if force && Kind::of(&error) == Kind::Absent => Ok(()),
+        other => other.with_context(|| format!("removing volume {volume}")),
+    }
+}
+
+fn path(invocation: &Invocation, common: &Common) -> Result<()> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    let doing = || format!("asking for the path of volume {volume}");
+    if let Some(path) = mounting::path(invocation, driver.as_ref(), volume).with_context(doing)? {
+        mountpoint::check(invocation, &path)
+            .context(driver.label())
+            .with_context(doing)?;
+        print(&format!("{}\n", path.display()))?;
+    }
+    Ok(())
+}
+
+fn get(invocation: &Invocation, common: &Common) -> Result<()> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    let found = mounting::find(driver.as_ref(), volume)
+        .with_context(|| format!("looking up volume {volume}"))?;
+    print(&format!("{}\n", printable(&found.name)))
+}
+
+fn inspect_volume(invocation: &Invocation, common: &Common) -> Result<()> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    let found = inspect(invocation, driver.as_ref(), volume)
+        .with_context(|| format!("inspecting volume {volume}"))?;
+    print_json(&json!([found]))
+}
+
+fn exists(invocation: &Invocation, common: &Common) -> Result<u8> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    match driver
+        .get(volume)
+        .with_context(|| format!("looking up volume {volume}"))?
+    {
+        Lookup::Found(_) => Ok(0),
+        Lookup::Absent => Ok(Kind::Absent.exit_code()),
+        Lookup::CannotSay => bail!(
+            "looking up volume {volume}: {}: {}",
+            driver.label(),
+            mounting::CANNOT_SAY
+        ),
+    }
+}
+
+fn list(invocation: &Invocation, common: &Common, format: Option<ListFormat>) -> Result<()> {
+    let driver = open(invocation, common)?;
+    let volumes = driver.list().context("listing volumes")?;
+    let volumes: Vec<_> = volumes
+        .iter()
+        .map(|volume| (driver.name(), volume))
+        .collect();
+    print_list(&volumes, format.unwrap_or(ListFormat::Names))
+}
+
+fn list_all(invocation: &Invocation, format: Option<ListFormat>) -> Result<u8> {
+    let answers = overview::ask_all(invocation, |driver| driver.list())?;
+    let mut volumes = Vec::new();
+    let mut code = 0;
+    for (driver, answer) in &answers {
+        match answer {
+            Ok(listed) => volumes.extend(listed.iter().map(|volume| (driver.as_str(), volume))),
+            Err(error) => {
+                code = Kind::Other.exit_code();
+                invocation.log.error(&anyhow::anyhow!(
+                    "listing volumes: {}",
+                    crate::log::chain(error)
+                ));
+            }
+        }
+    }
+    print_list(&volumes, format.unwrap_or(ListFormat::Table))?;
+    Ok(code)
+}
+
+fn print_list(volumes: &[(&str, &driver::Volume)], format: ListFormat) -> Result<()> {
+    match format {
+        ListFormat::Names => print(
+            &volumes
+                .iter()
+                .map(|(_, volume)| printable(&volume.name) + "\n")
+                .collect::<String>(),
+        ),
+        ListFormat::Table => {
+            let rows: Vec<_> = volumes
+                .iter()
+                .map(|(driver, volume)| [(*driver).to_owned(), volume.name.clone()])
+                .collect();
+            print(&columns(["DRIVER", "VOLUME NAME"], &rows))
+        }
+        ListFormat::Json => {
+            let row = |(driver, volume): &(&str, &driver::Volume)| json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
+            print_json(&volumes.iter().map(row).collect())
+        }
+    }
+}
+
+fn drivers(invocation: &Invocation, format: DriversFormat) -> Result<()> {
+    let drivers = overview::drivers(invocation)?;
+    match format {
+        DriversFormat::Table => print(&columns(
+            overview::HEAD,
+            &drivers.iter().map(overview::Row::cells).collect::<Vec<_>>(),
+        )),
+        DriversFormat::Json => print_json(&drivers.iter().map(overview::Row::json).collect()),
+    }
+}

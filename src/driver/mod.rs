@@ -1,0 +1,117 @@
+//! What a volume driver is, in the words of Docker's volume plugin protocol, and which driver a name means.
+
+pub mod plugin;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use crate::invocation::Invocation;
+use plugin::Plugin;
+
+/// The options of a volume, `key` to `value`, in the order in which they were given; no key is empty or stands twice.
+pub type Options = Vec<(String, String)>;
+
+/// A volume as its driver tells it (protocol: `Get`, `List`).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Volume {
+    pub name: String,
+    /// Where it is mounted on this host. `None` where the driver does not say, even of a mounted volume.
+    pub mountpoint: Option<PathBuf>,
+    /// Whatever the driver wants to show, any JSON object.
+    pub status: Option<Map<String, Value>>,
+    /// RFC 3339, as the driver wrote it.
+    pub created_at: Option<String>,
+    /// The options it was made with, where the driver knows them.
+    pub options: Option<Options>,
+    /// Keys of ours beside Docker's in `inspect`, such as `Size`, `FsType`, `Device`.
+    pub details: Map<String, Value>,
+}
+
+/// What a driver knows about the existence of one volume.
+#[derive(Debug)]
+pub enum Lookup {
+    Found(Box<Volume>),
+    /// Known to be absent.
+    Absent,
+    /// The driver has no means to tell (neither `Get` nor `List`).
+    CannotSay,
+}
+
+/// Where a driver's volumes can be reached from (protocol: `Capabilities`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Local,
+    Global,
+}
+
+impl Scope {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Local => "local",
+            Scope::Global => "global",
+        }
+    }
+}
+
+/// A source of volumes: a Docker volume plugin, or a built-in of the same behaviour.
+///
+/// The caller holds the volume's lock, has asked the holders, and checks the path that comes back.
+/// An error that says the volume is absent or in use is a [`crate::failure::Failure`] of that kind.
+pub trait Driver {
+    /// The name by which holders and users know it; aliases, tags and IDs are resolved.
+    fn name(&self) -> &str;
+    /// What it is and its name, for messages: `plugin rexray`.
+    fn label(&self) -> String;
+    fn create(&self, volume: &str, options: &Options) -> Result<Created>;
+    fn remove(&self, volume: &str) -> Result<()>;
+    /// The mount point on this host, as the driver says it: the caller checks it. `id` says who mounts: one per volume and
+    /// host, the same for mount and unmount, never empty.
+    fn mount(&self, volume: &str, id: &str) -> Result<PathBuf>;
+    /// `lazy` detaches a busy mount; a plugin cannot be told so.
+    fn unmount(&self, volume: &str, id: &str, lazy: bool) -> Result<Unmounted>;
+    /// The mount point on this host, `None` where it is not mounted or the driver does not say.
+    fn path(&self, volume: &str) -> Result<Option<PathBuf>>;
+    fn get(&self, volume: &str) -> Result<Lookup>;
+    fn list(&self) -> Result<Vec<Volume>>;
+    fn capabilities(&self) -> Result<Scope>;
+    /// Whether it can make the mount itself read-only; otherwise only a target can be.
+    fn mounts_read_only(&self) -> bool {
+        false
+    }
+}
+
+/// The driver where neither the caller nor the configuration names one.
+pub const DEFAULT: &str = "local";
+
+/// The driver of that name, an alias resolved. Nothing is asked of it yet.
+pub fn open<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
+    let name = invocation
+        .config
+        .aliases
+        .get(name)
+        .map_or(name, String::as_str);
+    open_exactly(invocation, name)
+}
+
+/// The driver of that very name, whatever the aliases are.
+pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
+    Ok(Box::new(Plugin::named(invocation, name)?))
+}
+
+/// What `create` came upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    New,
+    /// It was there already.
+    Existed,
+}
+
+/// What `unmount` came upon.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unmounted {
+    Done,
+    /// There was nothing to unmount, and why that is known.
+    WasNot(String),
+}

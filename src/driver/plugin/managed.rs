@@ -1,0 +1,274 @@
+//! Managed (v2) plugins, found in Docker's data root without asking its daemon (protocol: Managed plugins).
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::discovery::{Address, Endpoint};
+use crate::paths::Paths;
+
+/// A managed plugin, as its `config.json` tells it.
+#[derive(Debug, Clone)]
+pub struct Managed {
+    pub id: String,
+    /// With its tag, such as `rexray/ebs:latest`.
+    pub name: String,
+    enabled: bool,
+    is_volume_driver: bool,
+    socket: String,
+    propagated_mount: String,
+    /// `<data-root>/plugins/<id>`
+    directory: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct ConfigFile {
+    plugin: PluginConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PluginConfig {
+    name: String,
+    #[serde(default)]
+    enabled: bool,
+    config: InnerConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InnerConfig {
+    interface: Interface,
+    #[serde(default)]
+    propagated_mount: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Interface {
+    socket: String,
+    #[serde(default)]
+    types: Vec<String>,
+}
+
+/// Where Docker keeps its managed plugins: below its data root, which its configuration may have moved.
+///
+/// # Errors
+///
+/// A configuration that cannot be read: the plugins might be anywhere.
+pub fn directory(paths: &Paths) -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Daemon {
+        #[serde(rename = "data-root")]
+        data_root: Option<PathBuf>,
+    }
+    let configured = match fs::read(&paths.docker_config) {
+        Ok(text) => {
+            let daemon: Daemon = serde_json::from_slice(&text)
+                .with_context(|| format!("reading {}", paths.docker_config.display()))?;
+            daemon.data_root
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(error)
+                .with_context(|| format!("reading {}", paths.docker_config.display()));
+        }
+    };
+    Ok(configured
+        .unwrap_or_else(|| paths.docker_data.clone())
+        .join("plugins"))
+}
+
+/// All that are installed. A directory without a readable `config.json` is no plugin: one is just being installed or removed.
+///
+/// # Errors
+///
+/// A data root that may not be read, which only root may.
+pub fn installed(paths: &Paths) -> Result<Vec<Managed>> {
+    let directory = directory(paths)?;
+    let entries = match fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        // Others than root see no managed plugins; legacy ones still work for them.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("reading {}", directory.display()));
+        }
+    };
+    let ids = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| is_id(name));
+    Ok(ids.filter_map(|id| read(&directory, id)).collect())
+}
+
+fn is_id(name: &str) -> bool {
+    name.len() == 64 && is_hex(name)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn read(directory: &Path, id: String) -> Option<Managed> {
+    let directory = directory.join(&id);
+    let text = fs::read(directory.join("config.json")).ok()?;
+    let ConfigFile { plugin } = serde_json::from_slice(&text).ok()?;
+    Some(Managed {
+        id,
+        name: plugin.name,
+        enabled: plugin.enabled,
+        is_volume_driver: plugin
+            .config
+            .interface
+            .types
+            .iter()
+            .any(|kind| kind.starts_with("docker.volumedriver/")),
+        socket: plugin.config.interface.socket,
+        propagated_mount: plugin.config.propagated_mount,
+        directory,
+    })
+}
+
+/// `rexray/ebs` means `rexray/ebs:latest`; a colon before the last slash belongs to a registry's port.
+pub fn with_tag(name: &str) -> String {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if last.contains(':') {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    }
+}
+
+/// The plugin of this name or full ID.
+pub fn named<'a>(installed: &'a [Managed], name: &str) -> Option<&'a Managed> {
+    let tagged = with_tag(name);
+    installed
+        .iter()
+        .find(|plugin| plugin.name == tagged || plugin.id == name)
+}
+
+/// The one plugin whose ID begins so.
+pub fn with_id_prefix<'a>(installed: &'a [Managed], prefix: &str) -> Result<Option<&'a Managed>> {
+    if !is_hex(prefix) {
+        return Ok(None);
+    }
+    let matches: Vec<&Managed> = installed
+        .iter()
+        .filter(|plugin| plugin.id.starts_with(prefix))
+        .collect();
+    if matches.len() > 1 {
+        let names: Vec<&str> = matches.iter().map(|plugin| plugin.name.as_str()).collect();
+        bail!(
+            "the beginning of more than one ID: {}; give more digits",
+            names.join(", ")
+        );
+    }
+    Ok(matches.first().copied())
+}
+
+impl Managed {
+    pub fn endpoint(&self, paths: &Paths) -> Result<Endpoint> {
+        if !self.enabled {
+            bail!("it is disabled; run docker plugin enable {}", self.name);
+        }
+        if !self.is_volume_driver {
+            bail!("it is no volume driver");
+        }
+        if !matches!(
+            Path::new(&self.socket).components().collect::<Vec<_>>()[..],
+            [Component::Normal(_)]
+        ) {
+            bail!(
+                "its socket '{}' is no file name",
+                self.socket.escape_debug()
+            );
+        }
+        let socket = paths.plugin_sockets.join(&self.id).join(&self.socket);
+        Ok(Endpoint {
+            address: Address::Unix(socket),
+            managed: Some(self.clone()),
+        })
+    }
+
+    /// An absolute path as the plugin sees it, on this host. As in a chroot, `..` does not lead out of the plugin.
+    pub fn on_host(&self, path: &Path) -> PathBuf {
+        let mut inside = PathBuf::from("/");
+        for component in path.components() {
+            match component {
+                Component::Normal(name) => inside.push(name),
+                Component::ParentDir => drop(inside.pop()),
+                _ => {}
+            }
+        }
+        let propagated = Some(self.propagated_mount.as_str()).filter(|mount| !mount.is_empty());
+        let rebased = match propagated.and_then(|mount| inside.strip_prefix(mount).ok()) {
+            Some(rest) => self.directory.join("propagated-mount").join(rest),
+            None => self
+                .directory
+                .join("rootfs")
+                .join(inside.strip_prefix("/").unwrap_or(&inside)),
+        };
+        // `join` with an empty rest leaves a slash at the end.
+        rebased.components().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plugin(propagated_mount: &str) -> Managed {
+        Managed {
+            id: "a".repeat(64),
+            name: "rexray/ebs:latest".into(),
+            enabled: true,
+            is_volume_driver: true,
+            socket: "rexray.sock".into(),
+            propagated_mount: propagated_mount.into(),
+            directory: "/d".into(),
+        }
+    }
+
+    #[test]
+    fn names_with_and_without_tag() {
+        for (name, tagged) in [
+            ("rexray/ebs", "rexray/ebs:latest"),
+            ("rexray/ebs:1.0", "rexray/ebs:1.0"),
+            ("docker.io/rexray/ebs", "rexray/ebs:latest"),
+            ("host:5000/ebs", "host:5000/ebs:latest"),
+        ] {
+            assert_eq!(with_tag(name), tagged);
+        }
+    }
+
+    #[test]
+    fn paths_are_rebased_by_whole_names() {
+        let on_host =
+            |mount, path: &str| plugin(mount).on_host(Path::new(path)).display().to_string();
+        assert_eq!(
+            on_host("/mnt/volumes", "/mnt/volumes/db"),
+            "/d/propagated-mount/db"
+        );
+        assert_eq!(
+            on_host("/mnt/volumes", "/mnt/volumes"),
+            "/d/propagated-mount"
+        );
+        assert_eq!(
+            on_host("/mnt/volumes", "/mnt/volumes2/db"),
+            "/d/rootfs/mnt/volumes2/db"
+        );
+        assert_eq!(on_host("", "/data/db"), "/d/rootfs/data/db");
+        assert_eq!(on_host("/mnt", "/mnt/../../etc"), "/d/rootfs/etc");
+    }
+}

@@ -1,0 +1,472 @@
+//! A Docker volume plugin as a driver: the protocol's methods over HTTP, safe retries, errors in the plugin's words.
+
+pub mod discovery;
+mod managed;
+mod tls;
+mod transport;
+mod unix;
+mod wire;
+
+use std::cell::{Cell, OnceCell};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Created, Driver, Lookup, Options, Scope, Unmounted, Volume};
+use crate::budget::Backoff;
+use crate::failure::{Failure, Kind};
+use crate::invocation::Invocation;
+use crate::secrets::{MASK, is_secret};
+use crate::sys::mountinfo::MountTable;
+use discovery::Endpoint;
+use managed::Managed;
+use transport::{CallError, Cause, Client, Response};
+use wire::{Meaning, Refusal, WireVolume};
+
+/// How often a call that may be repeated is tried where the connection breaks.
+const TRIES: u32 = 3;
+
+/// A plugin by its name. It is looked for, connected to and activated at the first call.
+pub struct Plugin<'a> {
+    invocation: &'a Invocation,
+    /// Its own name where it is a managed plugin, however a caller names it: holders know it by that.
+    name: String,
+    /// What the first look for it came upon; each further look is a new one.
+    found: Cell<Option<Result<Option<Endpoint>>>>,
+    link: OnceCell<Link>,
+}
+
+struct Link {
+    client: Client,
+    managed: Option<Managed>,
+}
+
+impl<'a> Plugin<'a> {
+    /// # Errors
+    ///
+    /// A name that is none (wrong usage). Whether there is such a plugin, the first call tells.
+    pub fn named(invocation: &'a Invocation, name: &str) -> Result<Plugin<'a>> {
+        discovery::check_name(name)?;
+        let found = discovery::find(&invocation.paths, name);
+        let name = match &found {
+            Ok(Some(Endpoint {
+                managed: Some(plugin),
+                ..
+            })) => plugin.name.clone(),
+            _ => name.to_owned(),
+        };
+        Ok(Plugin {
+            invocation,
+            name,
+            found: Cell::new(Some(found)),
+            link: OnceCell::new(),
+        })
+    }
+
+    fn link(&self) -> Result<&Link> {
+        if let Some(link) = self.link.get() {
+            return Ok(link);
+        }
+        let link = self.connect().with_context(|| self.label())?;
+        Ok(self.link.get_or_init(|| link))
+    }
+
+    /// Looks for the plugin and activates it; waits for it where it is not there yet, looking anew each time.
+    fn connect(&self) -> Result<Link> {
+        let mut wait = Wait::new();
+        loop {
+            let found = self
+                .found
+                .take()
+                .unwrap_or_else(|| discovery::find(&self.invocation.paths, &self.name));
+            let absence = match found? {
+                None => discovery::not_found(&self.invocation.paths, &self.name),
+                Some(endpoint) => {
+                    self.invocation
+                        .log
+                        .step(|| format!("plugin {}: found at {}", self.name, endpoint.address));
+                    let client = Client::new(&endpoint.address)?;
+                    match self.exchange(&client, "Plugin.Activate", b"") {
+                        Ok(response) => {
+                            check_activation(&response, endpoint.managed.is_some())
+                                .context("Plugin.Activate")?;
+                            return Ok(Link {
+                                client,
+                                managed: endpoint.managed,
+                            });
+                        }
+                        Err(CallError {
+                            sent: false,
+                            cause: cause @ Cause::NotThere(_),
+                        }) => {
+                            format!("{}: {cause}", endpoint.address)
+                        }
+                        Err(error) => return Err(self.unanswered("Plugin.Activate", error)),
+                    }
+                }
+            };
+            if !wait.again(self.invocation, &self.name, &absence) {
+                bail!("{absence}");
+            }
+        }
+    }
+
+    /// One call and its answer; the inner error is the plugin's own.
+    fn call<A: DeserializeOwned>(
+        &self,
+        method: &str,
+        request: &impl Serialize,
+    ) -> Result<Result<A, Refusal>> {
+        let link = self.link()?;
+        let body = serde_json::to_vec(request).context("writing a request")?;
+        let method = format!("VolumeDriver.{method}");
+        let mut wait = Wait::new();
+        let answer = loop {
+            match self.exchange(&link.client, &method, &body) {
+                Ok(response) => break wire::read(&response).context(method),
+                Err(CallError {
+                    sent: false,
+                    cause: cause @ Cause::NotThere(_),
+                }) if wait.again(self.invocation, &self.name, &cause.to_string()) => {}
+                Err(error) => break Err(self.unanswered(&method, error)),
+            }
+        };
+        answer.with_context(|| self.label())
+    }
+
+    /// Sends a request, again where that is safe: while nothing was sent, or where the method changes nothing.
+    fn exchange(&self, client: &Client, method: &str, body: &[u8]) -> Result<Response, CallError> {
+        let repeatable = !matches!(
+            method,
+            "VolumeDriver.Create"
+                | "VolumeDriver.Mount"
+                | "VolumeDriver.Unmount"
+                | "VolumeDriver.Remove"
+        );
+        let mut backoff = Backoff::new();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.invocation
+                .log
+                .step(|| format!("plugin {}: {method} {}", self.name, shown(body)));
+            let left = self.invocation.budget.left();
+            match client.post(method, body, left) {
+                Ok(response) => {
+                    self.invocation.log.step(|| {
+                        format!(
+                            "plugin {}: {method}: HTTP status {}: {}",
+                            self.name,
+                            response.status,
+                            shown(&response.body)
+                        )
+                    });
+                    return Ok(response);
+                }
+                Err(CallError {
+                    sent,
+                    cause: Cause::Closed,
+                }) if tries < TRIES
+                    && (repeatable || !sent)
+                    && backoff.sleep(self.invocation.budget.left()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A call without an answer. Where the request went out, the plugin may have carried it out.
+    fn unanswered(&self, method: &str, error: CallError) -> Error {
+        let text = match error.cause {
+            Cause::TimedOut => self.invocation.budget.exhausted(),
+            cause => cause.to_string(),
+        };
+        let kind = if error.sent {
+            Kind::Unsure
+        } else {
+            Kind::Other
+        };
+        Error::from(Failure::new(kind, text)).context(method.to_owned())
+    }
+
+    /// A plugin's refusal as an error, of the kind that its words mean.
+    fn refused(&self, method: &str, volume: &str, refusal: Refusal) -> Error {
+        let kind = if refusal.means(Meaning::Absent, volume) {
+            Kind::Absent
+        } else if refusal.means(Meaning::InUse, volume) {
+            Kind::InUse
+        } else {
+            Kind::Other
+        };
+        Error::from(Failure::new(kind, refusal.words))
+            .context(format!("VolumeDriver.{method}"))
+            .context(self.label())
+    }
+
+    /// A path from an answer, on this host. What is no absolute path is handed on as it is, for the caller to refuse.
+    fn on_host(&self, path: String) -> PathBuf {
+        let path = PathBuf::from(path);
+        match self.link.get().and_then(|link| link.managed.as_ref()) {
+            Some(managed) if path.is_absolute() => managed.on_host(&path),
+            _ => path,
+        }
+    }
+
+    fn volume(&self, asked: Option<&str>, wire: WireVolume) -> Volume {
+        let name = wire.name.filter(|name| !name.is_empty());
+        Volume {
+            name: name
+                .or_else(|| asked.map(str::to_owned))
+                .unwrap_or_default(),
+            mountpoint: wire
+                .mountpoint
+                .filter(|path| !path.is_empty())
+                .map(|path| self.on_host(path)),
+            status: wire.status.and_then(|status| match status {
+                Value::Object(status) => Some(status),
+                _ => None,
+            }),
+            created_at: wire
+                .created_at
+                .and_then(|at| at.as_str().map(str::to_owned))
+                .filter(|at| !at.is_empty()),
+            ..Volume::default()
+        }
+    }
+
+    /// Every volume, or `None` where the plugin has no `List`.
+    fn try_list(&self) -> Result<Option<Vec<Volume>>> {
+        match self.call::<wire::ListAnswer>("List", &wire::EmptyRequest {})? {
+            Ok(answer) => {
+                let volumes = answer.volumes.unwrap_or_default().into_iter();
+                Ok(Some(
+                    volumes.map(|volume| self.volume(None, volume)).collect(),
+                ))
+            }
+            Err(refusal) if refusal.unimplemented => Ok(None),
+            Err(refusal) => Err(self.refused("List", "", refusal)),
+        }
+    }
+
+    /// The plugin says that it is mounted already under our ID (after its own restart, or ours): then its path will do,
+    /// if the mount table has a mount there.
+    fn adopt(&self, volume: &str) -> Result<Option<PathBuf>> {
+        let Some(path) = self.path(volume)? else {
+            return Ok(None);
+        };
+        let is_mounted = MountTable::read()?.of_volume(&path, volume).is_some();
+        Ok(is_mounted.then_some(path))
+    }
+
+    /// The plugin says that there is nothing to unmount; the mount table has the last word.
+    fn is_gone(&self, volume: &str) -> Result<()> {
+        let path = self.path(volume).ok().flatten();
+        if let Some(path) = path
+            && MountTable::read()?.of_volume(&path, volume).is_some()
+        {
+            bail!(Failure::in_use(format!(
+                "but {} is mounted; another caller holds it",
+                path.display()
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Driver for Plugin<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn label(&self) -> String {
+        format!("plugin {}", self.name)
+    }
+
+    fn create(&self, volume: &str, options: &Options) -> Result<Created> {
+        let opts: Map<String, Value> = options
+            .iter()
+            .map(|(key, value)| (key.clone(), value.as_str().into()))
+            .collect();
+        match self
+            .call::<wire::EmptyAnswer>("Create", &wire::CreateRequest { name: volume, opts })?
+        {
+            Ok(_) => Ok(Created::New),
+            Err(refusal) if refusal.means(Meaning::AlreadyExists, volume) => Ok(Created::Existed),
+            Err(refusal) => Err(self.refused("Create", volume, refusal)),
+        }
+    }
+
+    fn remove(&self, volume: &str) -> Result<()> {
+        match self.call::<wire::EmptyAnswer>("Remove", &wire::NameRequest { name: volume })? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(self.refused("Remove", volume, refusal)),
+        }
+    }
+
+    fn mount(&self, volume: &str, id: &str) -> Result<PathBuf> {
+        let request = wire::MountRequest { name: volume, id };
+        match self.call::<wire::MountpointAnswer>("Mount", &request)? {
+            Ok(answer) => Ok(self.on_host(answer.mountpoint.unwrap_or_default())),
+            Err(refusal) if refusal.means(Meaning::AlreadyMounted, volume) => {
+                match self.adopt(volume) {
+                    Ok(Some(path)) => Ok(path),
+                    _ => Err(self.refused("Mount", volume, refusal)),
+                }
+            }
+            Err(refusal) => Err(self.refused("Mount", volume, refusal)),
+        }
+    }
+
+    fn unmount(&self, volume: &str, id: &str, _lazy: bool) -> Result<Unmounted> {
+        match self.call::<wire::EmptyAnswer>("Unmount", &wire::MountRequest { name: volume, id })? {
+            Ok(_) => Ok(Unmounted::Done),
+            Err(refusal) => {
+                let nothing = [Meaning::NotMounted, Meaning::Absent]
+                    .iter()
+                    .any(|meaning| refusal.means(*meaning, volume));
+                if !nothing {
+                    return Err(self.refused("Unmount", volume, refusal));
+                }
+                let said = || format!("{}: VolumeDriver.Unmount: {}", self.label(), refusal.words);
+                self.is_gone(volume).with_context(said)?;
+                Ok(Unmounted::WasNot(said()))
+            }
+        }
+    }
+
+    fn path(&self, volume: &str) -> Result<Option<PathBuf>> {
+        match self.call::<wire::MountpointAnswer>("Path", &wire::NameRequest { name: volume })? {
+            Ok(answer) => Ok(answer
+                .mountpoint
+                .filter(|path| !path.is_empty())
+                .map(|path| self.on_host(path))),
+            Err(refusal) if refusal.means(Meaning::NotMounted, volume) => Ok(None),
+            Err(refusal) => Err(self.refused("Path", volume, refusal)),
+        }
+    }
+
+    fn get(&self, volume: &str) -> Result<Lookup> {
+        match self.call::<wire::GetAnswer>("Get", &wire::NameRequest { name: volume })? {
+            Ok(answer) => {
+                let known = answer
+                    .volume
+                    .filter(|volume| volume.name.as_deref().is_some_and(|name| !name.is_empty()));
+                Ok(known.map_or(Lookup::Absent, |known| {
+                    Lookup::Found(Box::new(self.volume(Some(volume), known)))
+                }))
+            }
+            Err(refusal) if refusal.means(Meaning::Absent, volume) => Ok(Lookup::Absent),
+            Err(refusal) if refusal.unimplemented => match self.try_list()? {
+                None => Ok(Lookup::CannotSay),
+                Some(volumes) => Ok(volumes
+                    .into_iter()
+                    .find(|known| known.name == volume)
+                    .map_or(Lookup::Absent, |known| Lookup::Found(Box::new(known)))),
+            },
+            Err(refusal) => Err(self.refused("Get", volume, refusal)),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<Volume>> {
+        let volumes = self.try_list()?;
+        volumes.ok_or_else(|| anyhow!("{}: it has no VolumeDriver.List", self.label()))
+    }
+
+    fn capabilities(&self) -> Result<Scope> {
+        self.link()?;
+        let answer = self.call::<wire::CapabilitiesAnswer>("Capabilities", &wire::EmptyRequest {});
+        let scope = match &answer {
+            Ok(Ok(answer)) => answer
+                .capabilities
+                .as_ref()
+                .and_then(|known| known.get("Scope")?.as_str()),
+            _ => None,
+        };
+        Ok(if scope == Some("global") {
+            Scope::Global
+        } else {
+            Scope::Local
+        })
+    }
+}
+
+/// A managed plugin is known as a volume driver by its `config.json`, and Docker does not activate it.
+fn check_activation(response: &Response, managed: bool) -> Result<()> {
+    let answer = match wire::read::<wire::ActivateAnswer>(response)? {
+        Ok(answer) => answer,
+        Err(refusal) if managed && refusal.unimplemented => return Ok(()),
+        Err(refusal) => bail!(refusal.words),
+    };
+    if !answer.implements.iter().any(|kind| kind == "VolumeDriver") {
+        bail!(
+            "it is no volume driver, it implements {}",
+            match answer.implements.join(", ") {
+                none if none.is_empty() => "nothing".to_owned(),
+                kinds => kinds,
+            }
+        );
+    }
+    Ok(())
+}
+
+/// A body for `--verbose`, with the secrets among its fields masked.
+fn shown(body: &[u8]) -> String {
+    fn mask(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    if is_secret(key) && value.is_string() {
+                        *value = MASK.into();
+                    } else {
+                        mask(value);
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(mask),
+            _ => {}
+        }
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            mask(&mut value);
+            value.to_string()
+        }
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
+/// Waiting for a plugin that is not there yet (`--wait`).
+struct Wait {
+    started: Instant,
+    backoff: Backoff,
+    announced: bool,
+}
+
+impl Wait {
+    fn new() -> Wait {
+        Wait {
+            started: Instant::now(),
+            backoff: Backoff::new(),
+            announced: false,
+        }
+    }
+
+    /// Sleeps, having said once what is awaited; false when the time is over.
+    fn again(&mut self, invocation: &Invocation, plugin: &str, absence: &str) -> bool {
+        let left = invocation
+            .wait
+            .saturating_sub(self.started.elapsed())
+            .min(invocation.budget.left());
+        if !left.is_zero() && !self.announced {
+            self.announced = true;
+            let wait = humantime::format_duration(invocation.wait);
+            invocation.log.warn(&format!(
+                "waiting up to {wait} for plugin {plugin}: {absence}"
+            ));
+        }
+        self.backoff.sleep(left)
+    }
+}

@@ -1,0 +1,58 @@
+//! All that is known of one volume, in the keys of `docker volume inspect` and our own.
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::driver::Driver;
+use crate::holders;
+use crate::invocation::Invocation;
+use crate::mounting;
+use crate::secrets::{MASK, is_secret};
+use crate::sys::mountinfo::MountTable;
+
+/// Keys that the driver does not know are null or empty.
+pub fn inspect(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Result<Value> {
+    let found = mounting::find(driver, volume)?;
+    let scope = driver.capabilities()?;
+    let record = holders::peek(invocation, driver.name(), volume)?;
+    let table = MountTable::read()?;
+    let live = record
+        .as_ref()
+        .and_then(|record| record.live(&table).map(|mounted| (record, mounted)));
+    let holders: Vec<&String> = live
+        .iter()
+        .flat_map(|(record, _)| record.holders.keys())
+        .collect();
+    let mountpoint = found
+        .mountpoint
+        .as_deref()
+        .or(live.map(|(_, mounted)| mounted.path.as_path()));
+    let shown = |(key, value): (String, String)| {
+        (
+            key.clone(),
+            if is_secret(&key) {
+                MASK.into()
+            } else {
+                Value::from(value)
+            },
+        )
+    };
+    let options = found
+        .options
+        .map(|options| options.into_iter().map(shown).collect::<Map<_, _>>());
+    let mut keys = json!({
+        "CreatedAt": found.created_at,
+        "Driver": driver.name(),
+        "Labels": {},
+        "Mountpoint": mountpoint.map(|path| path.to_string_lossy()).unwrap_or_default(),
+        "Name": found.name,
+        "Options": options,
+        "Scope": scope.as_str(),
+        "Status": found.status.unwrap_or_default(),
+        "Holders": holders,
+    });
+    if let Value::Object(keys) = &mut keys {
+        keys.extend(found.details);
+    }
+    Ok(keys)
+}

@@ -1,0 +1,67 @@
+//! dvdcli: volumes for hosts without Docker. Parse the command line, run the verb, report, exit.
+
+mod budget;
+mod cli;
+mod commands;
+mod config;
+mod driver;
+mod failure;
+mod holders;
+mod inspect;
+mod invocation;
+mod log;
+mod mounting;
+mod mountpoint;
+mod options;
+mod overview;
+mod paths;
+mod secrets;
+mod suggest;
+mod sys;
+mod table;
+mod targets;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+use cli::Cli;
+use failure::{Failure, Kind};
+use log::Log;
+
+fn main() -> ExitCode {
+    let cli = match Cli::parse_from_args(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            return commands::print(&error.to_string()).map_or_else(
+                |error| report(&Log::default(), &error),
+                |()| ExitCode::SUCCESS,
+            );
+        }
+        Err(error) => {
+            return report(
+                &Log::default(),
+                &Failure::usage(cli::one_line(&error)).into(),
+            );
+        }
+    };
+    let mut log = Log {
+        verbose: cli.verb.common().verbose,
+        ..Log::default()
+    };
+    match commands::run(&cli.verb, &mut log) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => report(&log, &error),
+    }
+}
+
+fn report(log: &Log, error: &anyhow::Error) -> ExitCode {
+    log.error(error);
+    ExitCode::from(Kind::of(error).exit_code())
+}

@@ -1,0 +1,103 @@
+//! What asks every driver, side by side, so that a dead one delays no other.
+
+use std::thread;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::driver::plugin::Plugin;
+use crate::driver::plugin::discovery::{self, Origin};
+use crate::driver::{self, Driver, Scope};
+use crate::invocation::Invocation;
+use crate::log::{chain, one_line};
+
+/// Every driver's answer, in the order of their names. None is waited for that is not there.
+pub fn ask_all<T: Send>(
+    invocation: &Invocation,
+    ask: impl Fn(&dyn Driver) -> Result<T> + Sync,
+) -> Result<Vec<(String, Result<T>)>> {
+    let names = discovery::all(&invocation.paths)?
+        .into_iter()
+        .map(|(name, _)| name);
+    let ask =
+        |name: &str| driver::open_exactly(invocation, name).and_then(|driver| ask(driver.as_ref()));
+    Ok(side_by_side(names.collect(), |name| ask(name)))
+}
+
+fn side_by_side<K: Sync + Send, T: Send>(
+    keys: Vec<K>,
+    ask: impl Fn(&K) -> T + Sync,
+) -> Vec<(K, T)> {
+    let ask = &ask;
+    let answers: Vec<T> = thread::scope(|scope| {
+        let threads: Vec<_> = keys
+            .iter()
+            .map(|key| scope.spawn(move || ask(key)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("asking a driver does not panic"))
+            .collect()
+    });
+    keys.into_iter().zip(answers).collect()
+}
+
+/// A driver as `drivers` shows it.
+#[derive(Debug)]
+pub struct Row {
+    name: String,
+    kind: &'static str,
+    address: String,
+    /// Its scope where it answers, else why not.
+    answer: Result<Scope>,
+}
+
+pub const HEAD: [&str; 5] = ["DRIVER", "TYPE", "SCOPE", "ADDRESS", "STATUS"];
+
+impl Row {
+    pub fn cells(&self) -> [String; 5] {
+        let (scope, status) = match &self.answer {
+            Ok(scope) => (scope.as_str(), "answers".to_owned()),
+            Err(error) => ("-", one_line(&chain(error))),
+        };
+        [
+            self.name.clone(),
+            self.kind.into(),
+            scope.into(),
+            self.address.clone(),
+            status,
+        ]
+    }
+
+    pub fn json(&self) -> Value {
+        json!({
+            "Name": self.name,
+            "Type": self.kind,
+            "Scope": self.answer.as_ref().ok().map(|scope| scope.as_str()),
+            "Address": self.address,
+            "Answers": self.answer.is_ok(),
+            "Error": self.answer.as_ref().err().map(chain),
+        })
+    }
+}
+
+pub fn drivers(invocation: &Invocation) -> Result<Vec<Row>> {
+    let found = discovery::all(&invocation.paths)?;
+    let ask = |(name, origin): &(String, Origin)| {
+        let endpoint = discovery::find(&invocation.paths, name).ok().flatten();
+        Row {
+            name: name.clone(),
+            kind: if *origin == Origin::Managed {
+                "managed"
+            } else {
+                "legacy"
+            },
+            address: endpoint.map_or_else(|| "-".into(), |endpoint| endpoint.address.to_string()),
+            answer: Plugin::named(invocation, name).and_then(|plugin| plugin.capabilities()),
+        }
+    };
+    Ok(side_by_side(found, ask)
+        .into_iter()
+        .map(|(_, row)| row)
+        .collect())
+}

@@ -1,0 +1,17 @@
+//! The known name that is nearest to a mistyped one.
+
+/// `; did you mean NAME?`, or nothing where no known name is near.
+pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    known
+        .into_iter()
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&typed.to_lowercase(), &name.to_lowercase()),
+                name,
+            )
+        })
+        .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
+        .min()
+        .map(|(_, name)| format!("; did you mean {name}?"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,194 @@
+//! The mount table of this mount namespace, `/proc/self/mountinfo`, decoded (proc(5)).
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// One mount, as proc(5) names its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    pub id: u32,
+    /// `major:minor` of the file system's device.
+    pub device: String,
+    /// The directory of the file system that forms the root of this mount.
+    pub root: PathBuf,
+    pub mount_point: PathBuf,
+    /// Options of this mount, such as `ro,noatime`, apart from the file system's.
+    pub options: String,
+    pub fs_type: String,
+    pub source: String,
+}
+
+/// All mounts of this namespace, in the order in which they were made.
+#[derive(Debug)]
+pub struct MountTable(Vec<Mount>);
+
+impl MountTable {
+    pub fn read() -> Result<MountTable> {
+        let text = fs::read("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?;
+        Ok(MountTable::parse(&text))
+    }
+
+    /// Lines that are not in the table's form are passed over.
+    pub fn parse(text: &[u8]) -> MountTable {
+        MountTable(
+            text.split(|byte| *byte == b'\n')
+                .filter_map(parse_line)
+                .collect(),
+        )
+    }
+
+    /// The mount that a path lies on, by its name alone: symbolic links are not followed.
+    pub fn covering(&self, path: &Path) -> Option<&Mount> {
+        let covers = |mount: &&Mount| path.starts_with(&mount.mount_point);
+        self.0
+            .iter()
+            .filter(covers)
+            .max_by_key(|mount| mount.mount_point.components().count())
+    }
+
+    /// The mount that brings a volume's directory: at the directory itself, or above it at one named after the volume
+    /// (REX-Ray hands out `VOLUME/data`).
+    pub fn of_volume(&self, directory: &Path, volume: &str) -> Option<&Mount> {
+        let above = directory
+            .parent()
+            .filter(|above| above.file_name().is_some_and(|name| name == volume));
+        self.at(directory)
+            .or_else(|| above.and_then(|above| self.at(above)))
+    }
+
+    /// The mount that is seen at `path` itself: the last one made there.
+    pub fn at(&self, path: &Path) -> Option<&Mount> {
+        self.0.iter().rev().find(|mount| mount.mount_point == path)
+    }
+}
+
+/// `36 35 98:0 /root /mount/point rw,noatime shared:1 - ext4 /dev/root rw`
+fn parse_line(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let id = text(fields.next()?).parse().ok()?;
+    let _parent = fields.next()?;
+    let device = text(fields.next()?);
+    let root = path(fields.next()?);
+    let mount_point = path(fields.next()?);
+    let options = text(fields.next()?);
+    let mut after_separator = fields.skip_while(|field| *field != b"-").skip(1);
+    let fs_type = text(after_separator.next()?);
+    let source = text(after_separator.next().unwrap_or_default());
+    Some(Mount {
+        id,
+        device,
+        root,
+        mount_point,
+        options,
+        fs_type,
+        source,
+    })
+}
+
+fn text(field: &[u8]) -> String {
+    String::from_utf8_lossy(&decode(field)).into_owned()
+}
+
+fn path(field: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(decode(field)))
+}
+
+/// The kernel writes blank, tab, newline and backslash as `\040` and the like.
+fn decode(field: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, after)) = rest.split_first() {
+        match rest {
+            [
+                b'\\',
+                a @ b'0'..=b'3',
+                b @ b'0'..=b'7',
+                c @ b'0'..=b'7',
+                after @ ..,
+            ] => {
+                decoded.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+                rest = after;
+            }
+            _ => {
+                decoded.push(byte);
+                rest = after;
+            }
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[u8] = b"\
+22 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
+40 22 0:41 / /mnt/a\\040b\\134c rw shared:7 master:2 - fuse.rclone :local:/x ro
+41 22 0:42 /sub /mnt/a ro - tmpfs tmpfs rw
+42 41 0:43 / /mnt/a rw - tmpfs none rw
+garbage
+";
+
+    #[test]
+    fn fields_are_decoded() {
+        let table = MountTable::parse(TABLE);
+        let mount = table
+            .at(Path::new("/mnt/a b\\c"))
+            .expect("the mount with a blank");
+        assert_eq!(
+            *mount,
+            Mount {
+                id: 40,
+                device: "0:41".into(),
+                root: "/".into(),
+                mount_point: "/mnt/a b\\c".into(),
+                options: "rw".into(),
+                fs_type: "fuse.rclone".into(),
+                source: ":local:/x".into(),
+            }
+        );
+    }
+
+    #[test]
+    fn a_path_lies_on_the_deepest_and_latest_mount() {
+        let table = MountTable::parse(TABLE);
+        let id = |path| table.covering(Path::new(path)).map(|mount| mount.id);
+        assert_eq!(
+            (id("/mnt"), id("/mnt/a/x"), id("/mnt/ab"), id("x")),
+            (Some(22), Some(42), Some(22), None)
+        );
+    }
+
+    #[test]
+    fn a_volume_may_hand_out_a_directory_in_its_mount() {
+        let table = MountTable::parse(TABLE);
+        let id = |path, volume| {
+            table
+                .of_volume(Path::new(path), volume)
+                .map(|mount| mount.id)
+        };
+        assert_eq!(
+            (
+                id("/mnt/a", "x"),
+                id("/mnt/a/data", "a"),
+                id("/mnt/a/data", "b")
+            ),
+            (Some(42), Some(42), None)
+        );
+    }
+
+    #[test]
+    fn the_last_mount_hides_those_below_it() {
+        assert_eq!(
+            MountTable::parse(TABLE)
+                .at(Path::new("/mnt/a"))
+                .map(|mount| mount.id),
+            Some(42)
+        );
+    }
+}
