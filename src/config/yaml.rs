@@ -1,10 +1,8 @@
 //! A YAML file as a flat list of dotted names with their values and lines.
 
-use std::fmt;
-
 use anyhow::{Result, anyhow, bail};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use saphyr::{MarkedYaml, YamlData, YamlLoader};
+use saphyr_parser::Parser;
 
 /// A leaf of the tree, such as `rexray.volume.mount.preempt`.
 #[derive(Debug, PartialEq)]
@@ -13,8 +11,8 @@ pub struct Entry {
     pub name: String,
     /// As the file has it.
     pub written: String,
-    pub line: u64,
-    /// `None` for nothing and for a list.
+    pub line: usize,
+    /// `None` for a list.
     value: Option<String>,
 }
 
@@ -23,96 +21,107 @@ impl Entry {
     pub fn scalar(&self) -> Result<&str> {
         self.value
             .as_deref()
-            .ok_or_else(|| anyhow!("line {}: {} has no single value", self.line, self.written))
+            .ok_or_else(|| anyhow!("line {}: {} is a list", self.line, self.written))
     }
 }
 
 /// All leaves, in the order of the file. A key that itself holds dots counts as a path.
 pub fn entries(text: &str) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    if text
-        .lines()
-        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
-    {
-        return Ok(entries);
+    // Scalars are kept as they are written: a name may be called `on`.
+    let mut loader = YamlLoader::<MarkedYaml>::default();
+    loader.early_parse(false);
+    let parsed = Parser::new_from_str(text).load(&mut loader, false);
+    if let Some(error) = parsed.as_ref().err().or(loader.error()) {
+        bail!("line {}: {}", error.marker().line(), error.info());
     }
-    let tree: Node = serde_saphyr::from_str(text).map_err(|error| {
-        let line = error.location().map_or(0, |location| location.line());
-        anyhow!("line {line}: {}", error.without_snippet())
-    })?;
-    match tree {
-        Node::Map(children) => flatten("", children, &mut entries),
-        Node::Scalar(None) => {}
-        Node::Scalar(Some(_)) => bail!("it is no map of settings"),
+    let mut entries = Vec::new();
+    match loader.into_documents().first() {
+        None => {}
+        Some(tree) if matches!(tree.data, YamlData::Mapping(_)) => flatten("", tree, &mut entries),
+        Some(tree)
+            if scalar(tree).is_some_and(|text| matches!(text.as_str(), "" | "~" | "null")) => {}
+        Some(_) => bail!("it is no map of settings"),
     }
     Ok(entries)
 }
 
-fn flatten(prefix: &str, children: Vec<(String, Spanned<Node>)>, entries: &mut Vec<Entry>) {
-    for (key, node) in children {
-        let line = node.referenced.line();
-        let written = if prefix.is_empty() {
-            key
-        } else {
-            format!("{prefix}.{key}")
-        };
-        match node.value {
-            Node::Map(children) => flatten(&written, children, entries),
-            Node::Scalar(value) => entries.push(Entry {
-                name: written.to_lowercase(),
-                written,
-                line,
-                value,
-            }),
+fn flatten(name: &str, node: &MarkedYaml, entries: &mut Vec<Entry>) {
+    if let YamlData::Mapping(children) = &node.data {
+        for (key, child) in children {
+            let key = scalar(key).unwrap_or_default();
+            let path = if name.is_empty() {
+                key
+            } else {
+                format!("{name}.{key}")
+            };
+            flatten(&path, child, entries);
+        }
+    } else {
+        entries.push(Entry {
+            name: name.to_lowercase(),
+            written: name.to_owned(),
+            line: node.span.start.line(),
+            value: scalar(node),
+        });
+    }
+}
+
+fn scalar(node: &MarkedYaml) -> Option<String> {
+    match &node.data {
+        YamlData::Representation(text, ..) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_becomes_dotted_names() {
+        let text = "\
+# REX-Ray
+rexray:
+  volume: {mount: {Preempt: true}}
+libstorage.integration:
+    volume: &v
+       on: \"a b\"
+list: [1, 2]
+other: *v
+";
+        let found: Vec<_> = entries(text)
+            .expect("a tree")
+            .into_iter()
+            .map(|e| (e.name, e.line, e.value))
+            .collect();
+        let expected = [
+            ("rexray.volume.mount.preempt", 3, Some("true")),
+            ("libstorage.integration.volume.on", 6, Some("a b")),
+            ("list", 7, None),
+            ("other.on", 6, Some("a b")),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(name, line, value)| (name.to_owned(), line, value.map(str::to_owned)))
+        );
+    }
+
+    #[test]
+    fn files_without_settings() {
+        for text in ["", "# nothing\n", "---\n", "~"] {
+            assert_eq!(entries(text).expect("an empty file"), [], "{text}");
         }
     }
-}
 
-enum Node {
-    Map(Vec<(String, Spanned<Node>)>),
-    Scalar(Option<String>),
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-/// Scalars of every type become text.
-macro_rules! scalars {
-    ($($visit:ident: $type:ty),*) => {
-        $(fn $visit<E>(self, value: $type) -> Result<Node, E> {
-            Ok(Node::Scalar(Some(value.to_string())))
-        })*
-    };
-}
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a setting")
-    }
-
-    scalars!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_i128: i128, visit_u128: u128, visit_f64: f64, visit_str: &str);
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Scalar(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Node, A::Error> {
-        while sequence.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Node::Scalar(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut children = Vec::new();
-        while let Some(child) = map.next_entry()? {
-            children.push(child);
-        }
-        Ok(Node::Map(children))
+    #[test]
+    fn what_is_no_yaml_is_named_by_its_line() {
+        let error = entries("a: b\nc: [1\n")
+            .expect_err("an open list")
+            .to_string();
+        assert!(error.starts_with("line "), "{error}");
+        assert_eq!(
+            entries("just text").expect_err("text").to_string(),
+            "it is no map of settings"
+        );
     }
 }

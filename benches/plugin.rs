@@ -1,0 +1,293 @@
+//! What a mount through a plugin costs: dvdcli against the same three calls made by hand (the floor), and by curl.
+//!
+//! `cargo bench --bench plugin`; a number behind `--` sets the runs of each. Prints medians of interleaved runs, their
+//! ratios, peak memory and the binary's size; asserts nothing.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+const DVDCLI: &str = env!("CARGO_BIN_EXE_dvdcli");
+const CALLS: [(&str, &str); 3] = [
+    ("Plugin.Activate", ""),
+    ("VolumeDriver.Get", r#"{"Name":"db"}"#),
+    ("VolumeDriver.Mount", r#"{"Name":"db","ID":"x"}"#),
+];
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    match args.get(1).map(String::as_str) {
+        Some("floor") => floor(&args[2]),
+        Some("peak") => peak(&args[2..]),
+        Some("serve") => serve(&args[2], Path::new(&args[3])),
+        _ => compare(args.iter().find_map(|arg| arg.parse().ok()).unwrap_or(400)),
+    }
+}
+
+/// The three calls by hand, on one connection: what nobody who speaks to this plugin can do without.
+fn floor(socket: &str) {
+    let mut stream = UnixStream::connect(socket).expect("the plugin listens");
+    let mut mountpoint = String::new();
+    for (method, body) in CALLS {
+        let head = format!(
+            "POST /{method} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream
+            .write_all((head + body).as_bytes())
+            .expect("the plugin reads");
+        let mut answer = [0; 4096];
+        let read = stream.read(&mut answer).expect("the plugin answers");
+        mountpoint = String::from_utf8_lossy(&answer[..read]).into_owned();
+    }
+    let path = mountpoint.split('"').nth(3).expect("a mount point");
+    println!("{path}");
+}
+
+/// Runs a command from a process that is itself small, and prints the command's peak memory in KiB: `ru_maxrss` is never
+/// below that of the process that forked.
+fn peak(command: &[String]) {
+    let status = Command::new(&command[0])
+        .args(&command[1..])
+        .stdout(Stdio::null())
+        .status();
+    assert!(
+        status.expect("the command starts").success(),
+        "{command:?} fails"
+    );
+    println!(
+        "{}",
+        getrusage(UsageWho::RUSAGE_CHILDREN)
+            .expect("a process may ask for its usage")
+            .max_rss()
+    );
+}
+
+struct Bench {
+    root: PathBuf,
+    socket: PathBuf,
+}
+
+impl Bench {
+    fn dvdcli(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(DVDCLI);
+        command
+            .args(args)
+            .env_clear()
+            .env("DVDCLI_ROOT", &self.root);
+        command
+    }
+
+    /// This very program in one of its other parts, with the plugin's socket.
+    fn this(&self, part: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+        command.arg(part).arg(&self.socket).env_clear();
+        command
+    }
+
+    fn curl(&self) -> Command {
+        let mut command = Command::new("curl");
+        for (at, (method, body)) in CALLS.iter().enumerate() {
+            if at > 0 {
+                command.arg("--next");
+            }
+            command
+                .arg("--silent")
+                .arg("--unix-socket")
+                .arg(&self.socket);
+            command
+                .args(["--data", body])
+                .arg(format!("http://x/{method}"));
+        }
+        command
+    }
+
+    /// Forgets the mount, so that the next one asks the plugin again.
+    fn reset(&self) {
+        let _ = fs::remove_dir_all(self.root.join("run/dvdcli"));
+    }
+
+    fn peak(&self, command: &Command) -> u64 {
+        let mut measured = Command::new(std::env::current_exe().expect("this program has a path"));
+        measured
+            .arg("peak")
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env("DVDCLI_ROOT", &self.root);
+        let output = measured
+            .output()
+            .expect("the measuring process runs")
+            .stdout;
+        String::from_utf8_lossy(&output)
+            .trim()
+            .parse()
+            .expect("a number of KiB")
+    }
+}
+
+fn compare(runs: usize) {
+    // In memory, as /run is.
+    let root = PathBuf::from(format!("/dev/shm/dvdcli-bench-{}", std::process::id()));
+    let bench = Bench {
+        socket: root.join("run/docker/plugins/fake.sock"),
+        root,
+    };
+    fs::create_dir_all(bench.root.join("run/docker/plugins")).expect("a directory in memory");
+    let mut plugin = bench
+        .this("serve")
+        .arg(&bench.root)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the plugin starts");
+    while !bench.socket.exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+
+    let mount = ["mount", "--volumedriver=fake", "--volumename=db"];
+    let mut report = String::new();
+    let medians = interleaved(
+        runs,
+        &mut [
+            &mut || timed(&mut bench.this("floor")),
+            &mut || {
+                bench.reset();
+                timed(&mut bench.dvdcli(&mount))
+            },
+            &mut || timed(&mut bench.curl()),
+        ],
+    );
+    let [floor, dvdcli, curl] = medians[..] else {
+        unreachable!("three contenders, three medians")
+    };
+    let times = |time: Duration| time.as_secs_f64() / floor.as_secs_f64();
+    let _ = writeln!(report, "mount, medians of {runs} interleaved runs:");
+    let _ = writeln!(
+        report,
+        "  floor  {:6.0} us   three calls by hand",
+        floor.as_micros()
+    );
+    let _ = writeln!(
+        report,
+        "  dvdcli {:6.0} us   {:.2} times the floor",
+        dvdcli.as_micros(),
+        times(dvdcli)
+    );
+    let _ = writeln!(
+        report,
+        "  curl   {:6.0} us   {:.2} times the floor",
+        curl.as_micros(),
+        times(curl)
+    );
+
+    bench.reset();
+    let _ = writeln!(
+        report,
+        "peak memory of mount: {} KiB",
+        bench.peak(&bench.dvdcli(&mount))
+    );
+    for volumes in [10, 1_000, 10_000] {
+        fs::write(bench.root.join("volumes"), volumes.to_string()).expect("a file in memory");
+        let list = ["list", "--volumedriver=fake"];
+        let median = interleaved(20, &mut [&mut || timed(&mut bench.dvdcli(&list))])[0];
+        let peak = bench.peak(&bench.dvdcli(&list));
+        let _ = writeln!(
+            report,
+            "list of {volumes:5} volumes: {:6.0} us, {peak} KiB",
+            median.as_micros()
+        );
+    }
+    let _ = writeln!(
+        report,
+        "binary: {} bytes",
+        fs::metadata(DVDCLI).expect("the binary is there").len()
+    );
+    let _ = plugin.kill();
+    let _ = fs::remove_dir_all(&bench.root);
+    print!("{report}");
+}
+
+fn timed(command: &mut Command) -> Duration {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let started = Instant::now();
+    let status = command.status().expect("the command starts");
+    let took = started.elapsed();
+    assert!(status.success(), "{command:?} fails");
+    took
+}
+
+/// The median of each contender, run in turn so that what disturbs the machine disturbs all alike.
+fn interleaved(runs: usize, contenders: &mut [&mut dyn FnMut() -> Duration]) -> Vec<Duration> {
+    let mut times = vec![Vec::with_capacity(runs); contenders.len()];
+    for _ in 0..runs {
+        for (contender, times) in contenders.iter_mut().zip(&mut times) {
+            times.push(contender());
+        }
+    }
+    let median = |mut times: Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    times.into_iter().map(median).collect()
+}
+
+/// A plugin that ends with the process that started it; it hands out `directory`, and lists as many volumes as the file `volumes` there says.
+fn serve(socket: &str, directory: &Path) {
+    let listener = UnixListener::bind(socket).expect("the socket is free");
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
+    for stream in listener.incoming().flatten() {
+        let _ = answer(&stream, directory);
+    }
+}
+
+fn answer(stream: &UnixStream, directory: &Path) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut request = String::new();
+        if reader.read_line(&mut request)? == 0 {
+            return Ok(());
+        }
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header)?;
+            if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap_or(0);
+            }
+            if header.trim().is_empty() {
+                break;
+            }
+        }
+        std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink())?;
+        let body = match request.split(' ').nth(1).unwrap_or_default() {
+            "/Plugin.Activate" => r#"{"Implements":["VolumeDriver"]}"#.to_owned(),
+            "/VolumeDriver.Get" => r#"{"Volume":{"Name":"db"}}"#.to_owned(),
+            "/VolumeDriver.Mount" => format!(r#"{{"Mountpoint":"{}"}}"#, directory.display()),
+            _ => {
+                let count = fs::read_to_string(directory.join("volumes"))?
+                    .parse()
+                    .unwrap_or(0);
+                let volume = |n: usize| {
+                    format!(
+                        r#"{{"Name":"volume-{n}","Mountpoint":"/mnt/volume-{n}","Status":{{"size":5}}}}"#
+                    )
+                };
+                format!(
+                    r#"{{"Volumes":[{}]}}"#,
+                    (0..count).map(volume).collect::<Vec<_>>().join(",")
+                )
+            }
+        };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        (&*stream).write_all((head + &body).as_bytes())?;
+    }
+}
