@@ -1,6 +1,7 @@
 //! The configuration: dvdcli's own settings, and those of REX-Ray in all its generations of names.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -175,7 +176,7 @@ impl Config {
     pub fn load(
         asked: Option<&Path>,
         candidates: &[PathBuf],
-        environment: impl Fn(&str) -> Option<String>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Config> {
         let mut config = Config::default();
         for path in asked
@@ -248,15 +249,28 @@ impl Config {
 
     /// A variable is named after the property: `REXRAY_VOLUME_MOUNT_PREEMPT`. Not so for `dvdcli.*`: its variables are
     /// those of the command line, and `DVDCLI_ROOT` is another thing than `dvdcli.root`.
-    fn read_environment(&mut self, environment: impl Fn(&str) -> Option<String>) -> Result<()> {
-        for setting in SETTINGS
-            .iter()
-            .filter(|setting| !setting.names[0].starts_with("dvdcli."))
-        {
+    fn read_environment(
+        &mut self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<()> {
+        const PREFIXES: [&[u8]; 4] = [b"LIBSTORAGE_", b"REXRAY_", b"DOCKER_", b"LINUX_"];
+        let is_ours = |name: &OsString| {
+            PREFIXES
+                .iter()
+                .any(|prefix| name.as_encoded_bytes().starts_with(prefix))
+        };
+        let variables: Vec<_> = environment.filter(|(name, _)| is_ours(name)).collect();
+        if variables.is_empty() {
+            return Ok(());
+        }
+        for setting in SETTINGS {
             for name in setting.names.iter().rev() {
                 let variable = name.replace('.', "_").to_ascii_uppercase();
-                if let Some(value) = environment(&variable) {
-                    (setting.set)(self, &value).with_context(|| {
+                if let Some((_, value)) = variables
+                    .iter()
+                    .find(|(name, _)| name.to_str() == Some(&variable))
+                {
+                    (setting.set)(self, &value.to_string_lossy()).with_context(|| {
                         Failure::usage(format!("reading environment variable {variable}"))
                     })?;
                 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::hash::Hasher;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::budget::Backoff;
 use crate::invocation::Invocation;
@@ -159,23 +160,21 @@ impl Record {
     }
 }
 
-/// The ID under which a volume is mounted and unmounted: one per volume and host, the same after a reboot, and of the form
-/// of Docker's own (64 hexadecimal digits), which some plugins use as a file's name.
+/// The ID under which a volume is mounted and unmounted: one per volume and host, the same after a reboot, and
+/// hexadecimal as Docker's own, since some plugins use it as a file's name.
 pub fn id(driver: &str, volume: &str) -> String {
     let host = fs::read_to_string("/etc/machine-id").unwrap_or_default();
     hex(&[host.trim(), driver, volume])
 }
 
+/// 32 hexadecimal digits that stay the same from release to release.
 fn hex(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
+    let mut hash = SipHasher24::new();
     for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
+        hash.write(part.as_bytes());
+        hash.write_u8(0);
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:032x}", hash.finish128().as_u128())
 }
 
 /// The record of a volume without its lock, for verbs that only look.
@@ -199,7 +198,7 @@ pub struct Ledger {
     path: PathBuf,
     record: Option<Record>,
     /// Closing it is unlocking it.
-    lock: File,
+    _lock: File,
 }
 
 impl Ledger {
@@ -210,7 +209,11 @@ impl Ledger {
         let lock = lock(invocation, &path.with_extension("lock"))
             .with_context(|| format!("locking the volume in {}", directory.display()))?;
         let record = read(&path, invocation)?;
-        Ok(Ledger { path, record, lock })
+        Ok(Ledger {
+            path,
+            record,
+            _lock: lock,
+        })
     }
 
     pub fn record(&self) -> Option<&Record> {
@@ -253,7 +256,6 @@ impl Drop for Ledger {
         if self.record.is_none() {
             let _ = fs::remove_file(self.path.with_extension("lock"));
         }
-        let _ = self.lock.unlock();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one run of the program has to work with: directories, configuration, time, stderr.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,10 +28,9 @@ pub struct Invocation {
 impl Invocation {
     /// The command line goes before the configuration, and that before `timeout`, the verb's own.
     pub fn new(common: &Common, timeout: Duration, log: Log) -> Result<Invocation> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let root = variable("DVDCLI_ROOT").filter(|root| !root.is_empty());
-        let paths = Paths::below(&PathBuf::from(root.as_deref().unwrap_or("/")));
-        let config = Config::load(common.config.as_deref(), &paths.configs, variable)?;
+        let root = env::var_os("DVDCLI_ROOT").filter(|root| !root.is_empty());
+        let paths = Paths::below(&PathBuf::from(root.unwrap_or_else(|| "/".into())));
+        let config = Config::load(common.config.as_deref(), &paths.configs, env::vars_os())?;
         Ok(Invocation {
             budget: Budget::new(common.timeout.or(config.timeout).unwrap_or(timeout)),
             wait: common.wait.or(config.wait).unwrap_or(WAIT),

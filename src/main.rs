@@ -29,6 +29,10 @@ use clap::error::ErrorKind;
 use cli::Cli;
 use failure::{Failure, Kind};
 use log::Log;
+use sys::arena::Arena;
+
+#[global_allocator]
+static ALLOCATOR: Arena = Arena::new();
 
 fn main() -> ExitCode {
     let cli = match Cli::parse_from_args(std::env::args_os().collect()) {

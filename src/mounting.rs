@@ -38,21 +38,21 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
         ..request.holder
     };
     let mut ledger = Ledger::lock(invocation, driver.name(), request.volume)?;
-    let table = MountTable::read()?;
-    let is_bound = match (&target, ledger.record()) {
-        (None, _) => true,
-        (Some(target), record) => targets::check(
-            target,
-            record.is_some_and(|record| record.has_target(holder)),
-            &table,
-        )?,
-    };
-    let live = ledger
-        .record()
-        .and_then(|record| record.live(&table).cloned());
+    let mut is_bound = true;
+    let mut live = None;
+    // Without a record or a target there is nothing to ask the mount table.
+    if ledger.record().is_some() || target.is_some() {
+        let table = MountTable::read()?;
+        let record = ledger.record();
+        if let Some(target) = &target {
+            let ours = record.is_some_and(|record| record.has_target(holder));
+            is_bound = targets::check(target, ours, &table)?;
+        }
+        live = record.and_then(|record| record.live(&table).cloned());
+    }
     let mounted = match live.map(|mounted| (mountpoint::check(invocation, &mounted.path), mounted))
     {
-        Some((Ok(()), mounted)) => mounted,
+        Some((Ok(_), mounted)) => mounted,
         Some((Err(error), _)) => {
             invocation.log.warn(&format!(
                 "volume {} is mounted anew: {}",
@@ -120,13 +120,15 @@ fn mount_anew(
             return Err(error);
         }
     };
-    if let Err(error) = mountpoint::check(invocation, &path) {
-        let undone = driver
-            .unmount(volume, &id, false)
-            .and_then(|_| ledger.clear());
-        return Err(undone_too(error.context(driver.label()), undone));
+    match mountpoint::check(invocation, &path) {
+        Ok(table) => Ok(Mounted::at(path, volume, &table)),
+        Err(error) => {
+            let undone = driver
+                .unmount(volume, &id, false)
+                .and_then(|_| ledger.clear());
+            Err(undone_too(error.context(driver.label()), undone))
+        }
     }
-    Ok(Mounted::at(path, volume, &MountTable::read()?))
 }
 
 /// An earlier call left the driver in a state that we do not know. Where the volume turns out to be mounted, that will do;

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "system calls that no crate wraps")]
 
+pub mod arena;
 pub mod mount;
 pub mod mountinfo;
 pub mod probe;

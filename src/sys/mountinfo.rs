@@ -1,7 +1,8 @@
 //! The mount table of this mount namespace, `/proc/self/mountinfo`, decoded (proc(5)).
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,11 @@ pub struct MountTable(Vec<Mount>);
 
 impl MountTable {
     pub fn read() -> Result<MountTable> {
-        let text = fs::read("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?;
+        // The kernel makes the text anew for each read, so they should be few.
+        let mut text = Vec::with_capacity(32 << 10);
+        File::open("/proc/self/mountinfo")
+            .and_then(|mut file| file.read_to_end(&mut text))
+            .context("reading /proc/self/mountinfo")?;
         Ok(MountTable::parse(&text))
     }
 

@@ -1,36 +1,48 @@
 //! Whether a directory answers, asked in a process of its own: `statfs` on a dead network or FUSE mount may never return, and
 //! a thread or process that hangs in it cannot be killed.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, fork};
+use nix::unistd::{Pid, pipe2, read};
+use rustix::fs::FileType;
 
-/// Looks whether `path` is a directory that answers `statfs`.
-///
-/// # Errors
-///
-/// What the kernel said; `TimedOut` where it said nothing within `limit`.
-pub fn directory(path: &Path, limit: Duration) -> io::Result<()> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let (answer, report) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    // SAFETY: the child calls nothing but system calls on memory that is ready before the fork, and ends by `_exit`.
-    let child = match unsafe { fork() }? {
-        // SAFETY: this is that child.
-        ForkResult::Child => unsafe { ask(&path, report.as_raw_fd()) },
-        ForkResult::Parent { child } => child,
-    };
-    drop(report);
-    read_answer(&answer, child, limit)
+/// A question that was asked and not answered yet.
+pub struct Probe {
+    answer: OwnedFd,
+    child: Pid,
+}
+
+impl Probe {
+    /// Asks whether `path` is a directory that answers `statfs`.
+    pub fn start(path: &Path) -> io::Result<Probe> {
+        let path = CString::new(path.as_os_str().as_bytes())?;
+        let (answer, report) = pipe2(OFlag::O_CLOEXEC)?;
+        let child = spawn(Question {
+            path,
+            report: report.as_raw_fd(),
+        })?;
+        Ok(Probe { answer, child })
+    }
+
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said; `TimedOut` where it said nothing within `limit`.
+    pub fn finish(self, limit: Duration) -> io::Result<()> {
+        read_answer(&self.answer, self.child, limit)
+    }
 }
 
 fn read_answer(answer: &OwnedFd, child: Pid, limit: Duration) -> io::Result<()> {
@@ -50,7 +62,7 @@ fn read_answer(answer: &OwnedFd, child: Pid, limit: Duration) -> io::Result<()> 
         return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
     }
     let mut errno = [0; 4];
-    let read = nix::unistd::read(answer, &mut errno)?;
+    let read = read(answer, &mut errno)?;
     let _ = waitpid(child, None);
     match (read, i32::from_ne_bytes(errno)) {
         (4, 0) => Ok(()),
@@ -61,44 +73,70 @@ fn read_answer(answer: &OwnedFd, child: Pid, limit: Duration) -> io::Result<()> 
     }
 }
 
-/// The child's part: tell the error number, 0 for none.
-///
-/// # Safety
-///
-/// Only for a freshly forked child: it closes every file but `report`, and does not return.
-unsafe fn ask(path: &CString, report: RawFd) -> ! {
-    // SAFETY: plain system calls; the structures are written by the kernel before they are read.
-    unsafe {
-        // A child that hangs must keep neither the caller's pipes nor a volume's lock.
-        close_all_but(report);
-        let mut status = std::mem::zeroed::<libc::stat>();
-        let mut space = std::mem::zeroed::<libc::statfs>();
-        let errno = if libc::stat(path.as_ptr(), &mut status) != 0 {
-            Errno::last_raw()
-        } else if status.st_mode & libc::S_IFMT != libc::S_IFDIR {
-            libc::ENOTDIR
-        } else if libc::statfs(path.as_ptr(), &mut space) != 0 {
-            Errno::last_raw()
-        } else {
-            0
-        };
-        libc::write(report, (&raw const errno).cast(), 4);
-        libc::_exit(0)
+struct Question {
+    path: CString,
+    /// Where the child writes the error number, 0 for none.
+    report: RawFd,
+}
+
+/// Starts a process that shares our memory, which saves copying the page tables, but not our files: one that hangs must keep
+/// neither the caller's pipes nor a volume's lock.
+fn spawn(question: Question) -> io::Result<Pid> {
+    // Both are left to the child for good: it may come back to them long after we have given it up.
+    let stack = Box::leak(Box::new([0_u128; 1024])).as_mut_ptr_range().end;
+    let question: *mut Question = Box::leak(Box::new(question));
+    // SAFETY: the stack is the child's alone, ends at a multiple of 16 and grows down; the question outlives it. The child
+    // shares our thread's `errno`, so it makes its calls through rustix, which does not use it.
+    let child = unsafe {
+        libc::clone(
+            ask,
+            stack.cast(),
+            libc::CLONE_VM | libc::SIGCHLD,
+            question.cast(),
+        )
+    };
+    Errno::result(child)
+        .map(Pid::from_raw)
+        .map_err(io::Error::from)
+}
+
+/// The child's part. It allocates nothing.
+extern "C" fn ask(question: *mut c_void) -> c_int {
+    // SAFETY: `spawn` has passed a `Question`, whose file stays open until this process ends.
+    let (path, report) = unsafe {
+        let question = &*question.cast::<Question>();
+        close_all_but(question.report);
+        (
+            question.path.as_c_str(),
+            BorrowedFd::borrow_raw(question.report),
+        )
+    };
+    let errno = match look(path) {
+        Ok(()) => 0,
+        Err(errno) => errno.raw_os_error(),
+    };
+    let _ = rustix::io::write(report, &errno.to_ne_bytes());
+    // SAFETY: ends this process alone.
+    unsafe { libc::_exit(0) }
+}
+
+fn look(path: &CStr) -> rustix::io::Result<()> {
+    let status = rustix::fs::stat(path)?;
+    if !FileType::from_raw_mode(status.st_mode).is_dir() {
+        return Err(rustix::io::Errno::NOTDIR);
     }
+    rustix::fs::statfs(path).map(drop)
 }
 
 /// # Safety
 ///
-/// Nothing may use any other file afterwards.
+/// Nothing in the calling process may use any other file afterwards.
 unsafe fn close_all_but(keep: RawFd) {
     // SAFETY: closing by number; the caller has promised that nobody uses them.
     unsafe {
         let close_range =
-            |first: u32, last: u32| libc::syscall(libc::SYS_close_range, first, last, 0);
-        let keep_number = keep as u32;
-        if close_range(keep_number + 1, u32::MAX) != 0
-            || (keep > 0 && close_range(0, keep_number - 1) != 0)
-        {
+            |first: c_int, last: c_int| libc::syscall(libc::SYS_close_range, first, last, 0);
+        if close_range(keep + 1, c_int::MAX) != 0 || (keep > 0 && close_range(0, keep - 1) != 0) {
             // A kernel before 5.9. Files beyond this number are none of a command's that opens a handful.
             for number in (0..1024).filter(|number| *number != keep) {
                 libc::close(number);

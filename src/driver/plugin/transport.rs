@@ -33,7 +33,18 @@ pub struct Client {
 
 /// Whether any byte of the request under way has gone out: after that, the plugin may have acted on it.
 #[derive(Debug, Clone, Default)]
-struct Sent(Arc<AtomicBool>);
+pub struct Sent(Arc<AtomicBool>);
+
+impl Sent {
+    /// Notes what came of a write. One that finds the connection closed has brought nothing to the plugin.
+    pub fn note(&self, written: &Result<(), ureq::Error>) {
+        let closed = matches!(written, Err(ureq::Error::Io(error))
+            if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
+        if !closed {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 /// What a plugin answered, whatever the status.
 #[derive(Debug)]
@@ -99,7 +110,10 @@ impl Client {
         };
         let (agent, base) = match address {
             Address::Unix(path) => {
-                let connector = UnixConnector(path.clone()).chain(sent.clone());
+                let connector = UnixConnector {
+                    path: path.clone(),
+                    sent: sent.clone(),
+                };
                 // The host that Docker sends, too.
                 (
                     Agent::with_parts(config(None), connector, NoResolver),
@@ -178,7 +192,7 @@ fn cause_of(error: ureq::Error) -> Cause {
     }
 }
 
-/// The last link of each chain of connectors: hands the transport on, and notes that something was sent.
+/// The last link of the chains of connectors over TCP: hands the transport on, and notes that something was sent.
 impl<In: Transport> Connector<In> for Sent {
     type Out = Watched<In>;
 
@@ -195,7 +209,7 @@ impl<In: Transport> Connector<In> for Sent {
 }
 
 #[derive(Debug)]
-struct Watched<T> {
+pub struct Watched<T> {
     inner: T,
     sent: Sent,
 }
@@ -205,14 +219,9 @@ impl<T: Transport> Transport for Watched<T> {
         self.inner.buffers()
     }
 
-    /// A first write that finds the connection closed has brought nothing to the plugin.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         let result = self.inner.transmit_output(amount, timeout);
-        let closed = matches!(&result, Err(ureq::Error::Io(error))
-            if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
-        if !closed {
-            self.sent.0.store(true, Ordering::Relaxed);
-        }
+        self.sent.note(&result);
         result
     }
 

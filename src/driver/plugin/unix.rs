@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::transport::Sent;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, setsockopt, socket,
     sockopt,
@@ -20,7 +21,10 @@ use ureq::unversioned::transport::{
 
 /// Connects to the socket at a path, whatever the URL says.
 #[derive(Debug)]
-pub struct UnixConnector(pub PathBuf);
+pub struct UnixConnector {
+    pub path: PathBuf,
+    pub sent: Sent,
+}
 
 impl Connector for UnixConnector {
     type Out = UnixTransport;
@@ -41,7 +45,12 @@ impl Connector for UnixConnector {
             details.config.input_buffer_size(),
             details.config.output_buffer_size(),
         );
-        Ok(Some(UnixTransport { stream, buffers }))
+        Ok(Some(UnixTransport {
+            stream,
+            buffers,
+            request: Vec::new(),
+            sent: self.sent.clone(),
+        }))
     }
 }
 
@@ -61,7 +70,7 @@ impl UnixConnector {
             );
             setsockopt(&socket, sockopt::SendTimeout, &limit)?;
         }
-        connect(socket.as_raw_fd(), &UnixAddr::new(&self.0)?)?;
+        connect(socket.as_raw_fd(), &UnixAddr::new(&self.path)?)?;
         Ok(UnixStream::from(socket))
     }
 }
@@ -70,6 +79,27 @@ impl UnixConnector {
 pub struct UnixTransport {
     stream: UnixStream,
     buffers: LazyBuffers,
+    /// What is to be sent before the next answer is awaited: head and body in one write wake the plugin once.
+    request: Vec<u8>,
+    sent: Sent,
+}
+
+impl UnixTransport {
+    fn flush(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        let request = std::mem::take(&mut self.request);
+        if request.is_empty() {
+            return Ok(());
+        }
+        let timeout = timeout.for_write();
+        self.stream
+            .set_write_timeout(timeout.not_zero().map(|limit| *limit))?;
+        let result = self
+            .stream
+            .write_all(&request)
+            .map_err(|error| timed_out(error, timeout));
+        self.sent.note(&result);
+        result
+    }
 }
 
 impl Transport for UnixTransport {
@@ -77,17 +107,14 @@ impl Transport for UnixTransport {
         &mut self.buffers
     }
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        let timeout = timeout.for_write();
-        self.stream
-            .set_write_timeout(timeout.not_zero().map(|limit| *limit))?;
-        let output = &self.buffers.output()[..amount];
-        self.stream
-            .write_all(output)
-            .map_err(|error| timed_out(error, timeout))
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.request
+            .extend_from_slice(&self.buffers.output()[..amount]);
+        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.flush(timeout)?;
         let timeout = timeout.for_read();
         let ends = timeout.not_zero().map(|limit| Instant::now() + *limit);
         loop {
