@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
+
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     ends: Instant,
@@ -32,6 +34,14 @@ impl Budget {
             "no answer within {} (--timeout)",
             humantime::format_duration(self.total)
         )
+    }
+
+    /// Fails once the time is over.
+    pub fn check(&self) -> Result<()> {
+        if self.left().is_zero() {
+            bail!(self.exhausted());
+        }
+        Ok(())
     }
 }
 

@@ -17,7 +17,12 @@ pub mod man;
 /// Creates, mounts, unmounts, lists and removes the volumes of any Docker volume plugin, without the Docker daemon.
 /// Prints the answer to stdout, and nothing else there.
 #[derive(Debug, Parser)]
-#[command(name = "dvdcli", version, max_term_width = 100)]
+#[command(
+    name = "dvdcli",
+    version,
+    arg_required_else_help = false,
+    subcommand_required = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub verb: Verb,
@@ -181,7 +186,7 @@ impl Verb {
     }
 }
 
-/// The flags that every verb takes, before or after the verb.
+// The flags that every verb takes, before or after the verb. (A doc comment here would replace the verb's own help.)
 #[derive(Debug, Args)]
 pub struct Common {
     /// The driver: a plugin's name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]
@@ -209,7 +214,7 @@ pub struct Common {
     pub verbose: bool,
 }
 
-/// A volume's options, as they were typed; [`crate::options::parse`] reads them.
+// A volume's options, as they were typed; `crate::options::parse` reads them.
 #[derive(Debug, Default, Clone, Args)]
 pub struct VolumeOptions {
     /// Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows
@@ -220,7 +225,7 @@ pub struct VolumeOptions {
     pub opt: Vec<String>,
 }
 
-/// Who holds a mounted volume.
+// Who holds a mounted volume.
 #[derive(Debug, Args)]
 pub struct Holder {
     /// The holder; without it the anonymous one, or with --target that path

@@ -40,6 +40,13 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         _ => TIMEOUT,
     };
     let invocation = || Invocation::new(common, timeout, log.clone());
+    // Verbs that ask every driver wait for none that is not there.
+    let overview = || {
+        invocation().map(|invocation| Invocation {
+            wait: Duration::ZERO,
+            ..invocation
+        })
+    };
     match verb {
         Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
         Verb::Mount {
@@ -79,10 +86,10 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         Verb::List { format, .. } if common.volumedriver.is_some() => {
             list(&invocation()?, common, *format)?
         }
-        Verb::List { format, .. } => return list_all(&invocation()?, *format),
+        Verb::List { format, .. } => return list_all(&overview()?, *format),
         Verb::Inspect { .. } => inspect_volume(&invocation()?, common)?,
         Verb::Exists { .. } => return exists(&invocation()?, common),
-        Verb::Drivers { format, .. } => drivers(&invocation()?, *format)?,
+        Verb::Drivers { format, .. } => drivers(&overview()?, *format)?,
         Verb::Version { .. } => print(&version()?)?,
         Verb::Completions { shell, .. } => print(&String::from_utf8(cli::completions(*shell))?)?,
         Verb::Man { .. } => print(&String::from_utf8(cli::man::page()?)?)?,

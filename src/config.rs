@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::config::yaml::{Entry, entries};
 use crate::failure::Failure;
+use crate::files;
 use crate::suggest;
 
 mod yaml;
@@ -183,7 +183,7 @@ impl Config {
             .into_iter()
             .chain(candidates.iter().map(PathBuf::as_path))
         {
-            match fs::read_to_string(path) {
+            match files::read_text(path) {
                 Ok(text) => {
                     config
                         .read_file(&text)

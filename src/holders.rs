@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::budget::Backoff;
+use crate::files;
 use crate::invocation::Invocation;
 use crate::sys::mountinfo::{Mount, MountTable};
 
@@ -179,10 +180,8 @@ fn hex(parts: &[&str]) -> String {
 
 /// The record of a volume without its lock, for verbs that only look.
 pub fn peek(invocation: &Invocation, driver: &str, volume: &str) -> Result<Option<Record>> {
-    read(
-        &record_path(&invocation.paths.holders, driver, volume),
-        invocation,
-    )
+    let path = record_path(&invocation.paths.holders, driver, volume);
+    read(&path, driver, volume, invocation)
 }
 
 /// File names are hashed: a plugin's volume names may hold anything, at any length.
@@ -208,7 +207,7 @@ impl Ledger {
         let path = record_path(directory, driver, volume);
         let lock = lock(invocation, &path.with_extension("lock"))
             .with_context(|| format!("locking the volume in {}", directory.display()))?;
-        let record = read(&path, invocation)?;
+        let record = read(&path, driver, volume, invocation)?;
         Ok(Ledger {
             path,
             record,
@@ -304,9 +303,15 @@ fn lock(invocation: &Invocation, path: &Path) -> Result<File> {
     }
 }
 
-/// `None` where there is none, or none of this boot. A damaged one is set aside, never fatal.
-fn read(path: &Path, invocation: &Invocation) -> Result<Option<Record>> {
-    let text = match fs::read(path) {
+/// `None` where there is none, or none of this boot. A damaged one is set aside, never fatal; what it said is unknown, as
+/// after a call that was cut off.
+fn read(
+    path: &Path,
+    driver: &str,
+    volume: &str,
+    invocation: &Invocation,
+) -> Result<Option<Record>> {
+    let text = match files::read(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
@@ -322,7 +327,7 @@ fn read(path: &Path, invocation: &Invocation) -> Result<Option<Record>> {
                 "the holders' record {} is damaged ({error}); set aside",
                 aside.display()
             ));
-            Ok(None)
+            Ok(Some(Ledger::fresh(driver, volume)))
         }
     }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod driver;
 mod failure;
+mod files;
 mod holders;
 mod inspect;
 mod invocation;

@@ -39,14 +39,15 @@ fn split(list: &str) -> Vec<String> {
 }
 
 fn add(options: &mut Options, flag: &str, option: &str) -> Result<()> {
-    let Some((key, value)) = option.split_once('=') else {
-        bail!(Failure::usage(format!(
-            "{flag}: option '{option}' has no value; write {option}=VALUE"
-        )));
-    };
+    let (key, value) = option.split_once('=').unwrap_or((option, ""));
     if key.is_empty() {
         bail!(Failure::usage(format!(
             "{flag}: an option without a name; write KEY=VALUE"
+        )));
+    }
+    if !option.contains('=') {
+        bail!(Failure::usage(format!(
+            "{flag}: option '{option}' has no value; write {option}=VALUE"
         )));
     }
     match options.iter().find(|(known, _)| known == key) {

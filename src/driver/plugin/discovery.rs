@@ -12,6 +12,7 @@ use ureq::http::Uri;
 
 use super::managed::{self, Managed};
 use crate::failure::Failure;
+use crate::files;
 use crate::paths::Paths;
 use crate::suggest;
 
@@ -113,7 +114,7 @@ fn find_legacy(paths: &Paths, name: &str) -> Result<Option<Endpoint>> {
         for (extension, parse) in SPECS {
             for path in candidates(directory, extension) {
                 if exists(&path)?.is_some() {
-                    let address = fs::read_to_string(&path)
+                    let address = files::read_text(&path)
                         .map_err(anyhow::Error::from)
                         .and_then(|text| parse(&text))
                         .with_context(|| format!("reading {}", path.display()))?;
@@ -272,7 +273,9 @@ pub fn not_found(paths: &Paths, name: &str) -> String {
         .map(|place| place.display().to_string())
         .join(", ");
     let found = all(paths).unwrap_or_default();
-    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let others = found.iter().map(|(name, _)| name.as_str());
+    // It may have come just now.
+    let names: Vec<&str> = others.filter(|other| *other != name).collect();
     let there = match names.len() {
         0 => "no plugin is there".to_owned(),
         1..=8 => format!("there is {}", names.join(", ")),

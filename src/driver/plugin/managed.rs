@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::discovery::{Address, Endpoint};
+use crate::files;
 use crate::paths::Paths;
 
 /// A managed plugin, as its `config.json` tells it.
@@ -65,7 +66,7 @@ pub fn directory(paths: &Paths) -> Result<PathBuf> {
         #[serde(rename = "data-root")]
         data_root: Option<PathBuf>,
     }
-    let configured = match fs::read(&paths.docker_config) {
+    let configured = match files::read(&paths.docker_config) {
         Ok(text) => {
             let daemon: Daemon = serde_json::from_slice(&text)
                 .with_context(|| format!("reading {}", paths.docker_config.display()))?;
@@ -121,7 +122,7 @@ fn is_hex(text: &str) -> bool {
 
 fn read(directory: &Path, id: String) -> Option<Managed> {
     let directory = directory.join(&id);
-    let text = fs::read(directory.join("config.json")).ok()?;
+    let text = files::read(&directory.join("config.json")).ok()?;
     let ConfigFile { plugin } = serde_json::from_slice(&text).ok()?;
     Some(Managed {
         id,

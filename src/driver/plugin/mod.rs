@@ -25,7 +25,7 @@ use crate::sys::mountinfo::MountTable;
 use discovery::Endpoint;
 use managed::Managed;
 use transport::{CallError, Cause, Client, Response};
-use wire::{Meaning, Refusal, WireVolume};
+use wire::{Meaning, Object, Refusal, WireVolume};
 
 /// How often a call that may be repeated is tried where the connection breaks.
 const TRIES: u32 = 3;
@@ -105,11 +105,23 @@ impl<'a> Plugin<'a> {
                         }) => {
                             format!("{}: {cause}", endpoint.address)
                         }
+                        Err(CallError {
+                            sent: false,
+                            cause: Cause::Other(text),
+                        }) => {
+                            return Err(
+                                anyhow!("{}: {text}", endpoint.address).context("Plugin.Activate")
+                            );
+                        }
                         Err(error) => return Err(self.unanswered("Plugin.Activate", error)),
                     }
                 }
             };
             if !wait.again(self.invocation, &self.name, &absence) {
+                self.invocation
+                    .budget
+                    .check()
+                    .with_context(|| absence.clone())?;
                 bail!("{absence}");
             }
         }
@@ -243,7 +255,9 @@ impl<'a> Plugin<'a> {
             Ok(answer) => {
                 let volumes = answer.volumes.unwrap_or_default().into_iter();
                 Ok(Some(
-                    volumes.map(|volume| self.volume(None, volume)).collect(),
+                    volumes
+                        .map(|Object(volume)| self.volume(None, volume))
+                        .collect(),
                 ))
             }
             Err(refusal) if refusal.unimplemented => Ok(None),
@@ -351,8 +365,8 @@ impl Driver for Plugin<'_> {
     fn get(&self, volume: &str) -> Result<Lookup> {
         match self.call::<wire::GetAnswer>("Get", &wire::NameRequest { name: volume })? {
             Ok(answer) => {
-                let known = answer
-                    .volume
+                let known = answer.volume.map(|Object(known)| known);
+                let known = known
                     .filter(|volume| volume.name.as_deref().is_some_and(|name| !name.is_empty()));
                 Ok(known.map_or(Lookup::Absent, |known| {
                     Lookup::Found(Box::new(self.volume(Some(volume), known)))

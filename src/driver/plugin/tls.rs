@@ -1,6 +1,6 @@
 //! TLS to a plugin: whom we trust, and who we are.
 
-use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -11,6 +11,7 @@ use rustls::sign::CertifiedKey;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use super::discovery::TlsFiles;
+use crate::files;
 
 /// # Errors
 ///
@@ -52,7 +53,7 @@ fn client(files: &TlsFiles, provider: &CryptoProvider) -> Result<Option<ClientCe
         pair => pair,
     };
     let chain = certificates(cert_file)?;
-    let pem = fs::read(key_file).with_context(|| format!("reading {key_file}"))?;
+    let pem = files::read(Path::new(key_file)).with_context(|| format!("reading {key_file}"))?;
     let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|_| anyhow!("it holds no private key in PEM form"))
         .with_context(|| format!("reading {key_file}"))?;
@@ -70,7 +71,7 @@ fn client(files: &TlsFiles, provider: &CryptoProvider) -> Result<Option<ClientCe
 
 fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>> {
     let reading = || format!("reading {file}");
-    let pem = fs::read(file).with_context(reading)?;
+    let pem = files::read(Path::new(file)).with_context(reading)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let certificates = certificates
         .map_err(|error| anyhow!("{error}"))

@@ -1,8 +1,12 @@
 //! Requests and answers of the volume plugin protocol, in all the forms that plugins send (protocol: The wire).
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use anyhow::{Result, anyhow};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::transport::Response;
@@ -53,14 +57,14 @@ pub struct MountpointAnswer {
 #[serde(rename_all = "PascalCase")]
 pub struct GetAnswer {
     #[serde(default)]
-    pub volume: Option<WireVolume>,
+    pub volume: Option<Object<WireVolume>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListAnswer {
     #[serde(default)]
-    pub volumes: Option<Vec<WireVolume>>,
+    pub volumes: Option<Vec<Object<WireVolume>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,6 +85,30 @@ pub struct WireVolume {
     pub created_at: Option<Value>,
 }
 
+/// A JSON object and nothing else: serde would take an array for a structure, too.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
 /// What a plugin says where it does not say yes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -99,10 +127,11 @@ pub fn read<A: DeserializeOwned>(response: &Response) -> Result<Result<A, Refusa
     if let Some(refusal) = refusal(response) {
         return Ok(Err(refusal));
     }
-    let answer = serde_json::from_slice(&response.body);
-    answer
-        .map(Ok)
-        .map_err(|error| anyhow!("{}: {error}", describe(response)))
+    let answer = serde_json::from_slice::<Object<A>>(&response.body).map(|Object(answer)| answer);
+    answer.map(Ok).map_err(|error| match describe(response) {
+        text if text == NOT_AS_EXPECTED => anyhow!("{text}: {error}"),
+        text => anyhow!(text),
+    })
 }
 
 /// Errors come as status 500 with `Err`, as status 200 with a non-empty `Err`, as `Error`, or as plain text.
@@ -146,6 +175,8 @@ fn refusal(response: &Response) -> Option<Refusal> {
     })
 }
 
+const NOT_AS_EXPECTED: &str = "the answer is not as the protocol has it";
+
 /// An answer without an error in JSON: its status, and what it holds, in a few words.
 fn describe(response: &Response) -> String {
     let body = String::from_utf8_lossy(&response.body);
@@ -160,7 +191,7 @@ fn describe(response: &Response) -> String {
     } else if looks_like("<!doctype html") || looks_like("<html") {
         format!("HTTP status {status} and an HTML page; is this the address of a plugin?")
     } else if status == 200 {
-        "the answer is not as the protocol has it".to_owned()
+        NOT_AS_EXPECTED.to_owned()
     } else if text.chars().count() > LONGEST_WORDS {
         format!(
             "{}... (HTTP status {status})",
