@@ -3,6 +3,8 @@
 //! `cargo bench --bench plugin`; a number behind `--` sets the runs of each. Prints medians of interleaved runs, their
 //! ratios, peak memory and the binary's size; asserts nothing.
 
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -209,6 +211,7 @@ fn compare(runs: usize) {
         fs::metadata(DVDCLI).expect("the binary is there").len()
     );
     let _ = plugin.kill();
+    let _ = plugin.wait();
     let _ = fs::remove_dir_all(&bench.root);
     print!("{report}");
 }

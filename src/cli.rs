@@ -331,8 +331,13 @@ fn verb_first(mut args: Vec<OsString>) -> Vec<OsString> {
             1
         };
     }
+    let is_answered =
+        |arg: &OsString| matches!(arg.to_str(), Some("-h" | "--help" | "-V" | "--version"));
     if at < args.len() {
         args[1..=at].rotate_right(1);
+    } else if !args.iter().any(is_answered) {
+        // What is missing is the verb, whatever its flags are.
+        args.truncate(1);
     }
     args
 }
@@ -361,7 +366,7 @@ mod tests {
                 "x mount --volumename=a -d b --driver c --explicitcreate",
             ),
             ("x --help", "x --help"),
-            ("x --volumename", "x --volumename"),
+            ("x --volumename=a", "x"),
         ] {
             let args = typed.split(' ').map(OsString::from).collect();
             let expected: Vec<OsString> = moved.split(' ').map(OsString::from).collect();

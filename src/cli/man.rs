@@ -8,53 +8,117 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::Cli;
 
-/// The sections that no flag's help can hold: title and paragraphs; a line `TERM: text` becomes a tagged paragraph.
-const SECTIONS: &[(&str, &[&str])] = &[
+/// The sections that no flag's help can hold: a title, and what stands below it. An empty term makes a paragraph.
+const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "EXIT STATUS",
         &[
-            "0: Done, or nothing was left to do.",
-            "1: It failed.",
-            "2: Wrong usage; nothing was done.",
-            "3: No such volume, known to be absent.",
-            "4: In use: held, mounted or busy.",
+            ("0", "Done, or nothing was left to do."),
+            ("1", "It failed."),
+            ("2", "Wrong usage; nothing was done."),
+            ("3", "No such volume, known to be absent."),
+            ("4", "In use: held, mounted or busy."),
         ],
     ),
     (
         "OUTPUT",
         &[
-            "stdout is the answer and nothing else. stderr is silent on success, bar warnings; a failure is one line. The values of options named like secrets (password, token, key and so on) are masked everywhere.",
-            "A path is printed only if it is absolute, an existing directory on this host, and answers in time; otherwise what was mounted is unmounted again and the exit status is 1.",
+            (
+                "",
+                "stdout is the answer and nothing else. stderr is silent on success, bar warnings; a failure is one line. The \
+                 values of options named like secrets (password, token, key and so on) are masked everywhere.",
+            ),
+            (
+                "",
+                "A path is printed only if it is absolute, an existing directory on this host, and answers in time; otherwise \
+                 what was mounted is unmounted again and the exit status is 1. path prints what the driver says; some plugins \
+                 name a directory where nothing is mounted yet.",
+            ),
         ],
     ),
     (
         "HOLDERS",
         &[
-            "A volume is mounted once per host and held by one or more holders. --id names the holder; without it and without --target, it is the anonymous one. A holder is in or out: mounting twice under one ID and unmounting once releases it. With the last holder gone the volume is unmounted.",
+            (
+                "",
+                "A volume is mounted once per host and held by one or more holders. --id names the holder; without it the \
+                 holder is the target, and without --target the anonymous one. A holder is in or out: mounting twice under one \
+                 ID and unmounting once releases it. With the last holder gone the volume is unmounted.",
+            ),
+            (
+                "",
+                "mount --target PATH lets the volume appear at PATH, a directory, as well, and prints PATH; unmount --target \
+                 PATH takes it away from there.",
+            ),
         ],
+    ),
+    (
+        "VOLUME OPTIONS",
+        &[(
+            "",
+            "--volumeopts may be repeated, and holds one option or more: a comma starts a new option only where KEY= follows, \
+             otherwise it belongs to the value. So size=5,iops=150 is two options, and o=addr=10.0.0.1,rw is one. --opt is never \
+             split. A value may hold further equals signs.",
+        )],
     ),
     (
         "ENVIRONMENT",
         &[
-            "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG: As --timeout, --wait and --config.",
-            "DVDCLI_ROOT: A directory put in front of the places listed under FILES, for tests and trials beside a live host.",
-            "SSL_CERT_FILE: The certificate authorities to trust where a plugin's spec names none.",
+            (
+                "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG",
+                "As --timeout, --wait and --config.",
+            ),
+            (
+                "DVDCLI_ROOT",
+                "A directory put in front of the places listed under FILES, for tests and trials beside a live host.",
+            ),
+            (
+                "SSL_CERT_FILE",
+                "The certificate authorities to trust where a plugin's spec names none.",
+            ),
         ],
     ),
     (
         "CONFIGURATION",
         &[
-            "YAML. Below dvdcli: driver (where --volumedriver is left out), timeout, wait, and aliases, a map from a plain name to a driver (ebs: rexray/ebs:latest). Of REX-Ray's settings, volume.unmount.ignoreUsedCount is understood in all generations of its name: unmount releases every holder. An environment variable named after a REX-Ray property overrides it.",
+            (
+                "",
+                "A YAML file. Below dvdcli: driver (where --volumedriver is left out), timeout, wait, and aliases, a map from a \
+                 plain name to a driver (ebs: rexray/ebs:latest) for callers that cannot pass a slash or a colon.",
+            ),
+            (
+                "",
+                "REX-Ray's file is understood, in all generations of its names and in any case; what is not listed is left \
+                 alone. An environment variable named after a property of REX-Ray's (REXRAY_VOLUME_UNMOUNT_IGNOREUSEDCOUNT) \
+                 overrides it.",
+            ),
+            (
+                "rexray.volume.unmount.ignoreUsedCount, libstorage.integration.volume.operations.unmount.ignoreUsedCount",
+                "unmount releases every holder.",
+            ),
+            (
+                "libstorage.integration.volume.operations.create.implicit",
+                "false: mount does not create a volume.",
+            ),
         ],
     ),
     (
         "FILES",
         &[
-            "/run/docker/plugins: Sockets of plugins.",
-            "/etc/docker/plugins, /usr/lib/docker/plugins: Spec files of plugins.",
-            "/var/lib/docker/plugins: Managed plugins; data-root in /etc/docker/daemon.json moves it.",
-            "/run/dvdcli: Who holds which volume, and locks.",
-            "/etc/dvdcli/config.yml, /etc/rexray/config.yml: The configuration; the first that is there counts.",
+            ("/run/docker/plugins", "Sockets of plugins."),
+            (
+                "/etc/docker/plugins, /usr/lib/docker/plugins",
+                "Spec files of plugins.",
+            ),
+            (
+                "/var/lib/docker/plugins",
+                "Managed plugins; data-root in /etc/docker/daemon.json moves it.",
+            ),
+            ("/run/dvdcli", "Who holds which volume, and locks."),
+            (
+                "/etc/dvdcli/config.yml, /etc/rexray/config.yml",
+                "The configuration; the first that is there counts.",
+            ),
         ],
     ),
 ];
@@ -105,15 +169,24 @@ pub fn page() -> io::Result<Vec<u8>> {
             .or(verb.get_about())
             .map(ToString::to_string)
             .unwrap_or_default();
-        paragraphs(&mut text, &about.split("\n\n").collect::<Vec<_>>())?;
+        paragraphs(
+            &mut text,
+            &about
+                .split("\n\n")
+                .map(|paragraph| ("", paragraph))
+                .collect::<Vec<_>>(),
+        )?;
         flags(&mut text, &Command::new("verb").args(own.cloned()))?;
     }
     heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
-    paragraphs(&mut text, &["They may stand before or after the verb."])?;
+    paragraphs(
+        &mut text,
+        &[("", "They may stand before or after the verb.")],
+    )?;
     flags(&mut text, &Command::new("verb").args(common))?;
-    for (title, lines) in SECTIONS {
+    for (title, entries) in SECTIONS {
         heading(&mut text, "SH", title)?;
-        paragraphs(&mut text, lines)?;
+        paragraphs(&mut text, entries)?;
     }
     Ok(text)
 }
@@ -128,22 +201,15 @@ fn heading(text: &mut Vec<u8>, level: &str, title: &str) -> io::Result<()> {
     roff.to_writer(text)
 }
 
-fn paragraphs(text: &mut Vec<u8>, lines: &[&str]) -> io::Result<()> {
+fn paragraphs(text: &mut Vec<u8>, entries: &[(&str, &str)]) -> io::Result<()> {
     let mut roff = Roff::new();
-    for line in lines {
-        let term = line
-            .split_once(": ")
-            .filter(|(term, _)| !term.contains(". ") && lines.len() > 1 && term.len() < 60);
-        match term {
-            Some((term, rest)) => {
-                roff.control("TP", [])
-                    .text([bold(term)])
-                    .text([roman(rest)]);
-            }
-            None => {
-                roff.control("PP", []).text([roman(*line)]);
-            }
+    for (term, paragraph) in entries {
+        if term.is_empty() {
+            roff.control("PP", []);
+        } else {
+            roff.control("TP", []).text([bold(*term)]);
         }
+        roff.text([roman(*paragraph)]);
     }
     roff.to_writer(text)
 }

@@ -124,32 +124,36 @@ pub struct Refusal {
 ///
 /// An answer that is neither the one expected nor a refusal.
 pub fn read<A: DeserializeOwned>(response: &Response) -> Result<Result<A, Refusal>> {
-    if let Some(refusal) = refusal(response) {
-        return Ok(Err(refusal));
-    }
-    let answer = serde_json::from_slice::<Object<A>>(&response.body).map(|Object(answer)| answer);
-    answer.map(Ok).map_err(|error| match describe(response) {
+    let wrong = |error: serde_json::Error| match describe(response) {
         text if text == NOT_AS_EXPECTED => anyhow!("{text}: {error}"),
         text => anyhow!(text),
-    })
+    };
+    let errors = serde_json::from_slice::<Object<Errors>>(&response.body);
+    if let Some(refusal) = refusal(response, errors.as_ref().ok().map(|Object(errors)| errors)) {
+        return Ok(Err(refusal));
+    }
+    errors.map_err(wrong)?;
+    let Object(answer) = serde_json::from_slice(&response.body).map_err(wrong)?;
+    Ok(Ok(answer))
+}
+
+/// The errors of any answer, of whatever type.
+#[derive(Debug, Deserialize)]
+struct Errors {
+    #[serde(rename = "Err", default)]
+    err: Option<Value>,
+    #[serde(rename = "Error", default)]
+    error: Option<Value>,
 }
 
 /// Errors come as status 500 with `Err`, as status 200 with a non-empty `Err`, as `Error`, or as plain text.
-fn refusal(response: &Response) -> Option<Refusal> {
-    #[derive(Deserialize)]
-    struct Errors {
-        #[serde(rename = "Err", default)]
-        err: Option<Value>,
-        #[serde(rename = "Error", default)]
-        error: Option<Value>,
-    }
-    let errors = serde_json::from_slice::<Errors>(&response.body).ok();
+fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
     let said = errors.and_then(|errors| {
-        [errors.err, errors.error]
+        [&errors.err, &errors.error]
             .into_iter()
             .flatten()
             .find_map(|words| match words {
-                Value::String(words) => Some(words).filter(|words| !words.is_empty()),
+                Value::String(words) => Some(words.clone()).filter(|words| !words.is_empty()),
                 Value::Null | Value::Bool(false) => None,
                 other => Some(other.to_string()),
             })
@@ -312,7 +316,8 @@ mod tests {
     }
 
     fn words(status: u16, body: &str) -> Option<(String, bool)> {
-        refusal(&response(status, body)).map(|refusal| (refusal.words, refusal.unimplemented))
+        let refusal = read::<EmptyAnswer>(&response(status, body)).ok()?.err()?;
+        Some((refusal.words, refusal.unimplemented))
     }
 
     #[test]

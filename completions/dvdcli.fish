@@ -1,0 +1,168 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_dvdcli_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_dvdcli_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_dvdcli_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_dvdcli_using_subcommand
+    set -l cmd (__fish_dvdcli_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s V -l version -d 'Print version'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "create" -d 'Create a volume'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "mount" -d 'Mount a volume and print its path'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "get" -d 'Print a volume\'s name, if it exists'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "list" -d 'List the volumes of one driver, or of all'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "version" -d 'Print the version and how the program was built'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "man" -d 'Print the man page'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s o -l opt -d 'An option of the volume, KEY=VALUE, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l strict -d 'Fail where the volume exists with other options, instead of warning'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s o -l opt -d 'An option of the volume, KEY=VALUE, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
+false\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l target -d 'A directory where the volume appears as well' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l target -d 'A directory where the volume appears as well' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Release it for every holder'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l force -d 'Let a volume that does not exist be no error'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l format -d 'How to print them: names for one driver, else a table, unless given' -r -f -a "names\t''
+table\t''
+json\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l format -d 'How to print it' -r -f -a "json\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l format -d 'How to print them' -r -f -a "table\t''
+json\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "create" -d 'Create a volume'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "version" -d 'Print the version and how the program was built'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "man" -d 'Print the man page'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

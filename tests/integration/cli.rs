@@ -1,0 +1,341 @@
+//! The command line: flags before and after the verb and in all their spellings, the options of volumes, the default
+//! driver, and what the verbs print that need no plugin.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+
+use crate::env::Env;
+use crate::plugin::FakePlugin;
+
+#[test]
+fn flags_stand_before_and_after_the_verb_in_all_their_spellings() {
+    for line in [
+        "mount --volumedriver=fake --volumename=db",
+        "mount --volumedriver fake --volumename db",
+        "--volumedriver=fake --volumename=db mount",
+        "--volumedriver fake mount --volumename db",
+        "--volumename=db mount --volumedriver=fake",
+        "-d fake -n db mount",
+        "mount -d fake -n db",
+        "-dfake mount -ndb",
+        "--driver fake --name=db mount",
+        "mount --volumename=db --volumedriver=fake --volumeopts=a=1 --volumeopts b=2 -o c=3 --opt d=4 --opt=e=5",
+        "--volumeopts=a=1 --volumedriver=fake --volumename=db mount",
+        "--timeout 50s --wait 1s mount -d fake -n db",
+        "mount -d fake -n db --timeout=50s --wait=0",
+        "--id a mount -d fake -n db",
+        "-o a=1 --opt b=2 -d fake -n db mount --id=mount",
+    ] {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        env.dvdcli(line).prints("$ROOT/volumes/db\n").succeeds();
+        assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount"], "{line}");
+    }
+}
+
+#[test]
+fn a_verb_has_its_second_name() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    env.dvdcli("umount -d fake -n db").succeeds();
+    env.dvdcli("ls -d fake").prints("db\n").succeeds();
+    env.dvdcli("rm -d fake -n db").succeeds();
+    assert_eq!(plugin.volumes(), [""; 0]);
+}
+
+#[test]
+fn explicitcreate_is_understood_in_all_spellings() {
+    for (flag, creates) in [
+        ("--explicitcreate", false),
+        ("--explicitCreate", false),
+        ("--explicit-create", false),
+        ("--explicitcreate=true", false),
+        ("--explicitCreate=true", false),
+        ("--explicit-create=true", false),
+        ("--explicitcreate=false", true),
+        ("--explicitCreate=false", true),
+        ("--explicit-create=false", true),
+    ] {
+        for line in [
+            format!("mount -d fake -n db {flag}"),
+            format!("{flag} mount -d fake -n db"),
+        ] {
+            let env = Env::new();
+            let plugin = FakePlugin::start(&env, "fake");
+            if creates {
+                env.dvdcli(&line).prints("$ROOT/volumes/db\n").succeeds();
+            } else {
+                let absent = "dvdcli: mounting volume db: plugin fake: VolumeDriver.Mount: volume not found\n";
+                env.dvdcli(&line).fails(3, absent);
+                assert_eq!(plugin.take_calls(), ["Activate", "Mount"], "{line}");
+            }
+        }
+    }
+}
+
+/// Arguments of `create`, and the options that the plugin gets.
+fn options_that_are_understood() -> Vec<(&'static [&'static str], Value)> {
+    vec![
+        (&[], json!({})),
+        (
+            &["--volumeopts=size=5,iops=150,newfstype=xfs"],
+            json!({ "size": "5", "iops": "150", "newfstype": "xfs" }),
+        ),
+        (
+            &["--volumeopts=a=1", "--volumeopts", "b=2"],
+            json!({ "a": "1", "b": "2" }),
+        ),
+        (
+            &["--volumeopts=o=addr=10.0.0.1"],
+            json!({ "o": "addr=10.0.0.1" }),
+        ),
+        (
+            &["--volumeopts=o=addr=10.0.0.1,rw"],
+            json!({ "o": "addr=10.0.0.1,rw" }),
+        ),
+        (
+            &["--volumeopts=o=addr=10.0.0.1,rw,type=nfs"],
+            json!({ "o": "addr=10.0.0.1,rw", "type": "nfs" }),
+        ),
+        (
+            &["--volumeopts=repl=2,shared=true"],
+            json!({ "repl": "2", "shared": "true" }),
+        ),
+        (&["--volumeopts=a=,b=2"], json!({ "a": "", "b": "2" })),
+        (&["--volumeopts=a=1,"], json!({ "a": "1," })),
+        (&["--volumeopts=a=1,a=1"], json!({ "a": "1" })),
+        (
+            &["--opt=o=addr=10.0.0.1,vers=4,rw"],
+            json!({ "o": "addr=10.0.0.1,vers=4,rw" }),
+        ),
+        (
+            &["-o", "a=1,b=2", "-o", "c=3"],
+            json!({ "a": "1,b=2", "c": "3" }),
+        ),
+        (
+            &["--opt=a==", "--volumeopts=b=1"],
+            json!({ "a": "=", "b": "1" }),
+        ),
+        (
+            &["--opt=a=x y\"z\n\u{e9}"],
+            json!({ "a": "x y\"z\n\u{e9}" }),
+        ),
+    ]
+}
+
+#[test]
+fn options_arrive_as_they_were_meant() {
+    for (args, options) in options_that_are_understood() {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake");
+        env.dvdcli_with(["create", "-d", "fake", "-n", "db"].iter().chain(args))
+            .succeeds();
+        assert_eq!(plugin.options("db"), options, "{args:?}");
+    }
+}
+
+#[test]
+fn a_plugin_gets_the_name_of_a_volume_verbatim() {
+    for name in [
+        "name=db,size=10,repl=3",
+        "a/b",
+        "/",
+        "////",
+        "..",
+        "../x",
+        "x:y@z#1",
+        " db ",
+        "é",
+        "-n",
+        "db\"\\",
+        "a\nb",
+    ] {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake");
+        env.dvdcli_with(["create", "-d", "fake", &format!("--volumename={name}")])
+            .succeeds();
+        assert_eq!(plugin.volumes(), [name]);
+    }
+}
+
+#[test]
+fn the_driver_is_the_configured_one_where_none_is_given_and_else_local() {
+    let env = Env::new();
+    let local = FakePlugin::start(&env, "local").with_volume("of-local");
+    env.dvdcli("get -n of-local")
+        .prints("of-local\n")
+        .succeeds();
+    drop(local);
+    let _fake = FakePlugin::start(&env, "fake").with_volume("db");
+    env.write("etc/dvdcli/config.yml", "dvdcli:\n  driver: fake\n");
+    env.dvdcli("get -n db").prints("db\n").succeeds();
+    let other = env.write(
+        "other.yml",
+        "dvdcli:\n  driver: nobody\n  wait: 0s\n  aliases:\n    short: fake\n",
+    );
+    env.dvdcli("get -n db -d short --config $ROOT/other.yml")
+        .prints("db\n")
+        .succeeds();
+    env.dvdcli("get -n db -d short")
+        .env("DVDCLI_CONFIG", other.to_str().unwrap())
+        .prints("db\n")
+        .succeeds();
+    env.dvdcli("get -n db --config=$ROOT/other.yml").fails(
+        1,
+        "dvdcli: looking up volume db: plugin nobody: not found in [..]\n",
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_wrong_usage() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.write("etc/dvdcli/config.yml", "dvdcli:\n  timeout: soon\n");
+    env.dvdcli("get -d fake -n db").fails(
+        2,
+        "dvdcli: reading $ROOT/etc/dvdcli/config.yml: line 2: dvdcli.timeout: 'soon' is no duration such as 90s, 2m or 500ms\n",
+    );
+    env.dvdcli("get -d fake -n db --config $ROOT/none.yml")
+        .fails(
+            2,
+            "dvdcli: reading $ROOT/none.yml: no such file or directory\n",
+        );
+    assert_eq!(plugin.connections(), 0);
+}
+
+#[test]
+fn version_is_the_six_lines_of_the_original() {
+    let env = Env::new();
+    let found = env.dvdcli("version").output();
+    let lines: Vec<(&str, &str)> = found
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .collect();
+    let names: Vec<&str> = lines.iter().map(|(name, _)| *name).collect();
+    assert_eq!((found.code, found.stderr.as_str()), (0, ""));
+    assert_eq!(
+        names,
+        ["Binary", "SemVer", "OsArch", "Branch", "Commit", "Formed"]
+    );
+    assert_eq!(lines[0].1, env!("CARGO_BIN_EXE_dvdcli"));
+    assert_eq!(lines[1].1, env!("CARGO_PKG_VERSION"));
+    assert_eq!(lines[2].1, format!("Linux-{}", std::env::consts::ARCH));
+    assert!(
+        lines.iter().all(|(_, value)| !value.trim().is_empty()),
+        "{found:?}"
+    );
+    assert_eq!(found.stdout.lines().count(), 6);
+}
+
+#[test]
+fn help_is_an_answer() {
+    let env = Env::new();
+    for (line, start) in [
+        ("--help", "Volumes for hosts without Docker\n"),
+        ("-h", "Volumes for hosts without Docker\n"),
+        ("mount --help", "Mount a volume and print its path\n"),
+        ("create --help", "Create a volume\n"),
+        ("unmount --help", "Unmount a volume: release it"),
+        ("remove --help", "Remove a volume and its data"),
+        ("path --help", "Print where a volume is mounted"),
+        ("get --help", "Print a volume's name"),
+        ("list --help", "List the volumes of one driver"),
+        ("inspect --help", "Print all that is known of a volume"),
+        (
+            "exists --help",
+            "Tell by the exit code whether a volume exists",
+        ),
+        ("drivers --help", "List every driver found"),
+        ("help mount", "Mount a volume and print its path\n"),
+        (
+            "-d fake mount --help",
+            "Mount a volume and print its path\n",
+        ),
+        (
+            "--version",
+            concat!("dvdcli ", env!("CARGO_PKG_VERSION"), "\n"),
+        ),
+    ] {
+        let found = env.dvdcli(line).output();
+        assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{line}");
+        assert!(found.stdout.starts_with(start), "{line}: {}", found.stdout);
+    }
+}
+
+#[test]
+fn completions_and_man_page_are_answers() {
+    let env = Env::new();
+    for (line, part) in [
+        ("completions bash", "_dvdcli()"),
+        ("completions zsh", "#compdef dvdcli"),
+        ("completions fish", "complete -c dvdcli"),
+        ("man", ".TH dvdcli"),
+    ] {
+        let found = env.dvdcli(line).output();
+        assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{line}");
+        assert!(found.stdout.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let env = Env::new();
+    let volumes: Vec<Value> = (0..10_000)
+        .map(|number| json!({ "Name": format!("volume-number-{number}") }))
+        .collect();
+    let plugin = FakePlugin::start(&env, "fake");
+    plugin.on("List", crate::http::json(json!({ "Volumes": volumes })));
+    let mut run = env.dvdcli("list -d fake");
+    let mut child = run
+        .command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::with_capacity(16, child.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(first, "volume-number-0\n");
+    assert_eq!(
+        (ended.status.code(), ended.stderr.as_slice()),
+        (Some(0), &b""[..])
+    );
+}
+
+#[test]
+fn a_stdout_that_cannot_be_written_is_a_failure() {
+    let env = Env::new();
+    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut run = env.dvdcli("get -d fake -n db");
+    let ended = run
+        .command
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stderr).unwrap().as_str()
+        ),
+        (
+            Some(1),
+            "dvdcli: writing the answer to stdout: no space left on device\n"
+        )
+    );
+}
