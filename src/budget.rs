@@ -23,6 +23,10 @@ impl Budget {
     /// Longer than any host runs, and short enough that no clock overflows.
     pub const MOST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+    pub fn ends(&self) -> Instant {
+        self.ends
+    }
+
     /// Zero once it has run out.
     pub fn left(&self) -> Duration {
         self.ends.saturating_duration_since(Instant::now())

@@ -9,17 +9,19 @@ use serde_json::{Value, json};
 use crate::cli::{self, Common, DriversFormat, ListFormat, Verb};
 use crate::driver::{self, Driver, Lookup, Options};
 use crate::failure::{Failure, Kind};
-use crate::holders::{Holder, Ledger};
+use crate::holders::Holder;
 use crate::inspect::inspect;
 use crate::invocation::Invocation;
 use crate::log::Log;
-use crate::mounting::{self, Release, Request};
+use crate::mounting::{self, Request};
 use crate::mountpoint;
 use crate::options;
 use crate::overview;
+use crate::releasing::{self, Release};
 use crate::secrets::Secrets;
 use crate::table::{columns, printable};
 use crate::version::version;
+use crate::volumes;
 
 /// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.
 const TIMEOUT: Duration = Duration::from_secs(110);
@@ -135,9 +137,8 @@ fn create(invocation: &Invocation, common: &Common, options: &Options, strict: b
     let volume = volume_name(common)?;
     let driver = open(invocation, common)?;
     let doing = || format!("creating volume {volume}");
-    let _lock = Ledger::lock(invocation, driver.name(), volume).with_context(doing)?;
     let Some(difference) =
-        mounting::create(driver.as_ref(), volume, options).with_context(doing)?
+        volumes::create(invocation, driver.as_ref(), volume, options).with_context(doing)?
     else {
         return Ok(());
     };
@@ -188,14 +189,14 @@ fn unmount(
         all: force || invocation.config.ignore_used_count,
         lazy,
     };
-    mounting::unmount(invocation, driver.as_ref(), request)
+    releasing::unmount(invocation, driver.as_ref(), request)
         .with_context(|| format!("unmounting volume {volume}"))
 }
 
 fn remove(invocation: &Invocation, common: &Common, force: bool) -> Result<()> {
     let volume = volume_name(common)?;
     let driver = open(invocation, common)?;
-    match mounting::remove(invocation, driver.as_ref(), volume) {
+    match volumes::remove(invocation, driver.as_ref(), volume) {
         Err(error) if force && Kind::of(&error) == Kind::Absent => Ok(()),
         other => other.with_context(|| format!("removing volume {volume}")),
     }
@@ -205,7 +206,7 @@ fn path(invocation: &Invocation, common: &Common) -> Result<()> {
     let volume = volume_name(common)?;
     let driver = open(invocation, common)?;
     let doing = || format!("asking for the path of volume {volume}");
-    if let Some(path) = mounting::path(invocation, driver.as_ref(), volume).with_context(doing)? {
+    if let Some(path) = volumes::path(invocation, driver.as_ref(), volume).with_context(doing)? {
         mountpoint::check(invocation, &path)
             .context(driver.label())
             .with_context(doing)?;
@@ -217,7 +218,7 @@ fn path(invocation: &Invocation, common: &Common) -> Result<()> {
 fn get(invocation: &Invocation, common: &Common) -> Result<()> {
     let volume = volume_name(common)?;
     let driver = open(invocation, common)?;
-    let found = mounting::find(driver.as_ref(), volume)
+    let found = volumes::find(driver.as_ref(), volume)
         .with_context(|| format!("looking up volume {volume}"))?;
     print(&format!("{}\n", printable(&found.name)))
 }
@@ -242,7 +243,7 @@ fn exists(invocation: &Invocation, common: &Common) -> Result<u8> {
         Lookup::CannotSay => bail!(
             "looking up volume {volume}: {}: {}",
             driver.label(),
-            mounting::CANNOT_SAY
+            volumes::CANNOT_SAY
         ),
     }
 }

@@ -13,6 +13,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::budget::Backoff;
 use crate::files;
+use crate::host;
 use crate::invocation::Invocation;
 use crate::sys::mountinfo::{Mount, MountTable};
 
@@ -57,6 +58,8 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mounted {
     pub path: PathBuf,
+    /// Whether it was mounted read-only.
+    pub read_only: bool,
     /// Whether the driver has mounted it; otherwise it has handed out a plain directory.
     pub is_mount: bool,
     /// The mount that the path lies on.
@@ -86,8 +89,9 @@ impl From<&Mount> for MountIdentity {
 }
 
 impl Mounted {
-    pub fn at(path: PathBuf, volume: &str, table: &MountTable) -> Mounted {
+    pub fn at(path: PathBuf, volume: &str, read_only: bool, table: &MountTable) -> Mounted {
         Mounted {
+            read_only,
             is_mount: table.of_volume(&path, volume).is_some(),
             on: table.covering(&path).map(MountIdentity::from),
             path,
@@ -101,6 +105,16 @@ impl Mounted {
 }
 
 impl Record {
+    fn new(driver: &str, volume: &str) -> Record {
+        Record {
+            boot: host::boot_id(),
+            driver: driver.into(),
+            volume: volume.into(),
+            mounted: None,
+            holders: BTreeMap::new(),
+        }
+    }
+
     /// Where it is mounted, if the mount table says that it still is.
     pub fn live<'a>(&'a self, table: &MountTable) -> Option<&'a Mounted> {
         self.mounted
@@ -161,13 +175,6 @@ impl Record {
     }
 }
 
-/// The ID under which a volume is mounted and unmounted: one per volume and host, the same after a reboot, and
-/// hexadecimal as Docker's own, since some plugins use it as a file's name.
-pub fn id(driver: &str, volume: &str) -> String {
-    let host = fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    hex(&[host.trim(), driver, volume])
-}
-
 /// 32 hexadecimal digits that stay the same from release to release.
 fn hex(parts: &[&str]) -> String {
     let mut hash = SipHasher24::new();
@@ -195,6 +202,8 @@ fn record_path(directory: &Path, driver: &str, volume: &str) -> PathBuf {
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
+    driver: String,
+    volume: String,
     record: Option<Record>,
     /// Closing it is unlocking it.
     _lock: File,
@@ -208,8 +217,11 @@ impl Ledger {
         let lock = lock(invocation, &path.with_extension("lock"))
             .with_context(|| format!("locking the volume in {}", directory.display()))?;
         let record = read(&path, driver, volume, invocation)?;
+        let (driver, volume) = (driver.to_owned(), volume.to_owned());
         Ok(Ledger {
             path,
+            driver,
+            volume,
             record,
             _lock: lock,
         })
@@ -220,14 +232,18 @@ impl Ledger {
     }
 
     /// A record for a volume that has none yet, or only one that counts no more.
-    pub fn fresh(driver: &str, volume: &str) -> Record {
-        Record {
-            boot: boot(),
-            driver: driver.into(),
-            volume: volume.into(),
-            mounted: None,
-            holders: BTreeMap::new(),
-        }
+    pub fn fresh(&self) -> Record {
+        Record::new(&self.driver, &self.volume)
+    }
+
+    /// The ID under which the volume is mounted and unmounted: one per volume and host, the same after a reboot, and
+    /// hexadecimal as Docker's own, since some plugins use it as a file's name.
+    pub fn id(&self) -> String {
+        hex(&[&host::machine_id(), &self.driver, &self.volume])
+    }
+
+    pub fn volume(&self) -> &str {
+        &self.volume
     }
 
     /// Replaces the record at one stroke. Not synced: what is lost with the power is lost with the mounts.
@@ -235,9 +251,11 @@ impl Ledger {
         let writing = || format!("writing {}", self.path.display());
         let aside = self.path.with_extension("new");
         let text = serde_json::to_vec(&record).with_context(writing)?;
-        fs::write(&aside, text)
-            .and_then(|()| fs::rename(&aside, &self.path))
-            .with_context(writing)?;
+        let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &self.path));
+        if written.is_err() {
+            let _ = fs::remove_file(&aside);
+        }
+        written.with_context(writing)?;
         self.record = Some(record);
         Ok(())
     }
@@ -319,7 +337,7 @@ fn read(
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
     match serde_json::from_slice::<Record>(&text) {
-        Ok(record) => Ok(Some(record).filter(|record| record.boot == boot())),
+        Ok(record) => Ok(Some(record).filter(|record| record.boot == host::boot_id())),
         Err(error) => {
             let aside = path.with_extension("damaged");
             let _ = fs::rename(path, &aside);
@@ -327,14 +345,7 @@ fn read(
                 "the holders' record {} is damaged ({error}); set aside",
                 aside.display()
             ));
-            Ok(Some(Ledger::fresh(driver, volume)))
+            Ok(Some(Record::new(driver, volume)))
         }
     }
-}
-
-fn boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
 }

@@ -6,15 +6,15 @@ use serde_json::{Map, Value, json};
 use crate::driver::Driver;
 use crate::holders;
 use crate::invocation::Invocation;
-use crate::mounting;
 use crate::secrets::{MASK, is_secret};
 use crate::sys::mountinfo::MountTable;
+use crate::volumes;
 
 /// Keys that the driver does not know are null or empty.
 pub fn inspect(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Result<Value> {
-    let found = mounting::find(driver, volume)?;
+    let found = volumes::find(driver, volume)?;
     let scope = driver.capabilities()?;
-    let record = holders::peek(invocation, driver.name(), volume)?;
+    let record = holders::peek(invocation, driver.name(), &driver.plain_name(volume)?)?;
     let table = MountTable::read()?;
     let live = record
         .as_ref()

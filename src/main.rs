@@ -8,6 +8,7 @@ mod driver;
 mod failure;
 mod files;
 mod holders;
+mod host;
 mod inspect;
 mod invocation;
 mod log;
@@ -16,12 +17,14 @@ mod mountpoint;
 mod options;
 mod overview;
 mod paths;
+mod releasing;
 mod secrets;
 mod suggest;
 mod sys;
 mod table;
 mod targets;
 mod version;
+mod volumes;
 
 use std::process::ExitCode;
 

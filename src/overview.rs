@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::driver::plugin::Plugin;
 use crate::driver::plugin::discovery::{self, Origin};
-use crate::driver::{self, Driver, Scope};
+use crate::driver::{self, Driver, Scope, builtin};
 use crate::invocation::Invocation;
 use crate::log::{chain, one_line};
 
@@ -16,9 +16,13 @@ pub fn ask_all<T: Send>(
     invocation: &Invocation,
     ask: impl Fn(&dyn Driver) -> Result<T> + Sync,
 ) -> Result<Vec<(String, Result<T>)>> {
-    let names = discovery::all(&invocation.paths)?
+    let plugins = discovery::all(&invocation.paths)?
         .into_iter()
         .map(|(name, _)| name);
+    let names = builtin::KINDS
+        .map(str::to_owned)
+        .into_iter()
+        .chain(plugins.filter(|name| !is_builtin(name)));
     let ask =
         |name: &str| driver::open_exactly(invocation, name).and_then(|driver| ask(driver.as_ref()));
     Ok(side_by_side(names.collect(), |name| ask(name)))
@@ -82,7 +86,14 @@ impl Row {
 }
 
 pub fn drivers(invocation: &Invocation) -> Result<Vec<Row>> {
-    let found = discovery::all(&invocation.paths)?;
+    let builtins = builtin::KINDS.map(|kind| Row {
+        name: kind.to_owned(),
+        kind: "built-in",
+        address: builtin::directory(kind, invocation).display().to_string(),
+        answer: Ok(Scope::Local),
+    });
+    let mut found = discovery::all(&invocation.paths)?;
+    found.retain(|(name, _)| !is_builtin(name));
     let ask = |(name, origin): &(String, Origin)| {
         let endpoint = discovery::find(&invocation.paths, name).ok().flatten();
         Row {
@@ -96,8 +107,11 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<Row>> {
             answer: Plugin::named(invocation, name).and_then(|plugin| plugin.capabilities()),
         }
     };
-    Ok(side_by_side(found, ask)
-        .into_iter()
-        .map(|(_, row)| row)
-        .collect())
+    let plugins = side_by_side(found, ask).into_iter().map(|(_, row)| row);
+    Ok(builtins.into_iter().chain(plugins).collect())
+}
+
+/// A built-in hides a plugin of the same name.
+fn is_builtin(name: &str) -> bool {
+    builtin::KINDS.contains(&name)
 }

@@ -16,6 +16,8 @@ pub struct Paths {
     pub docker_data: PathBuf,
     /// Records and locks of the volumes that are mounted; lost at boot, as mounts are.
     pub holders: PathBuf,
+    /// What the volumes of built-in drivers are kept in.
+    pub state: PathBuf,
     /// Configuration files, in order of precedence.
     pub configs: [PathBuf; 2],
 }
@@ -31,6 +33,7 @@ impl Paths {
             docker_config: root.join("etc/docker/daemon.json"),
             docker_data: root.join("var/lib/docker"),
             holders: root.join("run/dvdcli"),
+            state: root.join("var/lib/dvdcli"),
             configs: [
                 root.join("etc/dvdcli/config.yml"),
                 root.join("etc/rexray/config.yml"),

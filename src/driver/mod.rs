@@ -1,5 +1,6 @@
 //! What a volume driver is, in the words of Docker's volume plugin protocol, and which driver a name means.
 
+pub mod builtin;
 pub mod plugin;
 
 use std::path::PathBuf;
@@ -55,6 +56,15 @@ impl Scope {
     }
 }
 
+/// How a volume is to be mounted.
+#[derive(Debug, Clone, Copy)]
+pub struct MountRequest<'a> {
+    /// Who mounts: one ID per volume and host, the same for mount and unmount, never empty.
+    pub id: &'a str,
+    /// Asked only of a driver that [`Driver::mounts_read_only`].
+    pub read_only: bool,
+}
+
 /// A source of volumes: a Docker volume plugin, or a built-in of the same behaviour.
 ///
 /// The caller holds the volume's lock, has asked the holders, and checks the path that comes back.
@@ -64,11 +74,14 @@ pub trait Driver {
     fn name(&self) -> &str;
     /// What it is and its name, for messages: `plugin rexray`.
     fn label(&self) -> String;
+    /// The volume's own name, where callers may write options into it; by this, it is locked and recorded.
+    fn plain_name(&self, volume: &str) -> Result<String> {
+        Ok(volume.to_owned())
+    }
     fn create(&self, volume: &str, options: &Options) -> Result<Created>;
     fn remove(&self, volume: &str) -> Result<()>;
-    /// The mount point on this host, as the driver says it: the caller checks it. `id` says who mounts: one per volume and
-    /// host, the same for mount and unmount, never empty.
-    fn mount(&self, volume: &str, id: &str) -> Result<PathBuf>;
+    /// The mount point on this host, as the driver says it: the caller checks it.
+    fn mount(&self, volume: &str, request: MountRequest) -> Result<PathBuf>;
     /// `lazy` detaches a busy mount; a plugin cannot be told so.
     fn unmount(&self, volume: &str, id: &str, lazy: bool) -> Result<Unmounted>;
     /// The mount point on this host, `None` where it is not mounted or the driver does not say.
@@ -95,17 +108,24 @@ pub fn open<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver
     open_exactly(invocation, name)
 }
 
-/// The driver of that very name, whatever the aliases are.
+/// The driver of that very name, whatever the aliases are. A built-in's name wins over a plugin's.
 pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
+    if builtin::KINDS.contains(&name) {
+        return Ok(builtin::open(name, invocation));
+    }
     Ok(Box::new(Plugin::named(invocation, name)?))
 }
 
 /// What `create` came upon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Created {
     New,
-    /// It was there already.
+    /// It was there already, and nobody can tell with which options.
     Existed,
+    /// It was there already, with the options that are asked for.
+    Same,
+    /// It was there already, and these options are others.
+    Otherwise(Vec<String>),
 }
 
 /// What `unmount` came upon.

@@ -1,8 +1,17 @@
-//! The kernel: what is mounted, mounting, and calls that may hang. Knows no volumes.
+//! The kernel, and the programs that make file systems. Knows no volumes.
 
 #![allow(unsafe_code, reason = "system calls that no crate wraps")]
 
 pub mod arena;
+pub mod busy;
+pub mod child;
+pub mod copy;
+pub mod limit;
+pub mod loopdev;
+pub mod mkfs;
 pub mod mount;
 pub mod mountinfo;
+pub mod mountopts;
 pub mod probe;
+pub mod signature;
+pub mod tree;

@@ -23,6 +23,13 @@ pub struct Mount {
     pub source: String,
 }
 
+impl Mount {
+    /// Whether nothing can be written through it; its file system may be writable elsewhere.
+    pub fn is_read_only(&self) -> bool {
+        self.options.split(',').any(|option| option == "ro")
+    }
+}
+
 /// All mounts of this namespace, in the order in which they were made.
 #[derive(Debug)]
 pub struct MountTable(Vec<Mount>);
@@ -44,6 +51,17 @@ impl MountTable {
                 .filter_map(parse_line)
                 .collect(),
         )
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Mount> {
+        self.0.iter()
+    }
+
+    /// All mounts at `path` or below it.
+    pub fn below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Mount> {
+        self.0
+            .iter()
+            .filter(move |mount| mount.mount_point.starts_with(path))
     }
 
     /// The mount that a path lies on, by its name alone: symbolic links are not followed.
@@ -184,6 +202,16 @@ garbage
                 id("/mnt/a/data", "b")
             ),
             (Some(42), Some(42), None)
+        );
+    }
+
+    #[test]
+    fn below_goes_by_whole_names() {
+        let table = MountTable::parse(TABLE);
+        let below = |path| table.below(Path::new(path)).count();
+        assert_eq!(
+            (below("/mnt"), below("/mnt/a"), below("/m"), below("/")),
+            (3, 2, 0, 4)
         );
     }
 

@@ -167,11 +167,12 @@ fn a_plugin_gets_the_name_of_a_volume_verbatim() {
 #[test]
 fn the_driver_is_the_configured_one_where_none_is_given_and_else_local() {
     let env = Env::new();
-    let local = FakePlugin::start(&env, "local").with_volume("of-local");
-    env.dvdcli("get -n of-local")
-        .prints("of-local\n")
-        .succeeds();
-    drop(local);
+    // The built-in's name wins over a plugin's.
+    let _local = FakePlugin::start(&env, "local").with_volume("of-plugin");
+    env.dvdcli("get -n of-plugin").fails(
+        3,
+        "dvdcli: looking up volume of-plugin: driver local: no such volume\n",
+    );
     let _fake = FakePlugin::start(&env, "fake").with_volume("db");
     env.write("etc/dvdcli/config.yml", "dvdcli:\n  driver: fake\n");
     env.dvdcli("get -n db").prints("db\n").succeeds();

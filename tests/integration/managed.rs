@@ -3,6 +3,7 @@
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
+use crate::answers::plugins_of;
 use crate::env::Env;
 use crate::http::missing;
 use crate::plugin::{FakePlugin, Kind};
@@ -264,7 +265,7 @@ fn drivers_shows_managed_plugins() {
     let found = env.dvdcli("drivers --format json").output();
     assert_eq!((found.code, found.stderr.as_str()), (0, ""));
     assert_eq!(
-        serde_json::from_str::<Value>(&found.stdout).unwrap(),
+        plugins_of(&found.stdout),
         json!([
             {
                 "Name": "rexray/ebs:latest", "Type": "managed", "Scope": "local", "Answers": true, "Error": null,

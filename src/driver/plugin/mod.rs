@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Created, Driver, Lookup, Options, Scope, Unmounted, Volume};
+use super::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Volume};
 use crate::budget::Backoff;
 use crate::failure::{Failure, Kind};
 use crate::invocation::Invocation;
@@ -320,8 +320,11 @@ impl Driver for Plugin<'_> {
         }
     }
 
-    fn mount(&self, volume: &str, id: &str) -> Result<PathBuf> {
-        let request = wire::MountRequest { name: volume, id };
+    fn mount(&self, volume: &str, request: MountRequest) -> Result<PathBuf> {
+        let request = wire::MountRequest {
+            name: volume,
+            id: request.id,
+        };
         match self.call::<wire::MountpointAnswer>("Mount", &request)? {
             Ok(answer) => Ok(self.on_host(answer.mountpoint.unwrap_or_default())),
             Err(refusal) if refusal.means(Meaning::AlreadyMounted, volume) => {

@@ -1,0 +1,48 @@
+//! Calls that may hang, such as a mount from a server that does not answer, and an end to waiting for them.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+/// Does something that may hang, on a thread of its own, and stops waiting when the time is over.
+///
+/// The thread is left behind then; it ends with the process.
+pub fn within<T: Send + 'static>(
+    ends: Instant,
+    call: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (done, result) = mpsc::channel();
+    thread::Builder::new()
+        .spawn(move || done.send(call()))
+        .context("starting a thread")?;
+    let left = ends.saturating_duration_since(Instant::now());
+    result
+        .recv_timeout(left)
+        .context("no answer before the time was over (--timeout)")?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_ends_in_time_gives_its_result() {
+        assert_eq!(
+            within(Instant::now() + Duration::from_secs(5), || Ok(7)).expect("in time"),
+            7
+        );
+    }
+
+    #[test]
+    fn what_hangs_is_left() {
+        let hang = || {
+            thread::sleep(Duration::from_secs(60));
+            Ok(())
+        };
+        let error = within(Instant::now() + Duration::from_millis(20), hang).expect_err("hangs");
+        assert!(error.to_string().contains("--timeout"), "{error}");
+    }
+}
