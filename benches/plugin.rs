@@ -11,9 +11,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
+
+mod timing;
+
+use timing::{interleaved, timed};
 
 const DVDCLI: &str = env!("CARGO_BIN_EXE_dvdcli");
 const CALLS: [(&str, &str); 3] = [
@@ -214,30 +218,6 @@ fn compare(runs: usize) {
     let _ = plugin.wait();
     let _ = fs::remove_dir_all(&bench.root);
     print!("{report}");
-}
-
-fn timed(command: &mut Command) -> Duration {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let started = Instant::now();
-    let status = command.status().expect("the command starts");
-    let took = started.elapsed();
-    assert!(status.success(), "{command:?} fails");
-    took
-}
-
-/// The median of each contender, run in turn so that what disturbs the machine disturbs all alike.
-fn interleaved(runs: usize, contenders: &mut [&mut dyn FnMut() -> Duration]) -> Vec<Duration> {
-    let mut times = vec![Vec::with_capacity(runs); contenders.len()];
-    for _ in 0..runs {
-        for (contender, times) in contenders.iter_mut().zip(&mut times) {
-            times.push(contender());
-        }
-    }
-    let median = |mut times: Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2]
-    };
-    times.into_iter().map(median).collect()
 }
 
 /// A plugin that ends with the process that started it; it hands out `directory`, and lists as many volumes as the file `volumes` there says.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap_complete::{generate, shells};
 
 use crate::config::parse_duration;
 
@@ -249,6 +249,13 @@ pub enum InspectFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DriversFormat {
     Table,
     Json,
@@ -294,7 +301,12 @@ pub fn one_line(error: &clap::Error) -> String {
 /// A shell's completion script.
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "dvdcli", &mut script);
+    let command = &mut Cli::command();
+    match shell {
+        Shell::Bash => generate(shells::Bash, command, "dvdcli", &mut script),
+        Shell::Zsh => generate(shells::Zsh, command, "dvdcli", &mut script),
+        Shell::Fish => generate(shells::Fish, command, "dvdcli", &mut script),
+    }
     script
 }
 
