@@ -121,7 +121,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__completions)
-            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --help bash elvish fish powershell zsh"
+            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --help bash zsh fish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::cli::{self, Common, DriversFormat, ListFormat, Verb};
 use crate::driver::{self, Driver, Lookup, Options};
 use crate::failure::{Failure, Kind};
-use crate::holders::Holder;
 use crate::inspect::inspect;
 use crate::invocation::Invocation;
 use crate::log::Log;
@@ -17,6 +16,7 @@ use crate::mounting::{self, Request};
 use crate::mountpoint;
 use crate::options;
 use crate::overview;
+use crate::record::Holder;
 use crate::releasing::{self, Release};
 use crate::secrets::Secrets;
 use crate::table::{columns, printable};
@@ -35,19 +35,22 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
     let options = options::parse(&typed.volumeopts, &typed.opt)?;
     let common = verb.common();
     log.secrets = Secrets::of(&options, common.volumename.as_deref().unwrap_or_default());
-    let timeout = match verb {
-        Verb::Unmount { .. } => UNMOUNT_TIMEOUT,
-        Verb::Drivers { .. } => OVERVIEW_TIMEOUT,
-        Verb::List { .. } if common.volumedriver.is_none() => OVERVIEW_TIMEOUT,
-        _ => TIMEOUT,
+    let timeout = if matches!(verb, Verb::Unmount { .. }) {
+        UNMOUNT_TIMEOUT
+    } else {
+        TIMEOUT
     };
-    let invocation = || Invocation::new(common, timeout, log.clone());
-    // Verbs that ask every driver wait for none that is not there.
+    let config = common.config.as_deref();
+    let invocation = || Invocation::new(config, common.timeout, timeout, common.wait, log.clone());
     let overview = || {
-        invocation().map(|invocation| Invocation {
-            wait: Duration::ZERO,
-            ..invocation
-        })
+        let timeout = common.timeout.unwrap_or(OVERVIEW_TIMEOUT);
+        Invocation::new(
+            config,
+            Some(timeout),
+            timeout,
+            Some(Duration::ZERO),
+            log.clone(),
+        )
     };
     match verb {
         Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
@@ -101,17 +104,33 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
 
 /// Writes an answer to stdout. Where nobody reads it any more, that is no error of ours.
 pub fn print(text: &str) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("writing the answer to stdout")
-        }
+    match write_answer(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context(WRITING),
         _ => Ok(()),
     }
 }
 
+const WRITING: &str = "writing the answer to stdout";
+
+fn write_answer(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "{text}")?;
+    stdout.flush()
+}
+
 fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
+}
+
+/// The volume that a verb needs, and its driver. Nothing is asked of it yet.
+fn asked<'a, 'c>(
+    invocation: &'a Invocation,
+    common: &'c Common,
+) -> Result<(&'c str, Box<dyn Driver + 'a>)> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    driver.plain_name(volume)?;
+    Ok((volume, driver))
 }
 
 fn volume_name(common: &Common) -> Result<&str> {
@@ -134,8 +153,7 @@ fn open<'a>(invocation: &'a Invocation, common: &Common) -> Result<Box<dyn Drive
 }
 
 fn create(invocation: &Invocation, common: &Common, options: &Options, strict: bool) -> Result<()> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     let doing = || format!("creating volume {volume}");
     let Some(difference) =
         volumes::create(invocation, driver.as_ref(), volume, options).with_context(doing)?
@@ -159,8 +177,7 @@ fn mount(
     holder: Holder,
     read_only: bool,
 ) -> Result<()> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     let create = create && invocation.config.create_implicit;
     let request = Request {
         volume,
@@ -169,9 +186,22 @@ fn mount(
         holder,
         read_only,
     };
-    let path = mounting::mount(invocation, driver.as_ref(), request)
-        .with_context(|| format!("mounting volume {volume}"))?;
-    print(&format!("{}\n", path.display()))
+    let doing = || format!("mounting volume {volume}");
+    let mounted = mounting::mount(invocation, driver.as_ref(), request).with_context(doing)?;
+    // A path that reaches nobody is held by nobody.
+    if let Err(error) = write_answer(&format!("{}\n", mounted.path.display())) {
+        if mounted.is_new_holder {
+            let undo = Release {
+                volume,
+                holder,
+                all: false,
+                lazy: false,
+            };
+            releasing::unmount(invocation, driver.as_ref(), undo).with_context(doing)?;
+        }
+        return Err(error).context(WRITING).with_context(doing);
+    }
+    Ok(())
 }
 
 fn unmount(
@@ -181,8 +211,7 @@ fn unmount(
     force: bool,
     lazy: bool,
 ) -> Result<()> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     let request = Release {
         volume,
         holder,
@@ -194,8 +223,7 @@ fn unmount(
 }
 
 fn remove(invocation: &Invocation, common: &Common, force: bool) -> Result<()> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     match volumes::remove(invocation, driver.as_ref(), volume) {
         Err(error) if force && Kind::of(&error) == Kind::Absent => Ok(()),
         other => other.with_context(|| format!("removing volume {volume}")),
@@ -203,8 +231,7 @@ fn remove(invocation: &Invocation, common: &Common, force: bool) -> Result<()> {
 }
 
 fn path(invocation: &Invocation, common: &Common) -> Result<()> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     let doing = || format!("asking for the path of volume {volume}");
     if let Some(path) = volumes::path(invocation, driver.as_ref(), volume).with_context(doing)? {
         mountpoint::check(invocation, &path)
@@ -216,24 +243,21 @@ fn path(invocation: &Invocation, common: &Common) -> Result<()> {
 }
 
 fn get(invocation: &Invocation, common: &Common) -> Result<()> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     let found = volumes::find(driver.as_ref(), volume)
         .with_context(|| format!("looking up volume {volume}"))?;
     print(&format!("{}\n", printable(&found.name)))
 }
 
 fn inspect_volume(invocation: &Invocation, common: &Common) -> Result<()> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     let found = inspect(invocation, driver.as_ref(), volume)
         .with_context(|| format!("inspecting volume {volume}"))?;
     print_json(&json!([found]))
 }
 
 fn exists(invocation: &Invocation, common: &Common) -> Result<u8> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
+    let (volume, driver) = asked(invocation, common)?;
     match driver
         .get(volume)
         .with_context(|| format!("looking up volume {volume}"))?

@@ -9,6 +9,8 @@ use anyhow::Error;
 pub enum Kind {
     /// Anything else went wrong.
     Other,
+    /// A plugin has said no, in words that tell neither of the other kinds.
+    Refused,
     /// A call got no answer: it may have been carried out or not.
     Unsure,
     /// Wrong usage; nothing was done.
@@ -29,7 +31,7 @@ impl Kind {
 
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Other | Kind::Unsure => 1,
+            Kind::Other | Kind::Refused | Kind::Unsure => 1,
             Kind::Usage => 2,
             Kind::Absent => 3,
             Kind::InUse => 4,

@@ -1,28 +1,44 @@
-//! What tells this host from others, and this boot from earlier ones.
+//! What tells this host from others, this boot from earlier ones, and this mount namespace from others.
 
 use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::{Context, Result};
 
 /// Of the installation (machine-id(5)); where there is none, the host's name has to do.
-pub fn machine_id() -> String {
-    [read("/etc/machine-id"), name()]
-        .into_iter()
-        .find(|id| !id.is_empty())
-        .unwrap_or_default()
+///
+/// # Errors
+///
+/// One that is there and cannot be read: under another name, the volumes of this host would be another's.
+pub fn machine_id() -> Result<String> {
+    const PATH: &str = "/etc/machine-id";
+    let id = match read(PATH) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        other => other.with_context(|| format!("reading {PATH}"))?,
+    };
+    Ok(if id.is_empty() { name() } else { id })
 }
 
 /// Of the running system; another one after each boot.
-pub fn boot_id() -> String {
-    read("/proc/sys/kernel/random/boot_id")
+pub fn boot_id() -> Result<String> {
+    const PATH: &str = "/proc/sys/kernel/random/boot_id";
+    read(PATH).with_context(|| format!("reading {PATH}"))
 }
 
 /// For messages.
 pub fn name() -> String {
-    read("/proc/sys/kernel/hostname")
+    read("/proc/sys/kernel/hostname").unwrap_or_default()
 }
 
-fn read(path: &str) -> String {
-    fs::read_to_string(path)
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+/// The number of the mount namespace: mounts have other IDs in another one, or are not seen there at all.
+pub fn mount_namespace() -> Result<u64> {
+    const PATH: &str = "/proc/self/ns/mnt";
+    Ok(fs::metadata(PATH)
+        .with_context(|| format!("reading {PATH}"))?
+        .ino())
+}
+
+fn read(path: &str) -> io::Result<String> {
+    fs::read_to_string(path).map(|text| text.trim().to_owned())
 }

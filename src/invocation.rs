@@ -1,13 +1,12 @@
 //! What one run of the program has to work with: directories, configuration, time, stderr.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::budget::Budget;
-use crate::cli::Common;
 use crate::config::Config;
 use crate::log::Log;
 use crate::paths::Paths;
@@ -26,14 +25,20 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// The command line goes before the configuration, and that before `timeout`, the verb's own.
-    pub fn new(common: &Common, timeout: Duration, log: Log) -> Result<Invocation> {
+    /// `timeout` and `wait` are what the command line says, and go before the configuration's; `default` is the verb's own.
+    pub fn new(
+        config: Option<&Path>,
+        timeout: Option<Duration>,
+        default: Duration,
+        wait: Option<Duration>,
+        log: Log,
+    ) -> Result<Invocation> {
         let root = env::var_os("DVDCLI_ROOT").filter(|root| !root.is_empty());
         let paths = Paths::below(&PathBuf::from(root.unwrap_or_else(|| "/".into())));
-        let config = Config::load(common.config.as_deref(), &paths.configs, env::vars_os())?;
+        let config = Config::load(config, &paths.configs, env::vars_os())?;
         Ok(Invocation {
-            budget: Budget::new(common.timeout.or(config.timeout).unwrap_or(timeout)),
-            wait: common.wait.or(config.wait).unwrap_or(WAIT),
+            budget: Budget::new(timeout.or(config.timeout).unwrap_or(default)),
+            wait: wait.or(config.wait).unwrap_or(WAIT),
             paths,
             config,
             log,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Error;
+use rustix::io::Errno;
 
 use crate::secrets::Secrets;
 
@@ -43,7 +44,10 @@ impl Log {
 pub fn chain(error: &Error) -> String {
     let text = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<io::Error>() {
         Some(error) => plain(error),
-        None => cause.to_string(),
+        None => match cause.downcast_ref::<Errno>() {
+            Some(errno) => plain(&(*errno).into()),
+            None => cause.to_string(),
+        },
     };
     error.chain().map(text).collect::<Vec<_>>().join(": ")
 }

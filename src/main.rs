@@ -17,6 +17,7 @@ mod mountpoint;
 mod options;
 mod overview;
 mod paths;
+mod record;
 mod releasing;
 mod secrets;
 mod suggest;

@@ -1,19 +1,20 @@
 //! A volume is mounted once per host, for all its holders, and unmounted when the last one goes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
 
 use crate::driver::{Driver, MountRequest, Options};
 use crate::failure::{Failure, Kind};
-use crate::holders::{Holder, Ledger, Mounted, Record};
+use crate::holders::Ledger;
 use crate::invocation::Invocation;
 use crate::log::chain;
 use crate::mountpoint;
+use crate::record::{Holder, Mounted, Record};
 use crate::releasing::{Release, release};
 use crate::sys::mount::bind;
 use crate::sys::mountinfo::MountTable;
-use crate::targets;
+use crate::targets::{self, Seen};
 use crate::volumes;
 
 /// What `mount` is asked for.
@@ -27,38 +28,65 @@ pub struct Request<'a> {
     pub read_only: bool,
 }
 
-/// Mounts the volume, or joins those who hold it. Returns the path to print: the target, else the mount point.
-pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> Result<PathBuf> {
+/// What `mount` has come to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The path to print: the target, else the mount point.
+    pub path: PathBuf,
+    /// False where this holder held it already.
+    pub is_new_holder: bool,
+}
+
+/// Mounts the volume, or joins those who hold it.
+pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> Result<Outcome> {
     if request.mounts_read_only() && !driver.mounts_read_only() {
         bail!(Failure::usage(
             "--read-only needs --target: a plugin mounts for all its callers alike"
         ));
     }
     let name = driver.plain_name(request.volume)?;
-    let target = request.holder.target.map(targets::resolve).transpose()?;
+    let target = request
+        .holder
+        .target
+        .map(|target| targets::resolve(invocation, target))
+        .transpose()?;
     let holder = Holder {
         target: target.as_deref(),
         ..request.holder
     };
     let mut ledger = Ledger::lock(invocation, driver.name(), &name)?;
-    let mut is_bound = true;
     let mut live = None;
     // Without a record or a target there is nothing to ask the mount table.
     if ledger.record().is_some() || target.is_some() {
         let table = MountTable::read()?;
         let record = ledger.record();
         if let Some(target) = &target {
-            let ours = record.is_some_and(|record| record.has_target(holder));
-            is_bound = targets::check(target, ours, &table)?;
+            targets::refuse_other(
+                target,
+                record.and_then(|record| record.mounted.as_ref()),
+                &table,
+            )?;
+        }
+        if let Some(mounted) = record.and_then(|record| record.held_elsewhere(&table)) {
+            let (place, names) = (
+                mounted.path.display(),
+                record.map(Record::names).unwrap_or_default(),
+            );
+            bail!(Failure::in_use(format!(
+                "it is mounted at {place} in another mount namespace, and held by {names}"
+            )));
         }
         live = record.and_then(|record| record.live(&table).cloned());
     }
+    let mut joined = None;
     let mounted = match live.map(|mounted| (mountpoint::check(invocation, &mounted.path), mounted))
     {
         Some((Ok(_), mounted)) => {
             check_mode(&mounted, request, ledger.record())?;
+            joined = ledger.record().cloned();
             mounted
         }
+        Some((Err(error), _)) if !mountpoint::is_dead(&error) => return Err(error),
         Some((Err(error), _)) => {
             let why = chain(&error);
             invocation
@@ -70,25 +98,57 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
     };
     // The target is recorded before it is bound, so that whoever comes after a kill knows of it.
     let mut record = ledger.record().cloned().unwrap_or_else(|| ledger.fresh());
-    record.mounted = Some(mounted.clone());
-    record.hold(holder);
+    let old = record.mounted.replace(mounted.clone());
+    record.settled = true;
+    let is_new_holder = record.hold(holder);
     let shown = ledger.save(record).and_then(|()| match &target {
-        Some(target) if !is_bound => bind(&mounted.path, target, request.read_only),
-        _ => Ok(()),
+        Some(target) => show(
+            invocation,
+            &mounted,
+            old.as_ref(),
+            target,
+            request.read_only,
+        ),
+        None => Ok(()),
     });
     if let Err(error) = shown {
-        let undo = Release {
-            volume: request.volume,
-            holder,
-            all: false,
-            lazy: false,
+        let undone = match joined {
+            Some(before) => ledger.save(before),
+            None => {
+                let undo = Release {
+                    volume: request.volume,
+                    holder,
+                    all: false,
+                    lazy: false,
+                };
+                release(invocation, driver, &mut ledger, undo)
+            }
         };
-        return Err(undone_too(
-            error,
-            release(invocation, driver, &mut ledger, undo),
-        ));
+        return Err(undone_too(error, undone));
     }
-    Ok(target.unwrap_or(mounted.path))
+    Ok(Outcome {
+        path: target.unwrap_or(mounted.path),
+        is_new_holder,
+    })
+}
+
+/// Lets the volume appear at the target, in place of a view of its `old` mount that has died.
+fn show(
+    invocation: &Invocation,
+    mounted: &Mounted,
+    old: Option<&Mounted>,
+    target: &Path,
+    read_only: bool,
+) -> Result<()> {
+    // Another volume may be on its way to the same target.
+    let _lock = Ledger::lock(invocation, "--target", &target.to_string_lossy())?;
+    let table = MountTable::read()?;
+    if targets::look(target, Some(mounted), &table) == Seen::Volume {
+        return targets::check_mode(target, read_only || mounted.read_only, &table);
+    }
+    targets::unbind(target, old, &table, true)?;
+    targets::refuse_other(target, None, &MountTable::read()?)?;
+    bind(&mounted.path, target, read_only)
 }
 
 impl Request<'_> {
@@ -115,7 +175,7 @@ fn check_mode(mounted: &Mounted, request: Request, record: Option<&Record>) -> R
     Ok(())
 }
 
-/// Has the driver mount the volume, having cleaned up after a call that was cut off.
+/// Has the driver mount the volume, having cleaned up after a call that was cut off. The record is left as not settled.
 fn mount_anew(
     invocation: &Invocation,
     driver: &dyn Driver,
@@ -126,34 +186,37 @@ fn mount_anew(
     if request.create {
         volumes::ensure_exists(driver, volume, request.options)?;
     }
-    let id = ledger.id();
-    let table = MountTable::read;
-    let mut pending = ledger.fresh();
-    if let Some(record) = ledger.record() {
-        invocation.log.step(|| {
-            format!("volume {volume}: an earlier call was cut off, or its mount has gone")
-        });
-        let cut_off = record.mounted.is_none();
-        if let Some(path) = settle(driver, ledger, volume, &id, cut_off)? {
-            return Ok(Mounted::at(path, ledger.volume(), read_only, &table()?));
+    let id = ledger.mount_id()?;
+    let adopted = match ledger.record() {
+        Some(record) => {
+            invocation.log.step(|| {
+                format!("volume {volume}: an earlier call was cut off, or its mount has gone")
+            });
+            settle(driver, ledger, volume, !record.settled)?
         }
-        // Those who held a mount that died hold the new one, too.
-        if record.live(&table()?).is_some() {
-            pending.holders = record.holders.clone();
-        }
-    }
-    ledger.save(pending)?;
-    let path = match driver.mount(volume, MountRequest { id: &id, read_only }) {
-        Ok(path) => path,
-        Err(error) => {
-            if Kind::of(&error) != Kind::Unsure {
-                ledger.clear()?;
+        None => None,
+    };
+    // Who held a mount that has gone holds the new one.
+    let was_known = ledger.record().is_some();
+    let known = ledger.record().cloned().unwrap_or_else(|| ledger.fresh());
+    ledger.save(Record {
+        settled: false,
+        ..known
+    })?;
+    let path = match adopted {
+        Some(path) => path,
+        None => match driver.mount(volume, MountRequest { id: &id, read_only }) {
+            Ok(path) => path,
+            Err(error) => {
+                if Kind::of(&error) != Kind::Unsure && !was_known {
+                    let _ = ledger.clear();
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
+        },
     };
     match mountpoint::check(invocation, &path) {
-        Ok(table) => Ok(Mounted::at(path, ledger.volume(), read_only, &table)),
+        Ok(table) => Mounted::at(path, ledger.volume(), read_only, &table),
         Err(error) => {
             let undone = driver
                 .unmount(volume, &id, false)
@@ -164,12 +227,11 @@ fn mount_anew(
 }
 
 /// An earlier call left the driver in a state that we do not know. Where the volume turns out to be mounted, that will do;
-/// otherwise the driver is told to unmount, so that one that counts starts from nothing. What it answers does not matter.
+/// otherwise the driver is told to unmount, so that one that counts starts from nothing. What it answers does not matter, but that it does.
 fn settle(
     driver: &dyn Driver,
     ledger: &Ledger,
     volume: &str,
-    id: &str,
     cut_off: bool,
 ) -> Result<Option<PathBuf>> {
     if cut_off
@@ -180,8 +242,10 @@ fn settle(
     {
         return Ok(Some(path));
     }
-    let _ = driver.unmount(volume, id, false);
-    Ok(None)
+    match driver.unmount(volume, &ledger.mount_id()?, false) {
+        Err(error) if Kind::of(&error) == Kind::Unsure => Err(error),
+        _ => Ok(None),
+    }
 }
 
 /// The error, and what came of undoing what had been begun.

@@ -1,14 +1,14 @@
 //! Which paths are good enough to be printed: callers hand them to containers unseen.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
+use nix::errno::Errno;
 
 use crate::invocation::Invocation;
-use crate::log::plain;
 use crate::sys::mountinfo::MountTable;
 use crate::sys::probe::Probe;
 
@@ -38,18 +38,52 @@ pub fn check(invocation: &Invocation, path: &Path) -> Result<MountTable> {
     if text.contains(['\n', '\0']) || text.trim() != text {
         bail!("mount point '{shown}' has a line end or blanks that callers cut off");
     }
-    let limit = LONGEST.min(invocation.budget.left() / 2);
-    let probe = Probe::start(path);
+    let asked = ask(invocation, path);
     let table = MountTable::read()?;
-    probe
-        .and_then(|probe| probe.finish(limit))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => {
-                let limit =
-                    humantime::format_duration(Duration::from_millis(limit.as_millis() as u64));
-                anyhow!("mount point {shown} does not answer within {limit}")
-            }
-            _ => anyhow!("mount point {shown}: {}", plain(&error)),
-        })?;
+    asked
+        .and_then(|answer| answer())
+        .with_context(|| format!("mount point {shown}"))?;
     Ok(table)
+}
+
+/// Whether a path is a directory that answers in time.
+pub fn answers(invocation: &Invocation, path: &Path) -> io::Result<()> {
+    ask(invocation, path)?()
+}
+
+/// Asks, and returns what waits for the answer.
+fn ask(invocation: &Invocation, path: &Path) -> io::Result<impl FnOnce() -> io::Result<()>> {
+    let limit = LONGEST.min(invocation.budget.left() / 2);
+    let probe = Probe::start(path)?;
+    Ok(move || {
+        probe.finish(limit).map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => {
+                let limit = humantime::format_duration(Duration::from_millis(
+                    limit.as_millis() as u64 / 100 * 100,
+                ));
+                io::Error::new(ErrorKind::TimedOut, format!("no answer within {limit}"))
+            }
+            _ => error,
+        })
+    })
+}
+
+/// Whether [`check`] found the mount gone or dead, so that there is nothing to lose by mounting anew. One that is slow is not.
+pub fn is_dead(error: &Error) -> bool {
+    let errno = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::raw_os_error)
+        .map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(
+            Errno::ENOENT
+                | Errno::ENOTDIR
+                | Errno::ENOTCONN
+                | Errno::ESTALE
+                | Errno::ENODEV
+                | Errno::ENXIO
+                | Errno::EIO
+        )
+    )
 }

@@ -4,8 +4,10 @@ use anyhow::{Result, bail};
 
 use crate::driver::{Driver, Unmounted};
 use crate::failure::{Failure, Kind};
-use crate::holders::{Holder, Ledger, Mounted, Record};
+use crate::holders::Ledger;
 use crate::invocation::Invocation;
+use crate::log::chain;
+use crate::record::{Holder, Record};
 use crate::sys::mountinfo::MountTable;
 use crate::targets;
 
@@ -21,7 +23,10 @@ pub struct Release<'a> {
 
 /// Releases the holder, and unmounts when no holder is left.
 pub fn unmount(invocation: &Invocation, driver: &dyn Driver, request: Release) -> Result<()> {
-    let target = request.holder.target.map(targets::name);
+    let target = request
+        .holder
+        .target
+        .map(|target| targets::name(invocation, target));
     let holder = Holder {
         target: target.as_deref(),
         ..request.holder
@@ -45,72 +50,70 @@ pub fn release(
 ) -> Result<()> {
     let table = MountTable::read()?;
     let before = ledger.record().cloned();
+    let known = before.as_ref().and_then(|record| record.mounted.as_ref());
+    if let Some(target) = request.holder.target {
+        targets::refuse_other(target, known, &table)?;
+    }
     if let Some(record) = &before {
+        let live = record.live(&table).is_some() || record.held_elsewhere(&table).is_some();
         let mut after = record.clone();
-        for target in after.release(request.holder, request.all) {
-            targets::unbind(&target, &table, request.lazy)?;
+        // A mount that has gone has gone for all.
+        for target in after.release(request.holder, request.all || !live) {
+            targets::unbind(&target, known, &table, request.lazy)?;
         }
-        if record.live(&table).is_some() && !after.holders.is_empty() {
-            let names = after.names();
-            if after.holders.len() == record.holders.len() {
-                invocation.log.warn(&format!(
-                    "volume {} was not held by this caller; it is held by {names}",
-                    request.volume
-                ));
-            } else {
-                invocation.log.warn(&format!(
-                    "volume {} stays mounted, it is held by {names}",
-                    request.volume
-                ));
-            }
+        if !after.holders.is_empty() {
+            let (volume, names) = (ledger.volume(), after.names());
+            invocation.log.warn(&match after == *record {
+                true => {
+                    format!("volume {volume} was not held by this caller; it is held by {names}")
+                }
+                false => format!("volume {volume} stays mounted, it is held by {names}"),
+            });
             return ledger.save(after);
         }
-        // Whoever finds it so knows that this call was cut off.
-        ledger.save(Record {
-            mounted: None,
-            ..after
-        })?;
-    }
-    match driver.unmount(request.volume, &ledger.id(), request.lazy) {
-        Ok(outcome) => {
-            let still = before
-                .and_then(|record| record.mounted)
-                .filter(|mounted| mounted.is_mount);
-            let still = still
-                .filter(|mounted| MountTable::read().is_ok_and(|table| mounted.is_live(&table)));
-            ledger.clear()?;
-            report(invocation, request.volume, outcome, still)
-        }
-        Err(error) => {
-            match before.filter(|_| Kind::of(&error) != Kind::Unsure) {
-                Some(record) => ledger.save(record)?,
-                None if ledger.record().is_none() => ledger.clear()?,
-                None => {}
+        if record.settled {
+            // Whoever finds it so knows that this call was cut off. Where there is no room to write it, unmounting matters more.
+            if let Err(error) = ledger.save(Record {
+                settled: false,
+                ..after
+            }) {
+                invocation.log.warn(&chain(&error));
             }
-            Err(error)
         }
     }
-}
-
-/// What the driver says, against what the mount table says of the mount that we knew.
-fn report(
-    invocation: &Invocation,
-    volume: &str,
-    outcome: Unmounted,
-    still: Option<Mounted>,
-) -> Result<()> {
-    match (outcome, still) {
+    let outcome = match driver.unmount(request.volume, &ledger.mount_id()?, request.lazy) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            if let Some(record) = before
+                && Kind::of(&error) != Kind::Unsure
+            {
+                let _ = ledger.save(record);
+            }
+            return Err(error);
+        }
+    };
+    let table = MountTable::read()?;
+    let still = before.clone().and_then(|record| record.mounted);
+    match (outcome, still.filter(|mounted| mounted.is_mount && mounted.is_live(&table))) {
         (Unmounted::Done, None) => {}
         (Unmounted::Done, Some(mounted)) => invocation.log.warn(&format!(
-            "volume {volume}: the driver has released it, but {} is still mounted; another caller may hold it",
+            "volume {}: the driver has released it, but {} is still mounted; another caller may hold it",
+            ledger.volume(),
             mounted.path.display()
         )),
         (Unmounted::WasNot(why), None) => {
+            let volume = ledger.volume();
             invocation.log.warn(&format!("unmounting volume {volume}: {why}; nothing was left to do"));
         }
         (Unmounted::WasNot(why), Some(mounted)) => {
-            bail!(Failure::in_use(format!("{why}, but {} is still mounted", mounted.path.display())));
+            if let Some(record) = before {
+                ledger.save(record)?;
+            }
+            let place = mounted.path.display();
+            bail!(Failure::in_use(format!(
+                "{why}, but {place} is still mounted; where the driver has lost it, run umount --lazy {place}"
+            )));
         }
     }
-    Ok(())
+    ledger.clear()
 }

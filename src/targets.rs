@@ -1,64 +1,129 @@
 //! Targets: directories of the caller's where a mounted volume appears as well (`--target`).
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::log::plain;
+use crate::mountpoint;
+use crate::record::Mounted;
 use crate::sys::mount::unmount_at;
 use crate::sys::mountinfo::MountTable;
 
-/// The target as the mount table will name it.
+/// The target as the mount table names it.
 ///
 /// # Errors
 ///
-/// Wrong usage: what is no directory.
-pub fn resolve(target: &Path) -> Result<PathBuf> {
+/// Wrong usage: what is no directory, or has a name that cannot be printed.
+pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
     let shown = target.display();
-    match fs::canonicalize(target) {
-        Ok(path) if path.is_dir() => Ok(path),
-        Ok(_) => bail!(Failure::usage(format!("--target {shown}: not a directory"))),
+    if target
+        .to_str()
+        .is_none_or(|text| text.contains(['\n', '\0']))
+    {
+        bail!(Failure::usage(format!(
+            "--target {shown}: the path is no plain text"
+        )));
+    }
+    match known(invocation, target) {
+        Ok(path) => Ok(path),
+        Err(error) if error.kind() == ErrorKind::TimedOut => {
+            Err(Error::from(error).context(format!("looking at --target {shown}")))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!(Failure::usage(format!(
+                "--target {shown}: {}; create the directory first",
+                plain(&error)
+            )))
+        }
         Err(error) => bail!(Failure::usage(format!(
-            "--target {shown}: {}; create the directory first",
+            "--target {shown}: {}",
             plain(&error)
         ))),
     }
 }
 
 /// The name that [`resolve`] gave it, also where it cannot be looked at any more.
-pub fn name(target: &Path) -> PathBuf {
-    fs::canonicalize(target)
+pub fn name(invocation: &Invocation, target: &Path) -> PathBuf {
+    known(invocation, target)
         .or_else(|_| absolute(target))
         .unwrap_or_else(|_| target.to_owned())
 }
 
-/// Whether the volume is there already, as `ours` says of the record.
+/// A mount point is known by its name. All else is looked at by a process of its own first: it may hang.
+fn known(invocation: &Invocation, target: &Path) -> io::Result<PathBuf> {
+    let path: PathBuf = absolute(target)?.components().collect();
+    if MountTable::read().is_ok_and(|table| table.at(&path).is_some()) {
+        return Ok(path);
+    }
+    mountpoint::answers(invocation, &path)?;
+    fs::canonicalize(path)
+}
+
+/// # Errors
 ///
+/// In use: the volume is seen there already, and otherwise than it is asked for.
+pub fn check_mode(target: &Path, read_only: bool, table: &MountTable) -> Result<()> {
+    match table.at(target) {
+        Some(mount) if mount.is_read_only() != read_only => {
+            let mode = if read_only { "writable" } else { "read-only" };
+            bail!(Failure::in_use(format!(
+                "--target {}: it is there already, {mode}",
+                target.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is mounted at a target.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seen {
+    Nothing,
+    /// A view of the volume.
+    Volume,
+    Other,
+}
+
+pub fn look(target: &Path, volume: Option<&Mounted>, table: &MountTable) -> Seen {
+    match table.at(target) {
+        None => Seen::Nothing,
+        Some(_) if volume.is_some_and(|volume| volume.is_seen_at(target, table)) => Seen::Volume,
+        Some(_) => Seen::Other,
+    }
+}
+
 /// # Errors
 ///
 /// In use: something else is mounted there.
-pub fn check(target: &Path, ours: bool, table: &MountTable) -> Result<bool> {
-    let mounted = table.at(target).is_some();
-    if mounted && !ours {
+pub fn refuse_other(target: &Path, volume: Option<&Mounted>, table: &MountTable) -> Result<()> {
+    if look(target, volume, table) == Seen::Other {
+        let target = target.display();
         bail!(Failure::in_use(format!(
-            "--target {}: something is mounted there",
-            target.display()
+            "--target {target}: something is mounted there that is not this volume"
         )));
     }
-    Ok(mounted)
+    Ok(())
 }
 
-/// Takes the volume away from there, if it is there.
-pub fn unbind(target: &Path, table: &MountTable, lazy: bool) -> Result<()> {
-    if table.at(target).is_some() {
-        unmount_at(target, lazy)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::ResourceBusy => Failure::in_use(plain(&error)).into(),
-                _ => anyhow::Error::from(error),
-            })
-            .with_context(|| format!("unmounting {}", target.display()))?;
+/// Takes the volume away from there; what else is mounted there stays.
+pub fn unbind(
+    target: &Path,
+    volume: Option<&Mounted>,
+    table: &MountTable,
+    lazy: bool,
+) -> Result<()> {
+    if look(target, volume, table) != Seen::Volume {
+        return Ok(());
     }
-    Ok(())
+    unmount_at(target, lazy)
+        .map_err(|error| match error.kind() {
+            ErrorKind::ResourceBusy => Failure::in_use(plain(&error)).into(),
+            _ => Error::from(error),
+        })
+        .with_context(|| format!("unmounting {}", target.display()))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::driver::{Created, Driver, Lookup, Options, Volume};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::holders::{self, Ledger};
 use crate::invocation::Invocation;
 use crate::sys::mountinfo::MountTable;
@@ -30,6 +30,7 @@ pub fn create(
     // words that we do not know, `Create` will.
     let created = match driver.get(volume) {
         Ok(Lookup::Found(existing)) if existing.options.is_none() => Created::Existed,
+        Err(error) if Kind::of(&error) != Kind::Refused => return Err(error),
         _ => driver.create(volume, options)?,
     };
     Ok(match created {
@@ -68,7 +69,7 @@ pub fn remove(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Res
     let mut ledger = Ledger::lock(invocation, driver.name(), &name)?;
     let table = MountTable::read()?;
     if let Some(record) = ledger.record()
-        && let Some(mounted) = record.live(&table)
+        && let Some(mounted) = record.live(&table).or(record.held_elsewhere(&table))
     {
         let (place, names) = (mounted.path.display(), record.names());
         bail!(Failure::in_use(format!(

@@ -111,7 +111,7 @@ pub fn open<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver
 /// The driver of that very name, whatever the aliases are. A built-in's name wins over a plugin's.
 pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
     if builtin::KINDS.contains(&name) {
-        return Ok(builtin::open(name, invocation));
+        return builtin::open(name, invocation);
     }
     Ok(Box::new(Plugin::named(invocation, name)?))
 }

@@ -29,16 +29,20 @@ impl Arena {
     /// Null where the rest of the block is too small.
     fn take(&self, layout: Layout) -> *mut u8 {
         let start = self.block.get().cast::<u8>();
-        let mut taken = null_mut();
-        let _ = self
+        let place = |used: usize| {
+            let at = used + start.wrapping_add(used).align_offset(layout.align());
+            let end = at.checked_add(layout.size()).filter(|end| *end <= SIZE)?;
+            Some((at, end))
+        };
+        let before = self
             .used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                let at = used + start.wrapping_add(used).align_offset(layout.align());
-                let end = at.checked_add(layout.size()).filter(|end| *end <= SIZE)?;
-                taken = start.wrapping_add(at);
-                Some(end)
+                place(used).map(|(_, end)| end)
             });
-        taken
+        before
+            .ok()
+            .and_then(place)
+            .map_or(null_mut(), |(at, _)| start.wrapping_add(at))
     }
 
     fn owns(&self, pointer: *mut u8) -> bool {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
+use rustix::fs::statvfs;
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, UnmountFlags,
@@ -75,10 +76,17 @@ fn mount_once(
     rustix::mount::mount(source, target, fs_type, options.flags, data)
 }
 
-/// What the first call cannot do: a bind ignores all other flags, and propagation is a call of its own.
+/// What the first call cannot do: a bind takes over the flags of its source and ignores all others, which then take a
+/// remount that names those to be kept as well; and propagation is a call of its own.
 fn settle(target: &Path, options: &MountOptions) -> io::Result<()> {
     if options.is_bind() && !options.of_the_mount().is_empty() {
-        mount_remount(target, MountFlags::BIND | options.of_the_mount(), c"")?;
+        let kept = MountFlags::from_bits_truncate(statvfs(target)?.f_flag.bits() as u32)
+            & (MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC);
+        mount_remount(
+            target,
+            MountFlags::BIND | kept | options.of_the_mount(),
+            c"",
+        )?;
     }
     if !options.propagation.is_empty() {
         mount_change(target, options.propagation)?;

@@ -86,7 +86,8 @@ fn spawn(question: Question) -> io::Result<Pid> {
     let stack = Box::leak(Box::new([0_u128; 1024])).as_mut_ptr_range().end;
     let question: *mut Question = Box::leak(Box::new(question));
     // SAFETY: the stack is the child's alone, ends at a multiple of 16 and grows down; the question outlives it. The child
-    // shares our thread's `errno`, so it makes its calls through rustix, which does not use it.
+    // shares our thread's `errno`, so it makes its calls through rustix, which does not use it; but for closing files, which
+    // sets it on a kernel before 5.9. We look at it only after a call that failed, and reading the mount table does not.
     let child = unsafe {
         libc::clone(
             ask,

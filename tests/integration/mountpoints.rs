@@ -218,7 +218,7 @@ fn a_path_that_hangs_is_unmounted_again() {
     plugin.on("Unmount", json(json!({ "Err": "" })));
     env.dvdcli("mount -d fake -n db --timeout 4s").fails(
         1,
-        "dvdcli: mounting volume db: plugin fake: mount point $ROOT/volumes/db does not answer within [..]\n",
+        "dvdcli: mounting volume db: plugin fake: mount point $ROOT/volumes/db: no answer within [..]\n",
     );
     assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount", "Unmount"]);
 }

@@ -107,7 +107,7 @@ fn a_target_where_something_else_is_mounted_is_in_use() {
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
         .fails(
             4,
-            "dvdcli: mounting volume db: --target $ROOT/target: something is mounted there\n",
+            "dvdcli: mounting volume db: --target $ROOT/target: something is mounted there that is not this volume\n",
         );
     assert_eq!((env.mounts(), plugin.mounts("db")), (vec![target], 0));
 }

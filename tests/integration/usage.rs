@@ -132,7 +132,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "completions cmd",
-        "invalid value 'cmd' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]",
+        "invalid value 'cmd' for '<SHELL>' [possible values: bash, zsh, fish]",
     ),
     (
         "mount -d .. -n db",

@@ -35,11 +35,11 @@ use store::{Record, Store};
 pub const KINDS: [&str; 2] = ["local", "loop"];
 
 /// The driver of this name, one of [`KINDS`].
-pub fn open<'a>(kind: &str, invocation: &'a Invocation) -> Box<dyn Driver + 'a> {
+pub fn open<'a>(kind: &str, invocation: &'a Invocation) -> Result<Box<dyn Driver + 'a>> {
     // What we make is to have the modes that we give it: whoever may use a volume has to get there.
     umask(Mode::from_raw_mode(0o022));
     let settings = &invocation.config;
-    let host = Host::this();
+    let host = Host::this()?;
     let base = Base {
         store: Store::new(&directory(kind, invocation), &host.machine_id),
         host,
@@ -48,11 +48,11 @@ pub fn open<'a>(kind: &str, invocation: &'a Invocation) -> Box<dyn Driver + 'a> 
         log: &invocation.log,
         ends: invocation.budget.ends(),
     };
-    if kind == "loop" {
+    Ok(if kind == "loop" {
         Box::new(loop_::Loop(base))
     } else {
         Box::new(local::Local(base))
-    }
+    })
 }
 
 /// What the driver keeps its volumes in.

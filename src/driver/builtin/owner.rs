@@ -27,12 +27,12 @@ pub struct Host {
 
 impl Host {
     /// This host; its name is for messages only.
-    pub fn this() -> Host {
-        Host {
-            machine_id: host::machine_id(),
-            boot_id: host::boot_id(),
+    pub fn this() -> Result<Host> {
+        Ok(Host {
+            machine_id: host::machine_id()?,
+            boot_id: host::boot_id()?,
             name: host::name(),
-        }
+        })
     }
 
     fn parse(text: &str) -> Option<Host> {

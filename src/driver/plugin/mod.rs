@@ -20,6 +20,7 @@ use super::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Vo
 use crate::budget::Backoff;
 use crate::failure::{Failure, Kind};
 use crate::invocation::Invocation;
+use crate::log::chain;
 use crate::secrets::{MASK, is_secret};
 use crate::sys::mountinfo::MountTable;
 use discovery::Endpoint;
@@ -139,7 +140,17 @@ impl<'a> Plugin<'a> {
         let mut wait = Wait::new();
         let answer = loop {
             match self.exchange(&link.client, &method, &body) {
-                Ok(response) => break wire::read(&response).context(method),
+                Ok(response) => {
+                    break wire::read(&response).map_err(|error| {
+                        // Whatever it meant to say, the plugin may have acted.
+                        let kind = if is_repeatable(&method) {
+                            Kind::Other
+                        } else {
+                            Kind::Unsure
+                        };
+                        Error::from(Failure::new(kind, chain(&error))).context(method)
+                    });
+                }
                 Err(CallError {
                     sent: false,
                     cause: cause @ Cause::NotThere(_),
@@ -152,13 +163,7 @@ impl<'a> Plugin<'a> {
 
     /// Sends a request, again where that is safe: while nothing was sent, or where the method changes nothing.
     fn exchange(&self, client: &Client, method: &str, body: &[u8]) -> Result<Response, CallError> {
-        let repeatable = !matches!(
-            method,
-            "VolumeDriver.Create"
-                | "VolumeDriver.Mount"
-                | "VolumeDriver.Unmount"
-                | "VolumeDriver.Remove"
-        );
+        let repeatable = is_repeatable(method);
         let mut backoff = Backoff::new();
         let mut tries = 0;
         loop {
@@ -211,7 +216,7 @@ impl<'a> Plugin<'a> {
         } else if refusal.means(Meaning::InUse, volume) {
             Kind::InUse
         } else {
-            Kind::Other
+            Kind::Refused
         };
         Error::from(Failure::new(kind, refusal.words))
             .context(format!("VolumeDriver.{method}"))
@@ -297,6 +302,20 @@ impl Driver for Plugin<'_> {
 
     fn label(&self) -> String {
         format!("plugin {}", self.name)
+    }
+
+    /// Names are the plugin's affair, but for those that would lead out of any directory that it keeps its volumes in.
+    fn plain_name(&self, volume: &str) -> Result<String> {
+        let bad = volume
+            .split('/')
+            .any(|part| matches!(part, "" | "." | ".."));
+        if bad {
+            bail!(Failure::usage(format!(
+                "--volumename: '{}' is no name of a volume",
+                volume.escape_debug()
+            )));
+        }
+        Ok(volume.to_owned())
     }
 
     fn create(&self, volume: &str, options: &Options) -> Result<Created> {
@@ -410,6 +429,17 @@ impl Driver for Plugin<'_> {
     }
 }
 
+/// Whether a method changes nothing, so that it may be sent again where no answer came.
+fn is_repeatable(method: &str) -> bool {
+    !matches!(
+        method,
+        "VolumeDriver.Create"
+            | "VolumeDriver.Mount"
+            | "VolumeDriver.Unmount"
+            | "VolumeDriver.Remove"
+    )
+}
+
 /// A managed plugin is known as a volume driver by its `config.json`, and Docker does not activate it.
 fn check_activation(response: &Response, managed: bool) -> Result<()> {
     let answer = match wire::read::<wire::ActivateAnswer>(response)? {
@@ -417,10 +447,11 @@ fn check_activation(response: &Response, managed: bool) -> Result<()> {
         Err(refusal) if managed && refusal.unimplemented => return Ok(()),
         Err(refusal) => bail!(refusal.words),
     };
-    if !answer.implements.iter().any(|kind| kind == "VolumeDriver") {
+    let implements = answer.implements.unwrap_or_default();
+    if !implements.iter().any(|kind| kind == "VolumeDriver") {
         bail!(
             "it is no volume driver, it implements {}",
-            match answer.implements.join(", ") {
+            match implements.join(", ") {
                 none if none.is_empty() => "nothing".to_owned(),
                 kinds => kinds,
             }
@@ -435,7 +466,7 @@ fn shown(body: &[u8]) -> String {
         match value {
             Value::Object(fields) => {
                 for (key, value) in fields {
-                    if is_secret(key) && value.is_string() {
+                    if is_secret(key) {
                         *value = MASK.into();
                     } else {
                         mask(value);

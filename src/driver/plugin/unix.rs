@@ -93,12 +93,23 @@ impl UnixTransport {
         let timeout = timeout.for_write();
         self.stream
             .set_write_timeout(timeout.not_zero().map(|limit| *limit))?;
-        let result = self
-            .stream
-            .write_all(&request)
-            .map_err(|error| timed_out(error, timeout));
-        self.sent.note(&result);
-        result
+        let mut rest = request.as_slice();
+        while !rest.is_empty() {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(ureq::Error::Io(ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    self.sent.note(&Ok(()));
+                    rest = &rest[written..];
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let result = Err(timed_out(error, timeout));
+                    self.sent.note(&result);
+                    return result;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

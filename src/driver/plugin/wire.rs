@@ -43,7 +43,7 @@ pub struct EmptyAnswer {}
 #[serde(rename_all = "PascalCase", default)]
 #[derive(Default)]
 pub struct ActivateAnswer {
-    pub implements: Vec<String>,
+    pub implements: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -257,7 +257,6 @@ const PHRASES: &[(Meaning, &[&str])] = &[
             "isnt mounted",
             "not currently mounted",
             "not been mounted",
-            "no mount",
         ],
     ),
     (
@@ -274,22 +273,37 @@ const PHRASES: &[(Meaning, &[&str])] = &[
 ];
 
 impl Refusal {
-    /// Whether the words, about this volume, mean that.
+    /// Whether the words, about this volume, mean that. Its name is taken out first: a volume may be called `busy-box`.
     pub fn means(&self, meaning: Meaning, volume: &str) -> bool {
-        let words = normal(&self.words);
-        let without_name = normal(&self.words.replace(volume, " "));
+        let words = normal(&without_name(&self.words, volume));
         let phrases = PHRASES
             .iter()
             .filter(|(known, _)| *known == meaning)
             .flat_map(|(_, phrases)| phrases.iter());
         let whole = meaning == Meaning::Absent
-            && matches!(without_name.as_str(), "not found" | "does not exist");
-        !self.unimplemented
-            && (whole
-                || phrases
-                    .into_iter()
-                    .any(|text| words.contains(text) || without_name.contains(text)))
+            && matches!(
+                words.as_str(),
+                "not found" | "does not exist" | "doesnt exist"
+            );
+        !self.unimplemented && (whole || phrases.into_iter().any(|phrase| words.contains(phrase)))
     }
+}
+
+/// The text without the name, where it stands for itself and is no part of a longer word.
+fn without_name(text: &str, name: &str) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(name).filter(|_| !name.is_empty()) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[name.len()..];
+        let is_word =
+            |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+        left.push_str(before);
+        let within = is_word(before.chars().next_back()) || is_word(after.chars().next());
+        left.push_str(if within { name } else { " " });
+        rest = after;
+    }
+    left + rest
 }
 
 /// Lower case, without quotes and punctuation, one blank between words.

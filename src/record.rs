@@ -1,0 +1,228 @@
+//! What is remembered of a mounted volume: its mount, and who holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::host;
+use crate::sys::mountinfo::{Mount, MountTable};
+
+/// Who holds a volume, and where it is to appear for him as well.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    pub id: Option<&'a str>,
+    /// Absolute.
+    pub target: Option<&'a Path>,
+}
+
+/// The holder that gave neither an ID nor a target.
+const ANONYMOUS: &str = "";
+
+impl Holder<'_> {
+    /// The name under which it is remembered: its ID, else its target, else the anonymous one's.
+    fn name(&self) -> String {
+        let target = || {
+            self.target
+                .map(|target| target.to_string_lossy().into_owned())
+        };
+        self.id
+            .map(str::to_owned)
+            .or_else(target)
+            .unwrap_or_else(|| ANONYMOUS.to_owned())
+    }
+}
+
+/// What is remembered of one volume. It counts only as far as the mount table agrees ([`Record::live`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The boot in which it was written: mounts do not outlive it, a record in a kept `/run` would.
+    pub boot: String,
+    /// For people; the file's name is a hash.
+    pub driver: String,
+    pub volume: String,
+    /// False while a mount or unmount is under way: whoever finds it so knows that a call was cut off.
+    pub settled: bool,
+    /// The mount, or while it is not settled the last one known.
+    pub mounted: Option<Mounted>,
+    pub holders: BTreeMap<String, Hold>,
+}
+
+/// What one holder holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The mount itself, apart from any target.
+    plain: bool,
+    /// Where the volume appears for it as well.
+    targets: BTreeSet<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mounted {
+    pub path: PathBuf,
+    /// Whether it was mounted read-only.
+    pub read_only: bool,
+    /// Whether the driver has mounted it; otherwise it has handed out a plain directory.
+    pub is_mount: bool,
+    /// The path without symbolic links, as the mount table knows it.
+    real: PathBuf,
+    /// The mount that the path lies on.
+    on: Option<MountIdentity>,
+    /// The mount namespace in which that was seen.
+    namespace: u64,
+}
+
+/// What tells a mount from one that was made later at the same place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct MountIdentity {
+    id: u32,
+    mount_point: PathBuf,
+    device: String,
+    root: PathBuf,
+    fs_type: String,
+    source: String,
+}
+
+impl From<&Mount> for MountIdentity {
+    fn from(mount: &Mount) -> MountIdentity {
+        MountIdentity {
+            id: mount.id,
+            mount_point: mount.mount_point.clone(),
+            device: mount.device.clone(),
+            root: mount.root.clone(),
+            fs_type: mount.fs_type.clone(),
+            source: mount.source.clone(),
+        }
+    }
+}
+
+impl Mounted {
+    /// What is mounted at a path that was found good. Its directory has just answered, so following links does not hang.
+    pub fn at(path: PathBuf, volume: &str, read_only: bool, table: &MountTable) -> Result<Mounted> {
+        let real =
+            fs::canonicalize(&path).with_context(|| format!("resolving {}", path.display()))?;
+        Ok(Mounted {
+            read_only,
+            is_mount: table.of_volume(&real, volume).is_some(),
+            on: table.covering(&real).map(MountIdentity::from),
+            namespace: host::mount_namespace()?,
+            real,
+            path,
+        })
+    }
+
+    /// Whether what is mounted at `target` is a view of this volume's directory.
+    pub fn is_seen_at(&self, target: &Path, table: &MountTable) -> bool {
+        let (Some(seen), Some(on)) = (table.at(target), &self.on) else {
+            return false;
+        };
+        let inside = self
+            .real
+            .strip_prefix(&on.mount_point)
+            .map(|inside| on.root.join(inside));
+        let root = inside.map(|root| root.components().collect::<PathBuf>());
+        seen.device == on.device && root.is_ok_and(|root| root == seen.root)
+    }
+
+    /// Whether it was mounted in another mount namespace, which may see mounts that this one does not.
+    pub fn is_elsewhere(&self) -> bool {
+        host::mount_namespace().is_ok_and(|namespace| namespace != self.namespace)
+    }
+
+    /// Whether the path still lies on that very mount.
+    pub fn is_live(&self, table: &MountTable) -> bool {
+        let mut now = table.covering(&self.real).map(MountIdentity::from);
+        // The same mount has another ID in another namespace.
+        if let (Some(now), Some(on)) = (&mut now, &self.on)
+            && self.is_elsewhere()
+        {
+            now.id = on.id;
+        }
+        now == self.on
+    }
+}
+
+impl Record {
+    /// Of a volume of which nothing is known.
+    pub fn new(boot: &str, driver: &str, volume: &str) -> Record {
+        Record {
+            boot: boot.into(),
+            driver: driver.into(),
+            volume: volume.into(),
+            settled: false,
+            mounted: None,
+            holders: BTreeMap::new(),
+        }
+    }
+
+    /// Where it is mounted, if the mount table says that it still is.
+    pub fn live(&self, table: &MountTable) -> Option<&Mounted> {
+        self.mounted
+            .as_ref()
+            .filter(|mounted| self.settled && mounted.is_live(table))
+    }
+
+    /// Where it is held mounted in another mount namespace, and is not seen in this one.
+    pub fn held_elsewhere(&self, table: &MountTable) -> Option<&Mounted> {
+        let mounted = self
+            .mounted
+            .as_ref()
+            .filter(|_| self.settled && !self.holders.is_empty());
+        mounted.filter(|mounted| !mounted.is_live(table) && mounted.is_elsewhere())
+    }
+
+    /// Adds the holder, or its target; false where it is there already.
+    pub fn hold(&mut self, holder: Holder) -> bool {
+        let hold = self.holders.entry(holder.name()).or_default();
+        match holder.target {
+            Some(target) => hold.targets.insert(target.to_path_buf()),
+            None => !std::mem::replace(&mut hold.plain, true),
+        }
+    }
+
+    /// Takes out the holder, or `all`, and returns the targets that go with it. Where a target is given, only that one goes,
+    /// and its holder if it holds nothing else.
+    pub fn release(&mut self, holder: Holder, all: bool) -> Vec<PathBuf> {
+        if all {
+            return std::mem::take(&mut self.holders)
+                .into_values()
+                .flat_map(|hold| hold.targets)
+                .collect();
+        }
+        let name = holder.name();
+        let Some(target) = holder.target else {
+            return self
+                .holders
+                .remove(&name)
+                .into_iter()
+                .flat_map(|hold| hold.targets)
+                .collect();
+        };
+        let Some(hold) = self.holders.get_mut(&name) else {
+            return Vec::new();
+        };
+        let had = hold.targets.remove(target);
+        if !hold.plain && hold.targets.is_empty() {
+            self.holders.remove(&name);
+        }
+        had.then(|| target.to_path_buf()).into_iter().collect()
+    }
+
+    /// The holders' names, for people.
+    pub fn names(&self) -> String {
+        let shown = |id: &String| {
+            if id == ANONYMOUS {
+                "a caller without an ID".to_owned()
+            } else {
+                id.clone()
+            }
+        };
+        self.holders
+            .keys()
+            .map(shown)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
