@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::config::yaml::{Entry, entries};
+use crate::driver::builtin;
 use crate::failure::Failure;
 use crate::files;
 use crate::suggest;
@@ -191,6 +192,9 @@ impl Config {
                     break;
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => {}
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("reading {}", path.display()));
+                }
                 Err(error) => {
                     return Err(error)
                         .with_context(|| Failure::usage(format!("reading {}", path.display())));
@@ -204,18 +208,27 @@ impl Config {
     fn read_file(&mut self, text: &str) -> Result<()> {
         let entries = entries(text)?;
         for setting in SETTINGS {
-            let named = setting
-                .names
-                .iter()
-                .find_map(|name| entries.iter().rev().find(|entry| entry.name == *name));
-            if let Some(entry) = named {
-                (setting.set)(self, entry.scalar()?)
+            let at = |name: &&str| {
+                entries
+                    .iter()
+                    .rev()
+                    .find(|entry| entry.is_at_or_below(name))
+            };
+            if let Some(entry) = setting.names.iter().find_map(at) {
+                let whole = setting.names.contains(&entry.name.as_str());
+                let value = if whole {
+                    entry.scalar()
+                } else {
+                    Err(anyhow!("it has no single value"))
+                };
+                value
+                    .and_then(|value| (setting.set)(self, value))
                     .with_context(|| format!("line {}: {}", entry.line, entry.written))?;
             }
         }
         for entry in entries
             .iter()
-            .filter(|entry| entry.name.starts_with("dvdcli."))
+            .filter(|entry| entry.is_at_or_below("dvdcli"))
         {
             self.read_own(entry)?;
         }
@@ -224,15 +237,21 @@ impl Config {
 
     /// Aliases; and every other name below `dvdcli:` that is no setting is a mistake.
     fn read_own(&mut self, entry: &Entry) -> Result<()> {
-        if entry.name.starts_with(ALIASES) {
+        let is_section = matches!(entry.name.as_str(), "dvdcli" | "dvdcli.aliases");
+        if is_section && entry.is_empty() {
+            // A section without settings.
+        } else if is_section {
+            bail!("line {}: {}: it has to be a map", entry.line, entry.written);
+        } else if entry.name.starts_with(ALIASES) {
             let alias = entry.written[ALIASES.len()..].to_owned();
-            let driver = text(entry.scalar()?)
+            let driver = entry
+                .scalar()
+                .and_then(text)
                 .with_context(|| format!("line {}: {}", entry.line, entry.written))?;
             self.aliases.insert(alias, driver);
         } else if !SETTINGS
             .iter()
             .any(|setting| setting.names.contains(&entry.name.as_str()))
-            && entry.name != ALIASES.trim_end_matches('.')
         {
             let known = SETTINGS
                 .iter()
@@ -312,9 +331,7 @@ fn absolute(value: &str) -> Result<PathBuf> {
 }
 
 fn create_default(config: &mut Config, option: &'static str, value: &str) -> Result<()> {
-    if option == "iops" && value.parse::<u64>().is_err() {
-        bail!("'{value}' is no whole number");
-    }
+    builtin::check_option(option, value)?;
     config.create_defaults.insert(option, value.to_owned());
     Ok(())
 }

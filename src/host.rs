@@ -39,6 +39,14 @@ pub fn mount_namespace() -> Result<u64> {
         .ino())
 }
 
+/// Whether any process is in the mount namespace of that number; with the last one, its mounts go.
+pub fn has_processes(namespace: u64) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut namespaces =
+        processes.filter_map(|process| fs::metadata(process.path().join("ns/mnt")).ok());
+    namespaces.any(|found| found.ino() == namespace)
+}
+
 fn read(path: &str) -> io::Result<String> {
     fs::read_to_string(path).map(|text| text.trim().to_owned())
 }

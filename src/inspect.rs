@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::driver::Driver;
 use crate::holders;
 use crate::invocation::Invocation;
-use crate::secrets::{MASK, is_secret};
+use crate::secrets::Secrets;
 use crate::sys::mountinfo::MountTable;
 use crate::volumes;
 
@@ -27,19 +27,11 @@ pub fn inspect(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Re
         .mountpoint
         .as_deref()
         .or(live.map(|(_, mounted)| mounted.path.as_path()));
-    let shown = |(key, value): (String, String)| {
-        (
-            key.clone(),
-            if is_secret(&key) {
-                MASK.into()
-            } else {
-                Value::from(value)
-            },
-        )
-    };
-    let options = found
-        .options
-        .map(|options| options.into_iter().map(shown).collect::<Map<_, _>>());
+    let options = found.options.map(|options| {
+        let secrets = Secrets::of(&options, "");
+        let shown = |(key, value): (String, String)| (key, Value::from(secrets.mask(&value)));
+        options.into_iter().map(shown).collect::<Map<_, _>>()
+    });
     let mut keys = json!({
         "CreatedAt": found.created_at,
         "Driver": driver.name(),

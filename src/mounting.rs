@@ -160,8 +160,8 @@ impl Request<'_> {
 
 /// Who asks for a writable path must not get a read-only one, nor the other way round.
 fn check_mode(mounted: &Mounted, request: Request, record: Option<&Record>) -> Result<()> {
-    let wants_writable = !request.read_only;
-    if mounted.read_only && wants_writable || !mounted.read_only && request.mounts_read_only() {
+    let is_writable = !mounted.read_only && !mounted.is_read_only;
+    if mounted.read_only && !request.read_only || is_writable && request.mounts_read_only() {
         let mode = if mounted.read_only {
             "read-only"
         } else {
@@ -215,15 +215,14 @@ fn mount_anew(
             }
         },
     };
-    match mountpoint::check(invocation, &path) {
-        Ok(table) => Mounted::at(path, ledger.volume(), read_only, &table),
-        Err(error) => {
-            let undone = driver
-                .unmount(volume, &id, false)
-                .and_then(|_| ledger.clear());
-            Err(undone_too(error.context(driver.label()), undone))
-        }
-    }
+    let checked = mountpoint::check(invocation, &path)
+        .and_then(|table| Mounted::at(path, ledger.volume(), read_only, &table));
+    checked.map_err(|error| {
+        let undone = driver
+            .unmount(volume, &id, false)
+            .and_then(|_| ledger.clear());
+        undone_too(error.context(driver.label()), undone)
+    })
 }
 
 /// An earlier call left the driver in a state that we do not know. Where the volume turns out to be mounted, that will do;

@@ -62,8 +62,10 @@ pub struct Hold {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mounted {
     pub path: PathBuf,
-    /// Whether it was mounted read-only.
+    /// Whether it was asked to be read-only.
     pub read_only: bool,
+    /// Whether it turned out to be, as by an option of its own.
+    pub is_read_only: bool,
     /// Whether the driver has mounted it; otherwise it has handed out a plain directory.
     pub is_mount: bool,
     /// The path without symbolic links, as the mount table knows it.
@@ -105,6 +107,7 @@ impl Mounted {
             fs::canonicalize(&path).with_context(|| format!("resolving {}", path.display()))?;
         Ok(Mounted {
             read_only,
+            is_read_only: table.covering(&real).is_some_and(Mount::is_read_only),
             is_mount: table.of_volume(&real, volume).is_some(),
             on: table.covering(&real).map(MountIdentity::from),
             namespace: host::mount_namespace()?,
@@ -170,7 +173,11 @@ impl Record {
             .mounted
             .as_ref()
             .filter(|_| self.settled && !self.holders.is_empty());
-        mounted.filter(|mounted| !mounted.is_live(table) && mounted.is_elsewhere())
+        mounted.filter(|mounted| {
+            !mounted.is_live(table)
+                && mounted.is_elsewhere()
+                && host::has_processes(mounted.namespace)
+        })
     }
 
     /// Adds the holder, or its target; false where it is there already.

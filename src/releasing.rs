@@ -81,6 +81,7 @@ pub fn release(
             }
         }
     }
+    let was_directory = known.is_some_and(|mounted| !mounted.is_mount && mounted.is_live(&table));
     let outcome = match driver.unmount(request.volume, &ledger.mount_id()?, request.lazy) {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -101,6 +102,8 @@ pub fn release(
             ledger.volume(),
             mounted.path.display()
         )),
+        // A plain directory that was held has nothing to unmount.
+        (Unmounted::WasNot(_), None) if was_directory => {}
         (Unmounted::WasNot(why), None) => {
             let volume = ledger.volume();
             invocation.log.warn(&format!("unmounting volume {volume}: {why}; nothing was left to do"));

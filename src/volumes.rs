@@ -76,21 +76,6 @@ pub fn remove(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Res
             "it is mounted at {place} and held by {names}; unmount it first"
         )));
     }
-    match driver.get(volume)? {
-        Lookup::Absent => return Err(no_such_volume(driver)),
-        Lookup::Found(found) => {
-            if let Some(mount) = found
-                .mountpoint
-                .and_then(|path| table.of_volume(&path, &name))
-            {
-                let place = mount.mount_point.display();
-                bail!(Failure::in_use(format!(
-                    "it is mounted at {place}; unmount it first"
-                )));
-            }
-        }
-        Lookup::CannotSay => {}
-    }
     driver.remove(volume)?;
     ledger.clear()
 }

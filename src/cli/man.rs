@@ -93,12 +93,42 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                  overrides it.",
             ),
             (
-                "rexray.volume.unmount.ignoreUsedCount, libstorage.integration.volume.operations.unmount.ignoreUsedCount",
-                "unmount releases every holder.",
+                "dvdcli.root",
+                "Where built-in drivers keep their volumes, instead of /var/lib/dvdcli.",
             ),
             (
-                "libstorage.integration.volume.operations.create.implicit",
-                "false: mount does not create a volume.",
+                "rexray.volume.NAME or libstorage.integration.volume.operations.NAME",
+                "unmount.ignoreUsedCount: unmount releases every holder. For built-in drivers: mount.preempt takes a volume \
+                 from another host; remove.disable and create.disable refuse.",
+            ),
+            (
+                "libstorage.integration.volume.operations.NAME",
+                "create.implicit: false, and mount does not create. For built-in drivers: mount.path, where volumes are mounted \
+                 (PATH/NAME); mount.rootPath (also linux.volume.rootPath), the directory handed out, /data unless set; \
+                 create.default.size, .iops, .type, .fsType, .availabilityZone (also docker.size, docker.iops, \
+                 docker.volumeType, docker.fsType, docker.availabilityZone).",
+            ),
+        ],
+    ),
+    (
+        "BUILT-IN DRIVERS",
+        &[
+            (
+                "",
+                "loop: a file system in an image file on a loop device. Options, in any case: size (GiB where bare, default 16), \
+                 newFsType, fsType or fs (ext4, xfs, btrfs), volumeName, volumeID, snapshotName or snapshotID (a copy of that \
+                 volume), volumeType (thin, thick), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
+                 mountOpts or o.",
+            ),
+            (
+                "",
+                "local: a directory, or type, device and o as with Docker's local driver; uid, gid, mode. A type with a helper \
+                 /sbin/mount.TYPE is mounted by mount(8).",
+            ),
+            (
+                "",
+                "Names of their volumes have letters, digits, _ . and -, at most 200; name=NAME,size=10,fs=xfs as a name means \
+                 the volume NAME with those options.",
             ),
         ],
     ),
@@ -115,6 +145,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "Managed plugins; data-root in /etc/docker/daemon.json moves it.",
             ),
             ("/run/dvdcli", "Who holds which volume, and locks."),
+            ("/var/lib/dvdcli", "The volumes of built-in drivers."),
             (
                 "/etc/dvdcli/config.yml, /etc/rexray/config.yml",
                 "The configuration; the first that is there counts.",

@@ -17,11 +17,24 @@ pub struct Entry {
 }
 
 impl Entry {
+    pub fn is_at_or_below(&self, name: &str) -> bool {
+        self.name
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// Whether nothing stands behind the name.
+    pub fn is_empty(&self) -> bool {
+        self.value
+            .as_deref()
+            .is_some_and(|value| matches!(value, "" | "~" | "null"))
+    }
+
     /// The value as text, whatever its YAML type.
     pub fn scalar(&self) -> Result<&str> {
         self.value
             .as_deref()
-            .ok_or_else(|| anyhow!("line {}: {} is a list", self.line, self.written))
+            .ok_or_else(|| anyhow!("it has no single value"))
     }
 }
 

@@ -102,11 +102,7 @@ impl Driver for Local<'_> {
             )));
         };
         let source = Source::of(&record.options)?;
-        // A plain directory has nothing to unmount.
-        let mut outcome = match source {
-            Some(_) => Unmounted::WasNot(format!("{}: it is not mounted", self.label())),
-            None => Unmounted::Done,
-        };
+        let mut outcome = Unmounted::WasNot(format!("{}: it is not mounted", self.label()));
         while let Some((place, _)) = self.mounted(&name, source.as_ref(), &MountTable::read()?) {
             self.unmount_source(&place, source.as_ref(), lazy)?;
             self.0.forget_mount_point(&place);

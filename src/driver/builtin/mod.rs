@@ -41,6 +41,7 @@ pub fn open<'a>(kind: &str, invocation: &'a Invocation) -> Result<Box<dyn Driver
     let settings = &invocation.config;
     let host = Host::this()?;
     let base = Base {
+        kind: kind.to_owned(),
         store: Store::new(&directory(kind, invocation), &host.machine_id),
         host,
         mount_path: settings.mount_path.as_deref().map(store::real),
@@ -65,9 +66,15 @@ pub fn directory(kind: &str, invocation: &Invocation) -> PathBuf {
         .join(kind)
 }
 
+/// Whether an option of `loop` may have that value.
+pub fn check_option(name: &str, value: &str) -> Result<()> {
+    options::read(options::LOOP, &vec![(name.to_owned(), value.to_owned())]).map(drop)
+}
+
 /// What both drivers are made of.
 struct Base<'a> {
     settings: &'a Config,
+    kind: String,
     store: Store,
     host: Host,
     /// Where volumes are mounted, as `PATH/NAME`; else in their own directories.
@@ -78,6 +85,11 @@ struct Base<'a> {
 }
 
 impl Base<'_> {
+    fn absent(&self) -> anyhow::Error {
+        anyhow::Error::from(Failure::absent("no such volume"))
+            .context(format!("driver {}", self.kind))
+    }
+
     /// Options of `loop` that count where `create` has none.
     fn defaults(&self) -> Options {
         self.settings
@@ -89,7 +101,7 @@ impl Base<'_> {
 
     /// A volume that has to exist.
     fn record(&self, name: &str) -> Result<Record> {
-        self.store.record(name)?.ok_or_else(absent)
+        self.store.record(name)?.ok_or_else(|| self.absent())
     }
 
     /// Where a volume is mounted: as the configuration says, else at `own` in its directory.
@@ -129,7 +141,7 @@ impl Base<'_> {
         if exists || swept {
             Ok(exists)
         } else {
-            Err(absent())
+            Err(self.absent())
         }
     }
 
@@ -207,9 +219,14 @@ impl Base<'_> {
 
     /// A volume by its name; nothing is looked at but its own directory and the mount table.
     fn lookup(&self, name: &str, volume: impl FnOnce(Record) -> Result<Volume>) -> Result<Lookup> {
-        match self.store.record(name)? {
-            Some(record) => volume(record).map(|volume| Lookup::Found(Box::new(volume))),
-            None => Ok(Lookup::Absent),
+        let Some(record) = self.store.record(name)? else {
+            return Ok(Lookup::Absent);
+        };
+        match volume(record) {
+            Ok(volume) => Ok(Lookup::Found(Box::new(volume))),
+            // It was removed while we looked.
+            Err(_) if self.store.record(name)?.is_none() => Ok(Lookup::Absent),
+            Err(error) => Err(error),
         }
     }
 
@@ -236,10 +253,6 @@ impl Base<'_> {
         }
         Ok(volumes)
     }
-}
-
-fn absent() -> anyhow::Error {
-    Failure::absent("no such volume").into()
 }
 
 /// The options of a call, those inside the volume's name first.

@@ -332,7 +332,26 @@ impl Driver for Plugin<'_> {
         }
     }
 
+    /// Plugins have removed what is mounted, with the data behind it, so that is asked first.
     fn remove(&self, volume: &str) -> Result<()> {
+        match self.get(volume)? {
+            Lookup::Absent => {
+                return Err(Error::from(Failure::absent("no such volume")).context(self.label()));
+            }
+            Lookup::Found(found) => {
+                let table = MountTable::read()?;
+                if let Some(mount) = found
+                    .mountpoint
+                    .and_then(|path| table.of_volume(&path, volume))
+                {
+                    let place = mount.mount_point.display();
+                    bail!(Failure::in_use(format!(
+                        "it is mounted at {place}; unmount it first"
+                    )));
+                }
+            }
+            Lookup::CannotSay => {}
+        }
         match self.call::<wire::EmptyAnswer>("Remove", &wire::NameRequest { name: volume })? {
             Ok(_) => Ok(()),
             Err(refusal) => Err(self.refused("Remove", volume, refusal)),

@@ -1,0 +1,283 @@
+//! Kills commands of the built-in drivers at their system calls, one after the other, and runs them again.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::sync::Mutex;
+use std::thread;
+
+use crate::builtin_scene::{Ended, Scene, ensure, note, under_strace};
+use crate::builtin_verbs::{VERBS, Verb};
+use crate::env::Env;
+
+/// Workers for each verb: the tests themselves run side by side as well.
+const WORKERS: usize = 2;
+
+/// Of each verb, every point up to this one; a `remove` asks every process on the host for its mounts, hundreds of times
+/// the same calls with nothing changed in between, and a full run would take minutes. Beyond it, every point that changes
+/// something, and of those that only look, every `STEP`th.
+const DENSE: usize = 150;
+const STEP: usize = 7;
+
+/// Calls that change something outside of the process, or wait for another: none of these is ever left out.
+const CHANGING: [&str; 30] = [
+    "clone",
+    "clone3",
+    "execve",
+    "exit_group",
+    "fallocate",
+    "fchmod",
+    "fchown",
+    "flock",
+    "fsync",
+    "ftruncate",
+    "getdents64",
+    "ioctl",
+    "mkdir",
+    "mkdirat",
+    "mount",
+    "openat2",
+    "pidfd_open",
+    "poll",
+    "ppoll",
+    "pwrite64",
+    "rename",
+    "renameat",
+    "rmdir",
+    "symlink",
+    "umount2",
+    "unlink",
+    "unlinkat",
+    "wait4",
+    "write",
+    "vfork",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    Dvdcli,
+    /// The prober of a path, or with it dvdcli, whichever comes to that call first.
+    Child,
+    Mkfs,
+}
+
+/// The `ordinal`th call of `name` that the process makes.
+#[derive(Debug)]
+pub struct Point {
+    pub process: Process,
+    pub name: String,
+    pub ordinal: usize,
+}
+
+impl Point {
+    /// Runs the command, with something done to it there: `signal=KILL`, `error=EIO`.
+    pub fn inject(&self, scene: &Scene, line: &str, what: &str) -> Ended {
+        let trace = format!("trace={}", self.name);
+        let inject = format!("inject={}:{what}:when={}", self.name, self.ordinal);
+        let mut args = vec!["-e", &trace, "-e", &inject, "-o", "/dev/null"];
+        let run = scene.env.dvdcli(line);
+        match self.process {
+            Process::Dvdcli => under_strace(run, &args).output(),
+            // Calls are counted for each process by itself.
+            Process::Child => {
+                args.push("-f");
+                under_strace(run, &args).output()
+            }
+            Process::Mkfs => scene.mkfs_under_strace(run, &args).output(),
+        }
+    }
+}
+
+/// Every call that the command makes, in order: those of dvdcli first. `None` where the test does not run as root.
+///
+/// To be called on a thread of its own: the test's must not mount anything, or every worker's namespace would begin with it.
+pub fn calls(verb: &Verb) -> Option<Vec<Point>> {
+    let scene = Scene::new(Env::isolated()?).unwrap();
+    let log = scene.env.path("strace");
+    let log_text = log.display().to_string();
+    let args = ["-f", "-o", &log_text];
+    let listed = |of_mkfs: bool| {
+        for line in verb.before {
+            scene.does(line).unwrap();
+        }
+        scene.keep_data(verb).unwrap();
+        let run = scene.env.dvdcli(verb.line);
+        let run = if of_mkfs {
+            scene.mkfs_under_strace(run, &args)
+        } else {
+            under_strace(run, &args)
+        };
+        let done = run.output();
+        assert_eq!(done.code, 0, "{done:?}");
+        let text = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        scene.finish(verb).unwrap();
+        text
+    };
+    let makes = verb.makes_a_file_system();
+    let mut points = read(&listed(false), Process::Dvdcli);
+    points.retain(|point| point.process == Process::Dvdcli || !makes);
+    if makes {
+        points.extend(read(&listed(true), Process::Mkfs));
+    }
+    Some(points)
+}
+
+/// Reads what strace has written: the first process is `first`, the others are its children.
+fn read(text: &str, first: Process) -> Vec<Point> {
+    let mut first_id = None;
+    let mut counts = HashMap::<(&str, &str), usize>::new();
+    let mut seen = HashSet::new();
+    let (mut own, mut others) = (vec![], vec![]);
+    for line in text.lines() {
+        let call = line.split_once(' ');
+        let call = call.and_then(|(id, call)| Some((id, call.trim_start().split_once('(')?.0)));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let Some((id, name)) = call.filter(|(_, name)| name.chars().all(is_name)) else {
+            continue;
+        };
+        let count = counts.entry((id, name)).or_default();
+        *count += 1;
+        let is_first = *first_id.get_or_insert(id) == id;
+        let point = Point {
+            process: if is_first { first } else { Process::Child },
+            name: name.to_owned(),
+            ordinal: *count,
+        };
+        if is_first {
+            own.push(point);
+        } else if seen.insert((name, *count)) {
+            others.push(point);
+        }
+    }
+    own.append(&mut others);
+    own
+}
+
+/// Those that are tried.
+fn chosen(points: Vec<Point>) -> Vec<Point> {
+    let is_chosen = |(at, point): &(usize, Point)| {
+        *at < DENSE || at % STEP == 0 || CHANGING.contains(&point.name.as_str())
+    };
+    let numbered = points.into_iter().enumerate();
+    numbered.filter(is_chosen).map(|(_, point)| point).collect()
+}
+
+/// One point: from nothing, through the kill, to nothing.
+fn survives(scene: &Scene, verb: &Verb, at: usize, point: &Point) -> Result<bool, String> {
+    for line in verb.before {
+        scene.does(line)?;
+    }
+    scene.keep_data(verb)?;
+    let cut = point.inject(scene, verb.line, "signal=KILL");
+    let was_killed = cut.code == 137;
+    ensure(
+        was_killed || cut.code == 0 || point.process != Process::Dvdcli,
+        || format!("not killed: {cut:?}"),
+    )?;
+    if !was_killed && cut.code != 0 {
+        // A process that it needed was killed: an error like any other.
+        scene.is_an_error(&cut)?;
+        scene.was_undone(verb)?;
+    }
+    let exists = scene.agrees()?;
+    if exists && at.is_multiple_of(2) && verb.changes_existence() {
+        scene.is_whole(verb)?;
+    }
+    scene.again(verb)?;
+    scene.finish(verb)?;
+    Ok(was_killed || cut.code != 0)
+}
+
+fn killed_anywhere(name: &str) {
+    let verb = VERBS.iter().find(|verb| verb.name == name).unwrap();
+    let points = thread::scope(|scope| scope.spawn(|| calls(verb)).join().unwrap());
+    let Some(points) = points else { return };
+    let points = chosen(points);
+    let total = points.len();
+    let left = Mutex::new(points.into_iter().enumerate());
+    let failures = Mutex::new(vec![]);
+    let reached = Mutex::new(0);
+    let work = || {
+        let mut scene = Scene::new(Env::isolated().unwrap()).unwrap();
+        loop {
+            // Not in the loop's head: the lock would last as long as its body.
+            let Some((at, point)) = left.lock().unwrap().next() else {
+                break;
+            };
+            match survives(&scene, verb, at, &point) {
+                Ok(true) => *reached.lock().unwrap() += 1,
+                Ok(false) => {}
+                Err(why) => {
+                    failures.lock().unwrap().push(format!("{point:?}: {why}"));
+                    scene.end();
+                    scene = Scene::new(Env::isolated().unwrap()).unwrap();
+                }
+            }
+        }
+        if let Err(why) = scene.others_data() {
+            failures.lock().unwrap().push(why);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(work);
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    let reached = reached.into_inner().unwrap();
+    assert!(
+        failures.is_empty(),
+        "{name}: {} of {total} points fail\n{}",
+        failures.len(),
+        failures[..failures.len().min(40)].join("\n")
+    );
+    // Some calls depend on what else runs on the host.
+    assert!(reached * 10 >= total * 9, "{name}: {reached} of {total}");
+    note(&format!("{name}: killed at {reached} of {total} points"));
+}
+
+#[test]
+fn create_is_killed_anywhere() {
+    killed_anywhere("create");
+}
+
+#[test]
+fn mount_of_an_existing_volume_is_killed_anywhere() {
+    killed_anywhere("mount");
+}
+
+#[test]
+fn mount_of_a_new_volume_is_killed_anywhere() {
+    killed_anywhere("mount new");
+}
+
+/// What was written stays, whatever the options ask for.
+#[test]
+fn mount_that_would_overwrite_is_killed_anywhere() {
+    killed_anywhere("mount overwriting");
+}
+
+#[test]
+fn unmount_is_killed_anywhere() {
+    killed_anywhere("unmount");
+}
+
+#[test]
+fn remove_is_killed_anywhere() {
+    killed_anywhere("remove");
+}
+
+#[test]
+fn mount_of_a_tmpfs_is_killed_anywhere() {
+    killed_anywhere("mount tmpfs");
+}
+
+#[test]
+fn unmount_of_a_tmpfs_is_killed_anywhere() {
+    killed_anywhere("unmount tmpfs");
+}
+
+#[test]
+fn remove_of_a_directory_is_killed_anywhere() {
+    killed_anywhere("remove directory");
+}

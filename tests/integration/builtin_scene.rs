@@ -1,0 +1,365 @@
+//! What the tests of interrupted commands share: a volume that commands are interrupted on, another that must not change,
+//! and what has to be true of both.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::builtin_verbs::Verb;
+pub use crate::env::Output as Ended;
+use crate::env::{Env, Run};
+
+const OTHER: &str = "loop -n other";
+
+/// How long a loop device may take to be freed: whoever looks at it delays that.
+const FREED: Duration = Duration::from_secs(5);
+
+pub struct Scene {
+    pub env: Env,
+    /// What is on the disk of the other volume.
+    other: Vec<(PathBuf, Stamp)>,
+    bytes: Vec<u8>,
+}
+
+/// Of a file: any write to it changes this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    blocks: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Scene {
+    /// Makes the other volume, with data in it, and gives it up.
+    pub fn new(env: Env) -> Result<Scene, String> {
+        let mut scene = Scene {
+            env,
+            other: vec![],
+            bytes: vec![],
+        };
+        scene.does(&format!("mount -d {OTHER} --opt size=20MiB"))?;
+        for volume in ["other", "db"] {
+            scene.env.write(volume, volume.repeat(30_000));
+        }
+        let script = format!("cp {} known", scene.env.path("other").display());
+        let data = scene.env.path("var/lib/dvdcli/loop/other/mnt/data");
+        in_mount(&data, &script)?;
+        scene.does(&format!("unmount -d {OTHER}"))?;
+        scene.nothing_is_bound()?;
+        scene.other = scene.files("var/lib/dvdcli");
+        scene.bytes = fs::read(scene.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
+        Ok(scene)
+    }
+
+    /// After a failure, so that its mounts do not outlive its files.
+    pub fn end(&self) {
+        let unmount = |line: &str| drop(self.env.dvdcli(line).output());
+        unmount("unmount -d loop -n db --lazy --force");
+        unmount("unmount -d local -n db --lazy --force");
+    }
+
+    pub fn does(&self, line: &str) -> Result<String, String> {
+        let done = self.env.dvdcli(line).output();
+        ensure(done.code == 0 && is_warnings(&done.stderr), || {
+            format!("{line}: {done:?}")
+        })?;
+        Ok(done.stdout)
+    }
+
+    /// Puts a file into the volume that the command finds there.
+    pub fn keep_data(&self, verb: &Verb) -> Result<(), String> {
+        if !verb.has_file() {
+            return Ok(());
+        }
+        let is_mounted = verb.before.len() > 1;
+        let was = self.does(&format!("mount -d {} -n db", verb.driver))?;
+        let place = self.real(was.trim_end());
+        in_mount(
+            &place,
+            &format!("cp {} known", self.env.path("db").display()),
+        )?;
+        if !is_mounted {
+            self.does(&format!("unmount -d {} -n db", verb.driver))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the volume exists, in which `get` and `list` have to agree.
+    pub fn agrees(&self) -> Result<bool, String> {
+        let mut exists = false;
+        for driver in ["loop", "local"] {
+            let got = self.env.dvdcli(&format!("get -d {driver} -n db")).output();
+            let listed = self.does(&format!("list -d {driver}"))?;
+            let is_listed = listed.lines().any(|name| name == "db");
+            let absent = format!("dvdcli: looking up volume db: driver {driver}: no such volume\n");
+            ensure(
+                matches!((got.code, is_listed), (0, true) | (3, false))
+                    && (got.code == 0 || got.stderr == absent),
+                || format!("half there: {got:?}, list {listed:?}"),
+            )?;
+            exists |= is_listed;
+        }
+        Ok(exists)
+    }
+
+    /// The volume can be used as it stands, with what was in it.
+    pub fn is_whole(&self, verb: &Verb) -> Result<(), String> {
+        let path = self.does(&format!("mount -d {} -n db --explicitcreate", verb.driver))?;
+        self.usable(verb, &path)?;
+        self.does(&format!("unmount -d {} -n db", verb.driver))
+            .map(drop)
+    }
+
+    fn usable(&self, verb: &Verb, path: &str) -> Result<(), String> {
+        ensure(path.strip_suffix('\n') == Some(verb.path), || {
+            format!("printed {path:?}")
+        })?;
+        let known = self.env.path("db");
+        let script = if verb.has_file() {
+            format!("cmp {} known && : > new", known.display())
+        } else {
+            ": > new".to_owned()
+        };
+        in_mount(&self.real(verb.path), &script)
+    }
+
+    /// The command once more, which has to end well.
+    pub fn again(&self, verb: &Verb) -> Result<(), String> {
+        let done = self.env.dvdcli(verb.line).output();
+        let driver = verb.driver;
+        let gone = format!("dvdcli: removing volume db: driver {driver}: no such volume\n");
+        let fits = match (verb.line.split(' ').next(), done.code) {
+            (Some("create"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
+            (Some("remove"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
+            (Some("remove"), 3) => done.stdout.is_empty() && done.stderr == gone,
+            (Some("unmount"), 0) => done.stdout.is_empty() && is_warnings(&done.stderr),
+            (Some("mount"), 0) => {
+                done.stdout.strip_suffix('\n') == Some(verb.path) && is_warnings(&done.stderr)
+            }
+            _ => false,
+        };
+        ensure(fits, || format!("again: {done:?}"))?;
+        if verb.is("mount") {
+            return self.usable(verb, &done.stdout);
+        }
+        if verb.is("unmount") {
+            self.nothing_is_bound()?;
+            self.nothing_is_mounted()?;
+        }
+        ensure(self.agrees()? != verb.is("remove"), || {
+            "not what the command stands for".to_owned()
+        })
+    }
+
+    /// To where nothing is left of the volume, by the commands that a user would use.
+    pub fn finish(&self, verb: &Verb) -> Result<(), String> {
+        if !verb.is("remove") {
+            if !verb.is("mount") {
+                self.is_whole(verb)?;
+            } else {
+                self.does(&format!("unmount -d {} -n db", verb.driver))?;
+            }
+            self.does(&format!("remove -d {} -n db", verb.driver))?;
+        }
+        self.nothing_is_left()
+    }
+
+    /// What failed has left nothing mounted that was not, and no half of a volume.
+    pub fn was_undone(&self, verb: &Verb) -> Result<(), String> {
+        if !verb.is("unmount") {
+            self.nothing_is_bound()?;
+            self.nothing_is_mounted()?;
+        }
+        let exists = self.agrees()?;
+        if verb.is("create") {
+            ensure(!exists, || "it failed, but made the volume".to_owned())?;
+            ensure(self.files("var/lib/dvdcli") == self.other, || {
+                format!("left over: {:?}", self.names("var/lib/dvdcli"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// One line, and an exit code that says what kind of failure it was.
+    pub fn is_an_error(&self, found: &Ended) -> Result<(), String> {
+        let mut lines = found.stderr.lines();
+        let last = lines.next_back().unwrap_or_default();
+        ensure(
+            matches!(found.code, 1 | 4)
+                && found.stdout.is_empty()
+                && last.starts_with("dvdcli: ")
+                && !last.starts_with(WARNING)
+                && lines.all(|line| line.starts_with(WARNING)),
+            || format!("no good error: {found:?}"),
+        )
+    }
+
+    /// The same run, with mkfs run by strace, and nothing else.
+    pub fn mkfs_under_strace<'a>(&self, run: Run<'a>, args: &[&str]) -> Run<'a> {
+        let script = "#!/bin/sh\nexec strace $STRACE_ARGS /usr/sbin/mkfs.ext4 \"$@\"\n";
+        let mkfs = self.env.path("bin/mkfs.ext4");
+        if !mkfs.exists() {
+            // Written aside: a program that is open for writing, in whichever process, cannot be started.
+            self.env.write("mkfs.ext4", script);
+            let install = "install -m 755 -D mkfs.ext4 bin/mkfs.ext4";
+            in_mount(&self.env.path(""), install).unwrap();
+        }
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", self.env.path("bin").display());
+        let args = [&QUIET[..], args].concat().join(" ");
+        run.env("PATH", &path).env("STRACE_ARGS", &args)
+    }
+
+    fn nothing_is_left(&self) -> Result<(), String> {
+        self.nothing_is_bound()?;
+        self.nothing_is_mounted()?;
+        let names = self.names("run/dvdcli");
+        ensure(names.is_empty(), || format!("left over: {names:?}"))?;
+        let found = self.files("var/lib/dvdcli");
+        let found: Vec<_> = found
+            .into_iter()
+            .filter(|(path, _)| path != Path::new("local"))
+            .collect();
+        ensure(found == self.other, || {
+            format!("left over or changed: {:?}", self.names("var/lib/dvdcli"))
+        })
+    }
+
+    fn nothing_is_mounted(&self) -> Result<(), String> {
+        let mounts = self.env.mounts();
+        ensure(mounts.is_empty(), || format!("mounted: {mounts:?}"))
+    }
+
+    fn nothing_is_bound(&self) -> Result<(), String> {
+        let began = Instant::now();
+        loop {
+            let bound = bound_below(&self.env);
+            if bound.is_empty() {
+                return Ok(());
+            }
+            ensure(began.elapsed() < FREED, || format!("bound: {bound:?}"))?;
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// The other volume, byte for byte, and through a mount.
+    pub fn others_data(&self) -> Result<(), String> {
+        let image = fs::read(self.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
+        ensure(image == self.bytes, || {
+            "the other volume has changed".to_owned()
+        })?;
+        let path = self.does(&format!("mount -d {OTHER} --explicitcreate"))?;
+        let known = self.env.path("other");
+        in_mount(
+            &self.real(path.trim_end()),
+            &format!("cmp {} known", known.display()),
+        )?;
+        self.does(&format!("unmount -d {OTHER}")).map(drop)
+    }
+
+    fn real(&self, path: &str) -> PathBuf {
+        self.env.path(path.trim_start_matches("$ROOT/"))
+    }
+
+    fn names(&self, below: &str) -> Vec<PathBuf> {
+        let files = self.files(below).into_iter();
+        files.map(|(path, _)| path).collect()
+    }
+
+    /// Everything below, a directory as its name alone.
+    fn files(&self, below: &str) -> Vec<(PathBuf, Stamp)> {
+        let top = self.env.path(below);
+        let mut found = vec![];
+        let mut todo = vec![top.clone()];
+        while let Some(directory) = todo.pop() {
+            for entry in fs::read_dir(directory).into_iter().flatten() {
+                let entry = entry.unwrap();
+                let data = entry.metadata().unwrap();
+                let is_directory = data.is_dir();
+                if is_directory {
+                    todo.push(entry.path());
+                }
+                let unless_directory = |value: i64| if is_directory { 0 } else { value };
+                let stamp = Stamp {
+                    inode: data.ino(),
+                    length: if is_directory { 0 } else { data.len() },
+                    blocks: if is_directory { 0 } else { data.blocks() },
+                    modified: (
+                        unless_directory(data.mtime()),
+                        unless_directory(data.mtime_nsec()),
+                    ),
+                    changed: (
+                        unless_directory(data.ctime()),
+                        unless_directory(data.ctime_nsec()),
+                    ),
+                };
+                let path = entry.path().strip_prefix(&top).unwrap().to_owned();
+                found.push((path, stamp));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+}
+
+const WARNING: &str = "dvdcli: warning: ";
+
+pub fn is_warnings(stderr: &str) -> bool {
+    stderr.lines().all(|line| line.starts_with(WARNING))
+}
+
+/// Runs a script in a directory on a mount. A file that a test opened there itself would be open as well, for a moment, in a
+/// process that another thread starts at that time, and keep the mount busy.
+pub fn in_mount(directory: &Path, script: &str) -> Result<(), String> {
+    let mut sh = Command::new("sh");
+    sh.args(["-ec", script]).current_dir(directory);
+    let done = sh.stdin(Stdio::null()).output().unwrap();
+    ensure(done.status.success(), || format!("{script}: {done:?}"))
+}
+
+/// The loop devices whose files are in this environment.
+pub fn bound_below(env: &Env) -> Vec<String> {
+    let root = env.path("");
+    let devices = fs::read_dir("/sys/block").unwrap().flatten();
+    let bound = devices.filter_map(|device| {
+        let file = fs::read_to_string(device.path().join("loop/backing_file")).ok()?;
+        Path::new(file.trim_end())
+            .starts_with(&root)
+            .then(|| format!("{:?} of {file:?}", device.file_name()))
+    });
+    bound.collect()
+}
+
+const QUIET: [&str; 3] = ["-qq", "-e", "signal=none"];
+
+/// The same run, by strace.
+pub fn under_strace<'a>(mut run: Run<'a>, args: &[&str]) -> Run<'a> {
+    let dvdcli = &run.command;
+    let mut strace = Command::new("strace");
+    strace.args(QUIET).args(args).arg(dvdcli.get_program());
+    strace.args(dvdcli.get_args()).env_clear();
+    for (name, value) in dvdcli.get_envs() {
+        strace.env(name, value.unwrap_or_default());
+    }
+    strace.current_dir(dvdcli.get_current_dir().unwrap());
+    strace.stdin(Stdio::null());
+    run.command = strace;
+    run
+}
+
+pub fn ensure(is_so: bool, else_why: impl FnOnce() -> String) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(else_why()) }
+}
+
+/// Says something with `--nocapture`; not by a macro, which the lints of this crate keep for failures.
+pub fn note(text: &str) {
+    if std::env::args().any(|arg| arg == "--nocapture") {
+        let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+    }
+}

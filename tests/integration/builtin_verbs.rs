@@ -1,0 +1,82 @@
+//! The commands that are interrupted, each with the state that it starts from.
+
+/// A command, and the state that it starts from.
+#[derive(Debug)]
+pub struct Verb {
+    pub name: &'static str,
+    pub line: &'static str,
+    pub before: &'static [&'static str],
+    /// The driver.
+    pub driver: &'static str,
+    /// What is handed out.
+    pub path: &'static str,
+}
+
+const LOOP_PATH: &str = "$ROOT/var/lib/dvdcli/loop/db/mnt/data";
+const LOCAL_PATH: &str = "$ROOT/var/lib/dvdcli/local/db/_data";
+const NEW: &str = "create -d loop -n db --opt size=20MiB";
+const MOUNT: &str = "mount -d loop -n db";
+const TMPFS: &str = "create -d local -n db --opt type=tmpfs --opt device=tmpfs --opt o=size=1m";
+
+const fn on_loop(name: &'static str, line: &'static str, before: &'static [&'static str]) -> Verb {
+    Verb {
+        name,
+        line,
+        before,
+        driver: "loop",
+        path: LOOP_PATH,
+    }
+}
+
+const fn on_local(name: &'static str, line: &'static str, before: &'static [&'static str]) -> Verb {
+    Verb {
+        name,
+        line,
+        before,
+        driver: "local",
+        path: LOCAL_PATH,
+    }
+}
+
+pub const VERBS: [Verb; 9] = [
+    on_loop("create", NEW, &[]),
+    on_loop("mount", MOUNT, &[NEW]),
+    on_loop("mount new", "mount -d loop -n db --opt size=20MiB", &[]),
+    on_loop(
+        "mount overwriting",
+        "mount -d loop -n db --opt overwritefs=true --opt newfstype=xfs",
+        &[NEW],
+    ),
+    on_loop("unmount", "unmount -d loop -n db", &[NEW, MOUNT]),
+    on_loop("remove", "remove -d loop -n db", &[NEW]),
+    on_local("mount tmpfs", "mount -d local -n db", &[TMPFS]),
+    on_local(
+        "unmount tmpfs",
+        "unmount -d local -n db",
+        &[TMPFS, "mount -d local -n db"],
+    ),
+    on_local(
+        "remove directory",
+        "remove -d local -n db",
+        &["create -d local -n db"],
+    ),
+];
+
+impl Verb {
+    /// `mount` of a volume that exists leaves that alone, and so does `unmount`.
+    pub fn changes_existence(&self) -> bool {
+        self.before.is_empty() || self.is("remove")
+    }
+
+    pub fn makes_a_file_system(&self) -> bool {
+        self.line.contains("size=")
+    }
+
+    pub fn is(&self, verb: &str) -> bool {
+        self.line.split(' ').next() == Some(verb)
+    }
+
+    pub fn has_file(&self) -> bool {
+        !self.before.is_empty() && self.driver == "loop" || self.name == "remove directory"
+    }
+}
