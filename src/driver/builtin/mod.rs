@@ -242,6 +242,7 @@ impl Base<'_> {
                 Ok(Some(volume)) => volumes.push(volume),
                 // Removed meanwhile, or made by mkdir.
                 Ok(None) => {}
+                Err(_) if matches!(self.store.record(&name), Ok(None)) => {}
                 Err(error) => {
                     self.log.warn(&format!("listing volume {name}: {error:#}"));
                     volumes.push(Volume {
