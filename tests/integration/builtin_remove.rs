@@ -26,7 +26,7 @@ pub fn tree(top: &Path) -> Vec<Entry> {
         let content = if data.is_symlink() {
             let leads_to = fs::read_link(&path).unwrap();
             leads_to.into_os_string().into_encoded_bytes()
-        } else if data.is_file() {
+        } else if data.is_file() && !is_bound(&path) {
             fs::read(&path).unwrap()
         } else {
             vec![]
@@ -35,12 +35,28 @@ pub fn tree(top: &Path) -> Vec<Entry> {
             todo.extend(fs::read_dir(&path).unwrap().map(|it| it.unwrap().path()));
         }
         let owner = (data.uid(), data.gid());
-        // A directory's changes with every claim that is made and given up in it.
-        let time = if data.is_dir() { 0 } else { data.mtime() };
+        // A directory's changes with every claim that is made and given up in it, a mounted image's whenever the kernel writes.
+        let is_still = !data.is_dir() && !is_bound(&path);
+        let time = if is_still { data.mtime() } else { 0 };
         found.push((path, data.mode(), owner, time, content));
     }
     found.sort();
     found
+}
+
+/// Whether a loop device has this file, whose mounted file system the kernel may write at any time.
+fn is_bound(file: &Path) -> bool {
+    let id = |path: &Path| {
+        fs::metadata(path)
+            .map(|found| (found.dev(), found.ino()))
+            .ok()
+    };
+    let devices = fs::read_dir("/sys/block")
+        .unwrap()
+        .map(|it| it.unwrap().path());
+    let mut files =
+        devices.filter_map(|device| fs::read_to_string(device.join("loop/backing_file")).ok());
+    files.any(|bound| id(Path::new(bound.trim_end())) == id(file))
 }
 
 /// The trees differ in what a comparison of all bytes would print for pages, so only names are shown.
