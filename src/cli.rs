@@ -10,6 +10,7 @@ use clap_complete::{generate, shells};
 
 use crate::config::parse_duration;
 
+pub mod helper;
 pub mod man;
 
 /// Volumes for hosts without Docker

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind};
 use crate::inspect::inspect;
 use crate::invocation::Invocation;
 use crate::log::Log;
-use crate::mounting::{self, Request};
+use crate::mounting::{self, Request, View};
 use crate::mountpoint;
 use crate::options;
 use crate::overview;
@@ -24,8 +24,8 @@ use crate::version::version;
 use crate::volumes;
 
 /// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.
-const TIMEOUT: Duration = Duration::from_secs(110);
-const UNMOUNT_TIMEOUT: Duration = Duration::from_secs(590);
+pub const TIMEOUT: Duration = Duration::from_secs(110);
+pub const UNMOUNT_TIMEOUT: Duration = Duration::from_secs(590);
 /// What a verb that asks every driver gives each of them; none is waited for.
 const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -141,15 +141,7 @@ fn volume_name(common: &Common) -> Result<&str> {
 }
 
 fn open<'a>(invocation: &'a Invocation, common: &Common) -> Result<Box<dyn Driver + 'a>> {
-    let configured = invocation.config.driver.as_deref();
-    driver::open(
-        invocation,
-        common
-            .volumedriver
-            .as_deref()
-            .or(configured)
-            .unwrap_or(driver::DEFAULT),
-    )
+    driver::open_or_default(invocation, common.volumedriver.as_deref())
 }
 
 fn create(invocation: &Invocation, common: &Common, options: &Options, strict: bool) -> Result<()> {
@@ -185,6 +177,7 @@ fn mount(
         create,
         holder,
         read_only,
+        view: View::Plain(if read_only { "ro" } else { "" }),
     };
     let doing = || format!("mounting volume {volume}");
     let mounted = mounting::mount(invocation, driver.as_ref(), request).with_context(doing)?;

@@ -31,6 +31,26 @@ pub fn peek(invocation: &Invocation, driver: &str, volume: &str) -> Result<Optio
     Ok(read(&path, &host::boot_id()?)?.unwrap_or_default())
 }
 
+/// The records of this boot, without their locks; damaged ones are passed over.
+pub fn all(invocation: &Invocation) -> Result<Vec<Record>> {
+    let directory = &invocation.paths.holders;
+    let boot = host::boot_id()?;
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("reading {}", directory.display()))?,
+    };
+    let mut records = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|kind| kind == "json")
+            && let Ok(Some(record)) = read(&path, &boot)?
+        {
+            records.push(record);
+        }
+    }
+    Ok(records)
+}
+
 /// File names are hashed: a plugin's volume names may hold anything, at any length.
 fn record_path(directory: &Path, driver: &str, volume: &str) -> PathBuf {
     // A managed plugin's name may be given with its tag or without, also before it is there to be asked.

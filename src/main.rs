@@ -7,6 +7,8 @@ mod config;
 mod driver;
 mod failure;
 mod files;
+mod fstab;
+mod helper;
 mod holders;
 mod host;
 mod inspect;
@@ -40,6 +42,9 @@ use sys::arena::Arena;
 static ALLOCATOR: Arena = Arena::new();
 
 fn main() -> ExitCode {
+    if let Some(code) = helper::run() {
+        return code;
+    }
     let cli = match Cli::parse_from_args(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::driver::{Driver, MountRequest, Options};
 use crate::failure::{Failure, Kind};
@@ -12,8 +12,9 @@ use crate::log::chain;
 use crate::mountpoint;
 use crate::record::{Holder, Mounted, Record};
 use crate::releasing::{Release, release};
-use crate::sys::mount::bind;
+use crate::sys::mount::{bind, inherited};
 use crate::sys::mountinfo::MountTable;
+use crate::sys::utab;
 use crate::targets::{self, Seen};
 use crate::volumes;
 
@@ -26,6 +27,15 @@ pub struct Request<'a> {
     pub create: bool,
     pub holder: Holder<'a>,
     pub read_only: bool,
+    pub view: View<'a>,
+}
+
+/// How the volume is bound to a target. The words are mount(8)'s for a bind mount, `read_only` among them.
+#[derive(Debug, Clone, Copy)]
+pub enum View<'a> {
+    Plain(&'a str),
+    /// By mount(8), so that umount(8) calls us for it.
+    Listed(&'a str),
 }
 
 /// What `mount` has come to.
@@ -102,13 +112,7 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
     record.settled = true;
     let is_new_holder = record.hold(holder);
     let shown = ledger.save(record).and_then(|()| match &target {
-        Some(target) => show(
-            invocation,
-            &mounted,
-            old.as_ref(),
-            target,
-            request.read_only,
-        ),
+        Some(target) => show(invocation, &mounted, old.as_ref(), target, request),
         None => Ok(()),
     });
     if let Err(error) = shown {
@@ -138,17 +142,37 @@ fn show(
     mounted: &Mounted,
     old: Option<&Mounted>,
     target: &Path,
-    read_only: bool,
+    request: Request,
 ) -> Result<()> {
     // Another volume may be on its way to the same target.
     let _lock = Ledger::lock(invocation, "--target", &target.to_string_lossy())?;
     let table = MountTable::read()?;
     if targets::look(target, Some(mounted), &table) == Seen::Volume {
-        return targets::check_mode(target, read_only || mounted.read_only, &table);
+        let read_only = request.read_only || mounted.read_only || mounted.is_read_only;
+        return targets::check_mode(target, read_only, &table);
     }
-    targets::unbind(target, old, &table, true)?;
+    let ends = invocation.budget.ends();
+    targets::unbind(target, old, &table, true, ends)?;
     targets::refuse_other(target, None, &MountTable::read()?)?;
-    bind(&mounted.path, target, read_only)
+    match request.view {
+        View::Plain(words) => bind(&mounted.path, target, &view_options(&mounted.path, words)?),
+        View::Listed(words) => utab::bind(
+            &mounted.path,
+            target,
+            &view_options(&mounted.path, words)?,
+            ends,
+        ),
+    }
+}
+
+/// The words, and those for what the volume's own mount is: a view with words of its own would lose that.
+pub fn view_options(source: &Path, words: &str) -> Result<String> {
+    if words.is_empty() {
+        return Ok(String::new());
+    }
+    let inherited =
+        inherited(source).with_context(|| format!("looking at {}", source.display()))?;
+    Ok(format!("{words},{inherited}"))
 }
 
 impl Request<'_> {

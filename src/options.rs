@@ -38,7 +38,8 @@ fn split(list: &str) -> Vec<String> {
     options
 }
 
-fn add(options: &mut Options, flag: &str, option: &str) -> Result<()> {
+/// Adds one option, never split; `flag` is what an error calls its place.
+pub fn add(options: &mut Options, flag: &str, option: &str) -> Result<()> {
     let (key, value) = option.split_once('=').unwrap_or((option, ""));
     if key.is_empty() {
         bail!(Failure::usage(format!(

@@ -217,6 +217,15 @@ impl Record {
         had.then(|| target.to_path_buf()).into_iter().collect()
     }
 
+    /// The name of a holder for whom the volume appears at the target.
+    pub fn holder_at(&self, target: &Path) -> Option<&str> {
+        let has = |hold: &Hold| hold.targets.contains(target);
+        let mut holders = self.holders.iter();
+        holders
+            .find(|(_, hold)| has(hold))
+            .map(|(name, _)| name.as_str())
+    }
+
     /// The holders' names, for people.
     pub fn names(&self) -> String {
         let shown = |id: &String| {

@@ -59,7 +59,13 @@ pub fn release(
         let mut after = record.clone();
         // A mount that has gone has gone for all.
         for target in after.release(request.holder, request.all || !live) {
-            targets::unbind(&target, known, &table, request.lazy)?;
+            targets::unbind(
+                &target,
+                known,
+                &table,
+                request.lazy,
+                invocation.budget.ends(),
+            )?;
         }
         if !after.holders.is_empty() {
             let (volume, names) = (ledger.volume(), after.names());

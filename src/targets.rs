@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute};
+use std::time::Instant;
 
 use anyhow::{Context, Error, Result, bail};
 
@@ -13,6 +14,7 @@ use crate::mountpoint;
 use crate::record::Mounted;
 use crate::sys::mount::unmount_at;
 use crate::sys::mountinfo::MountTable;
+use crate::sys::utab;
 
 /// The target as the mount table names it.
 ///
@@ -26,24 +28,21 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
         .is_none_or(|text| text.contains(['\n', '\0']))
     {
         bail!(Failure::usage(format!(
-            "--target {shown}: the path is no plain text"
+            "target {shown}: the path is no plain text"
         )));
     }
     match known(invocation, target) {
         Ok(path) => Ok(path),
         Err(error) if error.kind() == ErrorKind::TimedOut => {
-            Err(Error::from(error).context(format!("looking at --target {shown}")))
+            Err(Error::from(error).context(format!("looking at target {shown}")))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             bail!(Failure::usage(format!(
-                "--target {shown}: {}; create the directory first",
+                "target {shown}: {}; create the directory first",
                 plain(&error)
             )))
         }
-        Err(error) => bail!(Failure::usage(format!(
-            "--target {shown}: {}",
-            plain(&error)
-        ))),
+        Err(error) => bail!(Failure::usage(format!("target {shown}: {}", plain(&error)))),
     }
 }
 
@@ -72,7 +71,7 @@ pub fn check_mode(target: &Path, read_only: bool, table: &MountTable) -> Result<
         Some(mount) if mount.is_read_only() != read_only => {
             let mode = if read_only { "writable" } else { "read-only" };
             bail!(Failure::in_use(format!(
-                "--target {}: it is there already, {mode}",
+                "target {}: it is there already, {mode}",
                 target.display()
             )))
         }
@@ -104,7 +103,7 @@ pub fn refuse_other(target: &Path, volume: Option<&Mounted>, table: &MountTable)
     if look(target, volume, table) == Seen::Other {
         let target = target.display();
         bail!(Failure::in_use(format!(
-            "--target {target}: something is mounted there that is not this volume"
+            "target {target}: something is mounted there that is not this volume"
         )));
     }
     Ok(())
@@ -116,8 +115,13 @@ pub fn unbind(
     volume: Option<&Mounted>,
     table: &MountTable,
     lazy: bool,
+    ends: Instant,
 ) -> Result<()> {
     if look(target, volume, table) != Seen::Volume {
+        return Ok(());
+    }
+    // What umount(8) was told is for it to forget. Where it fails, the system call says better why, or does it all the same.
+    if utab::lists(target) && utab::unmount(target, lazy, ends).is_ok() {
         return Ok(());
     }
     unmount_at(target, lazy)

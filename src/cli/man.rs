@@ -62,6 +62,40 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         )],
     ),
     (
+        "MOUNT(8), FSTAB(5) AND SYSTEMD",
+        &[
+            (
+                "",
+                "Called as mount.dvdcli or umount.dvdcli (links in /sbin to dvdcli), it is the helper that mount -t dvdcli, a line of \
+                 fstab(5) with the type dvdcli, a .mount unit with Type=dvdcli, and umount call. The source is DRIVER/VOLUME, or \
+                 VOLUME of the configured driver; the last slash stands between them.",
+            ),
+            (
+                "",
+                "Options are told apart by one rule: one with a value (KEY=VALUE) is the volume's, a word alone is a mount option \
+                 of mount(8). x-*, X-*, comment=, user=, helper= and uhelper= are mount(8)'s, too; the word explicitcreate is \
+                 dvdcli's. Within double quotes a comma belongs to the value: o=\"addr=10.0.0.1,rw\". A word that mount(8) does \
+                 not know is refused, unless -s is given; so is one that belongs to a file system as a whole (sync), which the \
+                 volume may take as mountopts=sync.",
+            ),
+            (
+                "",
+                "ro makes what is seen at the directory read-only. nofail passes over a volume that does not exist. remount \
+                 changes the mount options of what is seen at the directory. -f checks and mounts nothing; -n leaves umount(8) \
+                 without the note that it has to call dvdcli, and the volume is then released by dvdcli unmount --target.",
+            ),
+            (
+                "",
+                "umount releases the volume for that directory; it is unmounted when nobody else holds it.",
+            ),
+            (
+                "",
+                "The exit status is mount(8)'s: 0, 1 (wrong invocation, or not root), 32 (it failed); and 2 where the source, an \
+                 option or the directory is wrong, and nothing was done.",
+            ),
+        ],
+    ),
+    (
         "ENVIRONMENT",
         &[
             (
@@ -143,6 +177,10 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "/var/lib/docker/plugins",
                 "Managed plugins; data-root in /etc/docker/daemon.json moves it.",
+            ),
+            (
+                "/sbin/mount.dvdcli, /sbin/umount.dvdcli",
+                "Links to dvdcli, for mount(8) and umount(8).",
             ),
             ("/run/dvdcli", "Who holds which volume, and locks."),
             ("/var/lib/dvdcli", "The volumes of built-in drivers."),

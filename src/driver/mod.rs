@@ -96,7 +96,16 @@ pub trait Driver {
 }
 
 /// The driver where neither the caller nor the configuration names one.
-pub const DEFAULT: &str = "local";
+const DEFAULT: &str = "local";
+
+/// The driver of that name, else the configured one, else the default.
+pub fn open_or_default<'a>(
+    invocation: &'a Invocation,
+    name: Option<&str>,
+) -> Result<Box<dyn Driver + 'a>> {
+    let configured = invocation.config.driver.as_deref();
+    open(invocation, name.or(configured).unwrap_or(DEFAULT))
+}
 
 /// The driver of that name, an alias resolved. Nothing is asked of it yet.
 pub fn open<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {

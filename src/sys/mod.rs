@@ -15,3 +15,4 @@ pub mod mountopts;
 pub mod probe;
 pub mod signature;
 pub mod tree;
+pub mod utab;

@@ -32,10 +32,10 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// Lets `source` appear at `target` as well.
 ///
-/// A read-only view takes a second call, since the kernel ignores `ro` while binding; where that fails, the bind is undone.
-pub fn bind(source: &Path, target: &Path, read_only: bool) -> Result<()> {
-    let mut options = MountOptions::parse("bind");
-    options.set_read_only(read_only);
+/// `options` are words of mount(8) that a bind mount can have. They take a second call, since the kernel ignores them while
+/// binding; where that fails, the bind is undone.
+pub fn bind(source: &Path, target: &Path, options: &str) -> Result<()> {
+    let options = MountOptions::parse(&format!("bind,{options}"));
     let source = source
         .to_str()
         .context("a path that is not UTF-8 cannot be bound")?;
@@ -189,13 +189,25 @@ pub fn mount_by_program(
         .with_context(|| doing(source, target, fs_type, options))
 }
 
-/// Makes a mount read-only, its file system not: that may be mounted elsewhere as well.
-pub fn make_read_only(target: &Path, options: &MountOptions) -> io::Result<()> {
-    mount_remount(
-        target,
-        MountFlags::BIND | MountFlags::RDONLY | options.of_the_mount(),
-        c"",
-    )?;
+/// The words for what `path` lies on and no view of it must be without: who binds it with other options would drop these.
+pub fn inherited(path: &Path) -> io::Result<String> {
+    let flags = MountFlags::from_bits_truncate(statvfs(path)?.f_flag.bits() as u32);
+    let words = [
+        (MountFlags::RDONLY, "ro"),
+        (MountFlags::NOSUID, "nosuid"),
+        (MountFlags::NODEV, "nodev"),
+        (MountFlags::NOEXEC, "noexec"),
+    ];
+    let inherited = words.iter().filter(|(flag, _)| flags.contains(*flag));
+    Ok(inherited
+        .map(|(_, word)| *word)
+        .collect::<Vec<_>>()
+        .join(","))
+}
+
+/// Gives a mount other options, its file system not: that may be mounted elsewhere as well.
+pub fn remount_view(target: &Path, options: &MountOptions) -> io::Result<()> {
+    mount_remount(target, MountFlags::BIND | options.of_the_mount(), c"")?;
     Ok(())
 }
 

@@ -116,7 +116,8 @@ fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(&decode(field)).into_owned()
 }
 
-fn path(field: &[u8]) -> PathBuf {
+/// A path in the form in which the kernel, and libmount, write it into a table.
+pub fn path(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(decode(field)))
 }
 

@@ -92,6 +92,30 @@ const OF_THE_MOUNT: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NOSYMFOLLOW)
     .union(MountFlags::RDONLY);
 
+/// What a word is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A single mount, so that a bind mount can have it.
+    Mount,
+    /// A file system, wherever it is mounted.
+    FileSystem,
+    /// Nothing, as far as the kernel is concerned.
+    Program,
+}
+
+/// `None` for a word that is none of mount(8)'s.
+pub fn class(word: &str) -> Option<Class> {
+    let (_, effect) = WORDS.iter().find(|(known, _)| *known == word)?;
+    Some(match effect {
+        Set(flags) | Clear(flags) if OF_THE_MOUNT.contains(*flags) => Class::Mount,
+        Propagation(_) => Class::Mount,
+        // umount(8) --all can leave those out that need the network, so it has to be told.
+        Ignored if word == "_netdev" => Class::Mount,
+        Set(flags) if !flags.contains(MountFlags::SILENT) => Class::FileSystem,
+        Set(_) | Clear(_) | Ignored => Class::Program,
+    })
+}
+
 /// A list of mount options, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountOptions {
@@ -203,6 +227,24 @@ mod tests {
     fn values_are_found_by_their_whole_key() {
         assert_eq!(value_of("mountaddr=a,addr=b,addr=c", "addr"), Some("b"));
         assert_eq!(value_of("soft,ro", "addr"), None);
+    }
+
+    #[test]
+    fn what_a_bind_mount_can_have_is_told_apart() {
+        for (word, kind) in [
+            ("ro", Some(Class::Mount)),
+            ("exec", Some(Class::Mount)),
+            ("rslave", Some(Class::Mount)),
+            ("_netdev", Some(Class::Mount)),
+            ("sync", Some(Class::FileSystem)),
+            ("bind", Some(Class::FileSystem)),
+            ("async", Some(Class::Program)),
+            ("silent", Some(Class::Program)),
+            ("noauto", Some(Class::Program)),
+            ("newfstype", None),
+        ] {
+            assert_eq!(class(word), kind, "{word}");
+        }
     }
 
     #[test]

@@ -22,6 +22,9 @@ use tempfile::TempDir;
 /// After which a run is killed, so that a hang is a failure. No test says how fast anything is.
 const KILL_AFTER: Duration = Duration::from_secs(60);
 
+/// The program that is tested.
+pub const DVDCLI: &str = env!("CARGO_BIN_EXE_dvdcli");
+
 pub struct Env {
     /// Last mounted, first unmounted: everything below it is gone when the test ends.
     dir: TempDir,
@@ -114,7 +117,16 @@ impl Env {
 
     /// A run of `dvdcli` with arguments that are passed as they are.
     pub fn dvdcli_with(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run<'_> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dvdcli"));
+        self.program(DVDCLI, args)
+    }
+
+    /// A run of any program, as one of `dvdcli`.
+    pub fn program(
+        &self,
+        name: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Run<'_> {
+        let mut command = Command::new(name);
         let root = self.dir.path().to_str().unwrap();
         for arg in args {
             match arg.as_ref().to_str() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod env;
+mod host;
 mod http;
 mod plugin;
 
@@ -30,6 +31,7 @@ mod holders;
 mod holders_races;
 mod managed;
 mod managed_paths;
+mod mount8;
 mod mountpoints;
 mod rclone;
 mod secrets;

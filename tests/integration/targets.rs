@@ -88,9 +88,9 @@ fn a_target_that_is_none_is_wrong_usage_and_nothing_is_done() {
     for (target, message) in [
         (
             "$ROOT/none",
-            "--target $ROOT/none: no such file or directory; create the directory first",
+            "target $ROOT/none: no such file or directory; create the directory first",
         ),
-        ("$ROOT/file", "--target $ROOT/file: not a directory"),
+        ("$ROOT/file", "target $ROOT/file: not a directory"),
     ] {
         env.dvdcli(&format!("mount -d fake -n db --target {target}"))
             .fails(2, &format!("dvdcli: mounting volume db: {message}\n"));
@@ -107,7 +107,7 @@ fn a_target_where_something_else_is_mounted_is_in_use() {
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
         .fails(
             4,
-            "dvdcli: mounting volume db: --target $ROOT/target: something is mounted there that is not this volume\n",
+            "dvdcli: mounting volume db: target $ROOT/target: something is mounted there that is not this volume\n",
         );
     assert_eq!((env.mounts(), plugin.mounts("db")), (vec![target], 0));
 }

@@ -107,7 +107,7 @@ fn a_mount_of_somebody_else_at_a_target_stays() {
         .succeeds();
     nix::mount::umount(&target).unwrap();
     env.mount_tmpfs(&target);
-    let message = "--target $ROOT/target: something is mounted there that is not this volume";
+    let message = "target $ROOT/target: something is mounted there that is not this volume";
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
         .fails(4, &format!("dvdcli: mounting volume db: {message}\n"));
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")
@@ -202,7 +202,7 @@ fn a_view_is_not_taken_for_one_of_another_mode() {
     env.dvdcli("mount -d fake -n db --target $ROOT/target --read-only")
         .fails(
             4,
-            "dvdcli: mounting volume db: --target $ROOT/target: it is there already, writable\n",
+            "dvdcli: mounting volume db: target $ROOT/target: it is there already, writable\n",
         );
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")
         .succeeds();

@@ -153,7 +153,7 @@ impl Local<'_> {
         }
         self.unmount(name, "", false)?;
         if read_only {
-            mount::bind(&data, &data, true)?;
+            mount::bind(&data, &data, "ro")?;
         }
         Ok(data)
     }

@@ -241,7 +241,9 @@ impl Loop<'_> {
         let inside = &self.0.settings.root_path;
         let path = handout::prepare(place, inside, ownership, &self.0.store.directory(name))?;
         if ro {
-            let made = mount::make_read_only(place, options);
+            let mut options = options.clone();
+            options.set_read_only(true);
+            let made = mount::remount_view(place, &options);
             made.with_context(|| format!("making {} read-only", place.display()))?;
         }
         Ok(path)
