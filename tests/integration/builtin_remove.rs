@@ -88,6 +88,9 @@ pub fn loop_volume(env: &Env, name: &str) -> PathBuf {
     let directory = env.path(LOOP).join(name);
     in_mount(&directory.join("mnt/data"), "printf kept > kept").unwrap();
     env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
+    // Whoever looks at a loop device delays that it is freed.
+    let image = directory.join("image");
+    eventually("the loop device", || !is_bound(&image));
     directory
 }
 
