@@ -129,6 +129,11 @@ impl Mounted {
         seen.device == on.device && root.is_ok_and(|root| root == seen.root)
     }
 
+    /// Where the mount is that the path lies on: the path itself, or above it.
+    pub fn mount_point(&self) -> &Path {
+        self.on.as_ref().map_or(&self.real, |on| &on.mount_point)
+    }
+
     /// Whether it was mounted in another mount namespace, which may see mounts that this one does not.
     pub fn is_elsewhere(&self) -> bool {
         host::mount_namespace().is_ok_and(|namespace| namespace != self.namespace)

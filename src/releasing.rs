@@ -1,13 +1,16 @@
 //! A holder releases a volume; the last one unmounts it.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 
 use crate::driver::{Driver, Unmounted};
 use crate::failure::{Failure, Kind};
 use crate::holders::Ledger;
 use crate::invocation::Invocation;
 use crate::log::chain;
-use crate::record::{Holder, Record};
+use crate::mountpoint;
+use crate::record::{Holder, Mounted, Record};
+use crate::sys::mount::unmount_at;
 use crate::sys::mountinfo::MountTable;
 use crate::targets;
 
@@ -114,6 +117,14 @@ pub fn release(
             let volume = ledger.volume();
             invocation.log.warn(&format!("unmounting volume {volume}: {why}; nothing was left to do"));
         }
+        (Unmounted::WasNot(why), Some(mounted)) if is_abandoned(invocation, &mounted) => {
+            let place = mounted.mount_point();
+            unmount_at(place, true).with_context(|| format!("unmounting {}", place.display()))?;
+            let (volume, place) = (ledger.volume(), place.display());
+            invocation.log.warn(&format!(
+                "unmounting volume {volume}: {why}; nobody served {place} any more, and it is unmounted"
+            ));
+        }
         (Unmounted::WasNot(why), Some(mounted)) => {
             if let Some(record) = before {
                 ledger.save(record)?;
@@ -125,4 +136,10 @@ pub fn release(
         }
     }
     ledger.clear()
+}
+
+/// Whether the process that served the mount has ended: it never answers again, and no plugin that was started anew knows it.
+fn is_abandoned(invocation: &Invocation, mounted: &Mounted) -> bool {
+    let answer = mountpoint::answers(invocation, &mounted.path);
+    answer.is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
 }

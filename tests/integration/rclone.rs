@@ -176,6 +176,26 @@ fn a_mount_whose_plugin_was_killed_is_not_handed_out() {
     );
 }
 
+/// As after a crash: whoever served the mount is gone, and the plugin that was started anew does not know it.
+#[test]
+fn a_mount_whose_plugin_was_killed_is_unmounted() {
+    let Some(env) = Env::isolated() else { return };
+    env.dir("data");
+    for _ in 0..2 {
+        let rclone = Rclone::start(&env);
+        env.dvdcli(&format!("mount -d rclone -n db {OPTIONS}"))
+            .prints("$ROOT/base/db\n")
+            .succeeds();
+        drop(rclone);
+        let _rclone = Rclone::start(&env);
+        env.dvdcli("unmount -d rclone -n db")
+            .warns("dvdcli: warning: unmounting volume db: plugin rclone: VolumeDriver.Unmount: volume not found; nobody served $ROOT/base/db any more, and it is unmounted\n")
+            .succeeds();
+        assert_eq!(mounted(&env), Vec::<PathBuf>::new());
+        assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+    }
+}
+
 #[test]
 fn options_that_rclone_does_not_know_fail_in_its_words() {
     let Some(env) = Env::isolated() else { return };
