@@ -17,13 +17,13 @@ const WORKERS: usize = 2;
 /// something, and of those that only look, every seventh, or as `DVDCLI_TEST_STEP` says: 1 leaves none out.
 const DENSE: usize = 150;
 
-fn step() -> usize {
+pub fn step() -> usize {
     let step = std::env::var("DVDCLI_TEST_STEP").ok();
     step.map_or(7, |text| text.parse().unwrap())
 }
 
 /// Calls that change something outside of the process, or wait for another: none of these is ever left out.
-const CHANGING: [&str; 30] = [
+pub const CHANGING: [&str; 30] = [
     "clone",
     "clone3",
     "execve",
@@ -73,11 +73,17 @@ pub struct Point {
 }
 
 impl Point {
-    /// Runs the command, with something done to it there: `signal=KILL`, `error=EIO`.
-    pub fn inject(&self, scene: &Scene, line: &str, what: &str) -> Ended {
+    /// What strace has to be told to have something done there: `signal=KILL`, `error=EIO`.
+    pub fn injecting(&self, what: &str) -> [String; 6] {
         let trace = format!("trace={}", self.name);
         let inject = format!("inject={}:{what}:when={}", self.name, self.ordinal);
-        let mut args = vec!["-e", &trace, "-e", &inject, "-o", "/dev/null"];
+        ["-e", &trace, "-e", &inject, "-o", "/dev/null"].map(str::to_owned)
+    }
+
+    /// Runs the command, with something done to it there.
+    pub fn inject(&self, scene: &Scene, line: &str, what: &str) -> Ended {
+        let args = self.injecting(what);
+        let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
         let run = scene.env.dvdcli(line);
         match self.process {
             Process::Dvdcli => under_strace(run, &args).output(),
@@ -127,7 +133,7 @@ pub fn calls(verb: &Verb) -> Option<Vec<Point>> {
 }
 
 /// Reads what strace has written: the first process is `first`, the others are its children.
-fn read(text: &str, first: Process) -> Vec<Point> {
+pub fn read(text: &str, first: Process) -> Vec<Point> {
     let mut first_id = None;
     let mut counts = HashMap::<(&str, &str), usize>::new();
     let mut seen = HashSet::new();

@@ -237,15 +237,7 @@ impl Scene {
     }
 
     fn nothing_is_bound(&self) -> Result<(), String> {
-        let began = Instant::now();
-        loop {
-            let bound = bound_below(&self.env);
-            if bound.is_empty() {
-                return Ok(());
-            }
-            ensure(began.elapsed() < FREED, || format!("bound: {bound:?}"))?;
-            thread::sleep(Duration::from_millis(1));
-        }
+        nothing_is_bound(&self.env)
     }
 
     /// The other volume, byte for byte, and through a mount.
@@ -321,6 +313,19 @@ pub fn in_mount(directory: &Path, script: &str) -> Result<(), String> {
     sh.args(["-ec", script]).current_dir(directory);
     let done = sh.stdin(Stdio::null()).output().unwrap();
     ensure(done.status.success(), || format!("{script}: {done:?}"))
+}
+
+/// That no loop device has its file in this environment, as soon as nobody looks at it any more.
+pub fn nothing_is_bound(env: &Env) -> Result<(), String> {
+    let began = Instant::now();
+    loop {
+        let bound = bound_below(env);
+        if bound.is_empty() {
+            return Ok(());
+        }
+        ensure(began.elapsed() < FREED, || format!("bound: {bound:?}"))?;
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The loop devices whose files are in this environment.

@@ -47,6 +47,8 @@ struct State {
     script: Mutex<HashMap<String, VecDeque<Answer>>>,
     requests: Mutex<Vec<Request>>,
     connections: AtomicUsize,
+    /// Those that have not ended.
+    open: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -124,6 +126,7 @@ impl FakePlugin {
             script: Mutex::default(),
             requests: Mutex::default(),
             connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
         let serving = state.clone();
@@ -136,6 +139,7 @@ impl FakePlugin {
                     };
                     let connection = serving.connections.fetch_add(1, SeqCst) + 1;
                     let state = &serving;
+                    state.open.fetch_add(1, SeqCst);
                     scope.spawn(move || {
                         converse(
                             connection,
@@ -144,6 +148,7 @@ impl FakePlugin {
                             |request| state.decide(request),
                             |request| state.act(request),
                         );
+                        state.open.fetch_sub(1, SeqCst);
                     });
                 }
             });
@@ -207,6 +212,12 @@ impl FakePlugin {
 
     pub fn connections(&self) -> usize {
         self.state.connections.load(SeqCst)
+    }
+
+    /// Waits until it has carried out what it was asked by callers that are gone.
+    #[track_caller]
+    pub fn settle(&self) {
+        eventually("the plugin", || self.state.open.load(SeqCst) == 0);
     }
 
     /// How many mounts it still has of a volume.

@@ -4,15 +4,17 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
 
 use crate::env::{Env, eventually};
 
 /// `rclone serve docker`, in the mount namespace of the test.
-struct Rclone(Child);
+pub struct Rclone(Child);
 
 impl Rclone {
-    fn start(env: &Env) -> Rclone {
+    pub fn start(env: &Env) -> Rclone {
         let socket = env.dir("run/docker/plugins").join("rclone.sock");
         let config = env.write("rclone.conf", "");
         let child = Command::new("rclone")
@@ -37,6 +39,24 @@ impl Rclone {
             std::os::unix::net::UnixStream::connect(&socket).is_ok()
         });
         rclone
+    }
+
+    /// Waits until it has carried out what it was asked by callers that are gone: until it has no socket but the one that it
+    /// listens on.
+    pub fn settle(&self) {
+        let files = format!("/proc/{}/fd", self.0.id());
+        eventually("rclone", || {
+            let links = fs::read_dir(&files).unwrap().flatten();
+            let files = links.filter_map(|link| fs::read_link(link.path()).ok());
+            files.filter(|file| file.starts_with("socket:")).count() <= 1
+        });
+    }
+
+    /// Ends it as an init system does; it unmounts what it has mounted.
+    pub fn stop(mut self) {
+        let id = Pid::from_raw(self.0.id().try_into().unwrap());
+        kill(id, Signal::SIGTERM).unwrap();
+        eventually("rclone's end", || self.0.try_wait().unwrap().is_some());
     }
 }
 
