@@ -35,6 +35,7 @@ mod isolator_host;
 mod isolator_kill;
 mod managed;
 mod managed_paths;
+mod marathon;
 mod mount8;
 mod mountpoints;
 mod rclone;
