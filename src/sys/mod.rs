@@ -6,6 +6,7 @@ pub mod arena;
 pub mod busy;
 pub mod child;
 pub mod copy;
+pub mod directory;
 pub mod limit;
 pub mod loopdev;
 pub mod mkfs;

@@ -8,67 +8,35 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{
-    CWD, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fchown, fsync, mkdirat, openat, openat2,
-};
+use rustix::fs::fsync;
 use rustix::io::Errno;
 
 use super::options::{self, Normal};
+use crate::sys::directory::{self, Ownership};
 
 /// Says in the volume's directory that owner and mode have been set: they are set once, and are the user's from then on.
 const MARK: &str = "prepared";
 
-/// Who owns the directory, and who may use it, where the options say so.
-#[derive(Debug, Clone, Copy)]
-pub struct Ownership {
-    uid: Option<u32>,
-    gid: Option<u32>,
-    mode: Option<u32>,
+/// What the options say of the directory's owner and mode.
+pub fn ownership(options: &Normal) -> Ownership {
+    let mode = options::get(options, "mode").and_then(|mode| u32::from_str_radix(mode, 8).ok());
+    Ownership {
+        uid: options::number_in(options, "uid"),
+        gid: options::number_in(options, "gid"),
+        mode,
+    }
 }
 
-impl Ownership {
-    pub fn of(options: &Normal) -> Ownership {
-        let mode = options::get(options, "mode").and_then(|mode| u32::from_str_radix(mode, 8).ok());
-        Ownership {
-            uid: options::number_in(options, "uid"),
-            gid: options::number_in(options, "gid"),
-            mode,
-        }
-    }
+pub fn is_given(ownership: Ownership) -> bool {
+    ownership.uid.is_some() || ownership.gid.is_some() || ownership.mode.is_some()
+}
 
-    pub fn is_given(self) -> bool {
-        self.uid.is_some() || self.gid.is_some() || self.mode.is_some()
-    }
-
-    /// The same, with a mode where none is given.
-    pub fn or_mode(self, mode: u32) -> Ownership {
-        Ownership {
-            mode: self.mode.or(Some(mode)),
-            ..self
-        }
-    }
-
-    pub fn apply(self, directory: &Path) -> Result<()> {
-        let doing = || format!("setting the owner of {}", directory.display());
-        let handle =
-            openat(CWD, directory, directory_flags(), Mode::empty()).with_context(doing)?;
-        self.apply_to(&handle).with_context(doing)
-    }
-
-    /// The owner first: a change of owner takes set-ID bits away.
-    fn apply_to(self, directory: &OwnedFd) -> io::Result<()> {
-        if self.uid.is_some() || self.gid.is_some() {
-            fchown(
-                directory,
-                self.uid.map(Uid::from_raw),
-                self.gid.map(Gid::from_raw),
-            )?;
-        }
-        if let Some(mode) = self.mode {
-            fchmod(directory, Mode::from_raw_mode(mode))?;
-        }
-        Ok(())
-    }
+pub fn give(directory: &Path, ownership: Ownership) -> Result<()> {
+    let given = directory::open(directory)
+        .and_then(directory::readable)
+        .map_err(io::Error::from)
+        .and_then(|handle| ownership.apply_to(handle));
+    given.with_context(|| format!("setting the owner of {}", directory.display()))
 }
 
 /// The path of a directory inside a mount, which is made where it is missing. `inside` begins with a slash, or is empty.
@@ -86,13 +54,13 @@ pub fn prepare(
         .iter()
         .fold(mount_point.to_owned(), |path, name| path.join(name));
     let doing = || format!("preparing {}", path.display());
-    let mut directory =
-        openat(CWD, mount_point, directory_flags(), Mode::empty()).with_context(doing)?;
+    let mut directory = directory::open(mount_point).with_context(doing)?;
     for name in names {
         directory = enter(&directory, name).with_context(doing)?;
     }
     let mark = volume.join(MARK);
-    if ownership.is_given() && mark.symlink_metadata().is_err() {
+    if is_given(ownership) && mark.symlink_metadata().is_err() {
+        let directory = directory::readable(&directory).with_context(doing)?;
         ownership.apply_to(&directory).with_context(doing)?;
         // Else a power cut could keep the mark and lose what it stands for.
         fsync(&directory).with_context(doing)?;
@@ -120,22 +88,15 @@ pub fn names(inside: &str) -> Result<Vec<&OsStr>> {
     Ok(names)
 }
 
-/// Enters a directory, which is made where it is missing, for all to read.
+/// Enters a directory, which is made where it is missing.
 fn enter(parent: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let open = || openat2(parent, name, directory_flags(), Mode::empty(), resolve);
-    match open() {
-        Err(Errno::NOENT) => {}
-        opened => return opened,
+    match directory::enter(parent, name) {
+        Err(Errno::NOENT) => {
+            directory::make(parent, name)?;
+            directory::enter(parent, name)
+        }
+        entered => entered,
     }
-    match mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => open(),
-        Err(error) => Err(error),
-    }
-}
-
-fn directory_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
 #[cfg(test)]
@@ -145,7 +106,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn none() -> Ownership {
-        Ownership::of(&vec![])
+        ownership(&vec![])
     }
 
     #[test]
@@ -179,7 +140,7 @@ mod tests {
             tempfile::tempdir().expect("a directory"),
             tempfile::tempdir().expect("a directory"),
         );
-        let ownership = Ownership::of(&vec![("mode".into(), "0700".into())]);
+        let ownership = ownership(&vec![("mode".into(), "0700".into())]);
         let prepare =
             || prepare(mount.path(), "/data", ownership, volume.path()).expect("prepared");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o7777;

@@ -6,7 +6,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use serde_json::Map;
 
 use super::guard;
-use super::handout::{self, Ownership};
+use super::handout;
 use super::options::LOCAL;
 use super::source::Source;
 use super::store::{self, Record};
@@ -53,14 +53,15 @@ impl Driver for Local<'_> {
         if let Some(source) = &source {
             source.check()?;
         }
-        let ownership = Ownership::of(&normal);
+        let mut ownership = handout::ownership(&normal);
+        ownership.mode = ownership.mode.or(Some(DATA_MODE));
         let record = new_record(inline, options, normal);
         self.0.store.create(&name, &record, |directory| {
             let data = directory.join(DATA);
             store::make_directory(&data)?;
             // Of a mount point, they are what is mounted there's.
             if source.is_none() {
-                ownership.or_mode(DATA_MODE).apply(&data)
+                handout::give(&data, ownership)
             } else {
                 Ok(())
             }
@@ -199,8 +200,8 @@ impl Local<'_> {
         source: &Source,
         place: &Path,
     ) -> Result<PathBuf> {
-        let ownership = Ownership::of(&record.options);
-        if source.sets_ownership() || !ownership.is_given() {
+        let ownership = handout::ownership(&record.options);
+        if source.sets_ownership() || !handout::is_given(ownership) {
             return Ok(place.to_owned());
         }
         handout::prepare(place, "", ownership, &self.0.store.directory(name))

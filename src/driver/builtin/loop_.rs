@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use super::handout::{self, Ownership};
+use super::handout;
 use super::options::{self, LOOP};
 use super::owner::{self, Claim};
 use super::plan;
@@ -237,7 +237,7 @@ impl Loop<'_> {
         options: &MountOptions,
         ro: bool,
     ) -> Result<PathBuf> {
-        let ownership = Ownership::of(&record.options);
+        let ownership = handout::ownership(&record.options);
         let inside = &self.0.settings.root_path;
         let path = handout::prepare(place, inside, ownership, &self.0.store.directory(name))?;
         if ro {
