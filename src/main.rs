@@ -22,6 +22,7 @@ mod paths;
 mod record;
 mod releasing;
 mod secrets;
+mod side_by_side;
 mod suggest;
 mod sys;
 mod table;

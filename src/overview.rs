@@ -1,7 +1,5 @@
 //! What asks every driver, side by side, so that a dead one delays no other.
 
-use std::thread;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -10,6 +8,7 @@ use crate::driver::plugin::discovery::{self, Origin};
 use crate::driver::{self, Driver, Scope, builtin};
 use crate::invocation::Invocation;
 use crate::log::{chain, one_line};
+use crate::side_by_side::side_by_side;
 
 /// Every driver's answer, in the order of their names. None is waited for that is not there.
 pub fn ask_all<T: Send>(
@@ -19,31 +18,15 @@ pub fn ask_all<T: Send>(
     let plugins = discovery::all(&invocation.paths)?
         .into_iter()
         .map(|(name, _)| name);
-    let names = builtin::KINDS
+    let names: Vec<String> = builtin::KINDS
         .map(str::to_owned)
         .into_iter()
-        .chain(plugins.filter(|name| !is_builtin(name)));
+        .chain(plugins.filter(|name| !is_builtin(name)))
+        .collect();
     let ask =
         |name: &str| driver::open_exactly(invocation, name).and_then(|driver| ask(driver.as_ref()));
-    Ok(side_by_side(names.collect(), |name| ask(name)))
-}
-
-fn side_by_side<K: Sync + Send, T: Send>(
-    keys: Vec<K>,
-    ask: impl Fn(&K) -> T + Sync,
-) -> Vec<(K, T)> {
-    let ask = &ask;
-    let answers: Vec<T> = thread::scope(|scope| {
-        let threads: Vec<_> = keys
-            .iter()
-            .map(|key| scope.spawn(move || ask(key)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("asking a driver does not panic"))
-            .collect()
-    });
-    keys.into_iter().zip(answers).collect()
+    let answers = side_by_side(&names, |name| ask(name));
+    Ok(names.into_iter().zip(answers).collect())
 }
 
 /// A driver as `drivers` shows it.
@@ -107,8 +90,10 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<Row>> {
             answer: Plugin::named(invocation, name).and_then(|plugin| plugin.capabilities()),
         }
     };
-    let plugins = side_by_side(found, ask).into_iter().map(|(_, row)| row);
-    Ok(builtins.into_iter().chain(plugins).collect())
+    Ok(builtins
+        .into_iter()
+        .chain(side_by_side(&found, ask))
+        .collect())
 }
 
 /// A built-in hides a plugin of the same name.
