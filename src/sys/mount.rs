@@ -4,7 +4,8 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use rustix::fs::statvfs;
@@ -241,6 +242,10 @@ pub fn replay_journal(device: &Path, fs_type: &str, flags: &[&str]) -> Result<()
     replay().with_context(doing)
 }
 
+/// How long a mount may be busy with what nobody has open any more: a process has it, which was forked a moment ago and is
+/// about to close what is not its own. That may be one of ours, where several volumes are worked on side by side.
+const BUSY: Duration = Duration::from_millis(30);
+
 /// Takes away the mount at `path`, without following a symbolic link.
 pub fn unmount_at(path: &Path, lazy: bool) -> io::Result<()> {
     let lazy = if lazy {
@@ -248,6 +253,11 @@ pub fn unmount_at(path: &Path, lazy: bool) -> io::Result<()> {
     } else {
         UnmountFlags::empty()
     };
-    unmount(path, UnmountFlags::NOFOLLOW | lazy)?;
-    Ok(())
+    let ends = Instant::now() + BUSY;
+    loop {
+        match unmount(path, UnmountFlags::NOFOLLOW | lazy) {
+            Err(Errno::BUSY) if Instant::now() < ends => thread::sleep(BUSY / 10),
+            unmounted => return Ok(unmounted?),
+        }
+    }
 }
