@@ -755,7 +755,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__mount)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --explicitCreate --explicit-create --explicitcreate --id --target --read-only --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -937,7 +937,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__unmount)
-            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --id --target --force --lazy --help"
+            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --id --target --force --lazy --from-env --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

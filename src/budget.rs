@@ -20,6 +20,17 @@ impl Budget {
         }
     }
 
+    /// All but a fifth, at most [`Budget::UNDOING`]: what is left of the whole then is for taking back what was done.
+    pub fn but_for_undoing(self) -> Budget {
+        let kept = (self.total / 5).min(Budget::UNDOING);
+        Budget {
+            ends: self.ends.checked_sub(kept).unwrap_or(self.ends),
+            total: self.total - kept,
+        }
+    }
+
+    const UNDOING: Duration = Duration::from_secs(20);
+
     /// Longer than any host runs, and short enough that no clock overflows.
     pub const MOST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 

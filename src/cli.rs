@@ -48,6 +48,9 @@ pub enum Verb {
     ///
     /// Creates the volume first where it is known to be absent. A volume is mounted once per host, and held by each ID
     /// that has mounted it until that ID unmounts it.
+    ///
+    /// With --from-env it mounts all volumes that the environment describes (TASK ENVIRONMENT in the man page), or
+    /// none, and prints a path for each.
     Mount {
         #[command(flatten)]
         common: Common,
@@ -71,10 +74,18 @@ pub enum Verb {
         /// Make it read-only: the view at --target, or the mount of a built-in driver
         #[arg(long)]
         read_only: bool,
+        /// Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe
+        #[arg(
+            long,
+            conflicts_with_all = ["volumedriver", "volumename", "volumeopts", "opt", "target", "explicitcreate", "read_only"]
+        )]
+        from_env: bool,
     },
     /// Unmount a volume: release it, and unmount it when nobody holds it any more
     ///
     /// What is not mounted, or unknown to the driver, is no error: a warning says so.
+    ///
+    /// With --from-env it unmounts all volumes that the environment describes, and goes on where one fails.
     #[command(alias = "umount")]
     Unmount {
         #[command(flatten)]
@@ -87,6 +98,9 @@ pub enum Verb {
         /// Detach a busy mount now, and let the kernel clean up when it is free
         #[arg(long)]
         lazy: bool,
+        /// Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe
+        #[arg(long, conflicts_with_all = ["volumedriver", "volumename", "target"])]
+        from_env: bool,
     },
     /// Remove a volume and its data, unless it is held or mounted
     #[command(alias = "rm")]
@@ -175,6 +189,14 @@ impl Verb {
             | Verb::Version { common }
             | Verb::Completions { common, .. }
             | Verb::Man { common } => common,
+        }
+    }
+
+    /// Whether the volumes are those that the environment describes.
+    pub fn is_from_env(&self) -> bool {
+        match self {
+            Verb::Mount { from_env, .. } | Verb::Unmount { from_env, .. } => *from_env,
+            _ => false,
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::{self, Common, DriversFormat, ListFormat, Verb};
 use crate::driver::{self, Driver, Lookup, Options};
 use crate::failure::{Failure, Kind};
+use crate::from_env::{self, Described};
 use crate::inspect::inspect;
 use crate::invocation::Invocation;
 use crate::log::Log;
@@ -19,6 +20,7 @@ use crate::overview;
 use crate::record::Holder;
 use crate::releasing::{self, Release};
 use crate::secrets::Secrets;
+use crate::several;
 use crate::table::{columns, printable};
 use crate::version::version;
 use crate::volumes;
@@ -34,7 +36,19 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
     let typed = verb.options();
     let options = options::parse(&typed.volumeopts, &typed.opt)?;
     let common = verb.common();
-    log.secrets = Secrets::of(&options, common.volumename.as_deref().unwrap_or_default());
+    let described = match verb.is_from_env() {
+        true => from_env::parse(std::env::vars_os())?,
+        false => Described::default(),
+    };
+    let name = common.volumename.as_deref().unwrap_or_default();
+    log.secrets = Secrets::of(&options, name).and(described.secrets());
+    described
+        .warnings
+        .iter()
+        .for_each(|warning| log.warn(warning));
+    if verb.is_from_env() && described.volumes.is_empty() {
+        return Ok(0);
+    }
     let timeout = if matches!(verb, Verb::Unmount { .. }) {
         UNMOUNT_TIMEOUT
     } else {
@@ -53,6 +67,20 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         )
     };
     match verb {
+        Verb::Mount {
+            holder,
+            from_env: true,
+            ..
+        } => mount_all(invocation()?, &described, holder)?,
+        Verb::Unmount {
+            holder,
+            force,
+            lazy,
+            from_env: true,
+            ..
+        } => {
+            return unmount_all(&invocation()?, &described, holder, *force, *lazy);
+        }
         Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
         Verb::Mount {
             explicitcreate,
@@ -195,6 +223,32 @@ fn mount(
         return Err(error).context(WRITING).with_context(doing);
     }
     Ok(())
+}
+
+fn mount_all(invocation: Invocation, described: &Described, holder: &cli::Holder) -> Result<()> {
+    let mounted = several::mount(invocation, &described.volumes, holder.id.as_deref())?;
+    match write_answer(&mounted.lines()) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(mounted.undone(anyhow::Error::from(error).context(WRITING))),
+    }
+}
+
+fn unmount_all(
+    invocation: &Invocation,
+    described: &Described,
+    holder: &cli::Holder,
+    force: bool,
+    lazy: bool,
+) -> Result<u8> {
+    let all = force || invocation.config.ignore_used_count;
+    let id = holder.id.as_deref();
+    let failed = several::unmount(invocation, &described.volumes, id, all, lazy)?;
+    for error in &failed {
+        invocation.log.error(error);
+    }
+    Ok(failed
+        .first()
+        .map_or(0, |error| Kind::of(error).exit_code()))
 }
 
 fn unmount(

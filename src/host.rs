@@ -6,16 +6,17 @@ use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result};
 
+pub const MACHINE_ID: &str = "/etc/machine-id";
+
 /// Of the installation (machine-id(5)); where there is none, the host's name has to do.
 ///
 /// # Errors
 ///
 /// One that is there and cannot be read: under another name, the volumes of this host would be another's.
 pub fn machine_id() -> Result<String> {
-    const PATH: &str = "/etc/machine-id";
-    let id = match read(PATH) {
+    let id = match read(MACHINE_ID) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        other => other.with_context(|| format!("reading {PATH}"))?,
+        other => other.with_context(|| format!("reading {MACHINE_ID}"))?,
     };
     Ok(if id.is_empty() { name() } else { id })
 }

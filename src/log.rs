@@ -1,6 +1,8 @@
 //! What goes to stderr: warnings, the one line of a failure, and the steps that `--verbose` shows.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::Error;
 use rustix::io::Errno;
@@ -11,11 +13,21 @@ use crate::secrets::Secrets;
 pub struct Log {
     pub verbose: bool,
     pub secrets: Secrets,
+    /// What is said once only.
+    pub said: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Log {
     pub fn warn(&self, message: &str) {
         self.line("warning: ", message);
+    }
+
+    /// What several calls may each come upon, such as a plugin that is not there.
+    pub fn warn_once(&self, message: &str) {
+        let is_new = |mut said: MutexGuard<BTreeSet<String>>| said.insert(message.to_owned());
+        if self.said.lock().map_or(true, is_new) {
+            self.warn(message);
+        }
     }
 
     /// A step, a request or an answer, shown with `--verbose` only.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 
+use crate::container_path::bind::bind_with_ownership;
 use crate::driver::{Driver, MountRequest, Options};
 use crate::failure::{Failure, Kind};
 use crate::holders::Ledger;
@@ -12,6 +13,7 @@ use crate::log::chain;
 use crate::mountpoint;
 use crate::record::{Holder, Mounted, Record};
 use crate::releasing::{Release, release};
+use crate::sys::directory::Ownership;
 use crate::sys::mount::{bind, inherited};
 use crate::sys::mountinfo::MountTable;
 use crate::sys::utab;
@@ -36,6 +38,8 @@ pub enum View<'a> {
     Plain(&'a str),
     /// By mount(8), so that umount(8) calls us for it.
     Listed(&'a str),
+    /// A task's container path: resolved already, and the volume takes over its owner and mode.
+    ContainerPath,
 }
 
 /// What `mount` has come to.
@@ -45,6 +49,8 @@ pub struct Outcome {
     pub path: PathBuf,
     /// False where this holder held it already.
     pub is_new_holder: bool,
+    /// What the volume's owner and mode were before it took over those of a container path.
+    pub ownership_before: Option<Ownership>,
 }
 
 /// Mounts the volume, or joins those who hold it.
@@ -58,7 +64,10 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
     let target = request
         .holder
         .target
-        .map(|target| targets::resolve(invocation, target))
+        .map(|target| match request.view {
+            View::ContainerPath => Ok(target.to_owned()),
+            View::Plain(_) | View::Listed(_) => targets::resolve(invocation, target),
+        })
         .transpose()?;
     let holder = Holder {
         target: target.as_deref(),
@@ -111,58 +120,63 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
     let old = record.mounted.replace(mounted.clone());
     record.settled = true;
     let is_new_holder = record.hold(holder);
+    let others = record.others(holder);
     let shown = ledger.save(record).and_then(|()| match &target {
-        Some(target) => show(invocation, &mounted, old.as_ref(), target, request),
-        None => Ok(()),
+        Some(target) => show(invocation, &mounted, old.as_ref(), target, request, &others),
+        None => Ok(None),
     });
-    if let Err(error) = shown {
-        let undone = match joined {
-            Some(before) => ledger.save(before),
-            None => {
-                let undo = Release {
-                    volume: request.volume,
-                    holder,
-                    all: false,
-                    lazy: false,
-                };
-                release(invocation, driver, &mut ledger, undo)
-            }
-        };
-        return Err(undone_too(error, undone));
-    }
+    let ownership_before = match shown {
+        Ok(before) => before,
+        Err(error) => {
+            let undone = match joined {
+                Some(before) => ledger.save(before),
+                None => {
+                    let undo = Release {
+                        volume: request.volume,
+                        holder,
+                        all: false,
+                        lazy: false,
+                    };
+                    release(invocation, driver, &mut ledger, undo)
+                }
+            };
+            return Err(undone_too(error, undone));
+        }
+    };
     Ok(Outcome {
         path: target.unwrap_or(mounted.path),
         is_new_holder,
+        ownership_before,
     })
 }
 
-/// Lets the volume appear at the target, in place of a view of its `old` mount that has died.
+/// Lets the volume appear at the target, in place of a view of its `old` mount that has died. Returns the owner and mode that
+/// it had where it took over those of a container path.
 fn show(
     invocation: &Invocation,
     mounted: &Mounted,
     old: Option<&Mounted>,
     target: &Path,
     request: Request,
-) -> Result<()> {
+    others: &str,
+) -> Result<Option<Ownership>> {
     // Another volume may be on its way to the same target.
     let _lock = Ledger::lock(invocation, "--target", &target.to_string_lossy())?;
     let table = MountTable::read()?;
     if targets::look(target, Some(mounted), &table) == Seen::Volume {
         let read_only = request.read_only || mounted.read_only || mounted.is_read_only;
-        return targets::check_mode(target, read_only, &table);
+        return targets::check_mode(target, read_only, &table).map(|()| None);
     }
     let ends = invocation.budget.ends();
     targets::unbind(target, old, &table, true, ends)?;
     targets::refuse_other(target, None, &MountTable::read()?)?;
+    let options = |words| view_options(&mounted.path, words);
     match request.view {
-        View::Plain(words) => bind(&mounted.path, target, &view_options(&mounted.path, words)?),
-        View::Listed(words) => utab::bind(
-            &mounted.path,
-            target,
-            &view_options(&mounted.path, words)?,
-            ends,
-        ),
+        View::Plain(words) => bind(&mounted.path, target, &options(words)?)?,
+        View::Listed(words) => utab::bind(&mounted.path, target, &options(words)?, ends)?,
+        View::ContainerPath => return bind_with_ownership(mounted, target, others),
     }
+    Ok(None)
 }
 
 /// The words, and those for what the volume's own mount is: a view with words of its own would lose that.

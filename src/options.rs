@@ -13,14 +13,26 @@ use crate::failure::Failure;
 pub fn parse(lists: &[String], single: &[String]) -> Result<Options> {
     let mut options = Options::new();
     for list in lists {
-        for option in split(list) {
-            add(&mut options, "--volumeopts", &option)?;
-        }
+        add_list(&mut options, "--volumeopts", list)?;
     }
     for option in single {
         add(&mut options, "--opt", option)?;
     }
     Ok(options)
+}
+
+/// The options of one list that stands elsewhere; `place` is where, for the errors.
+pub fn parse_list(place: &str, list: &str) -> Result<Options> {
+    let mut options = Options::new();
+    add_list(&mut options, place, list)?;
+    Ok(options)
+}
+
+fn add_list(options: &mut Options, place: &str, list: &str) -> Result<()> {
+    for option in split(list) {
+        add(options, place, &option)?;
+    }
+    Ok(())
 }
 
 /// A comma starts a new option only where `key=` follows; otherwise it belongs to the value.
@@ -38,24 +50,24 @@ fn split(list: &str) -> Vec<String> {
     options
 }
 
-/// Adds one option, never split; `flag` is what an error calls its place.
-pub fn add(options: &mut Options, flag: &str, option: &str) -> Result<()> {
+/// Adds one option, never split; `place` is where it stands, for errors.
+pub fn add(options: &mut Options, place: &str, option: &str) -> Result<()> {
     let (key, value) = option.split_once('=').unwrap_or((option, ""));
     if key.is_empty() {
         bail!(Failure::usage(format!(
-            "{flag}: an option without a name; write KEY=VALUE"
+            "{place}: an option without a name; write KEY=VALUE"
         )));
     }
     if !option.contains('=') {
         bail!(Failure::usage(format!(
-            "{flag}: option '{option}' has no value; write {option}=VALUE"
+            "{place}: option '{option}' has no value; write {option}=VALUE"
         )));
     }
     match options.iter().find(|(known, _)| known == key) {
         None => options.push((key.to_owned(), value.to_owned())),
         Some((_, known)) if known == value => {}
         Some(_) => bail!(Failure::usage(format!(
-            "{flag}: option '{key}' is given twice with different values"
+            "{place}: option '{key}' is given twice with different values"
         ))),
     }
     Ok(())

@@ -116,6 +116,11 @@ impl Mounted {
         })
     }
 
+    /// The path without symbolic links.
+    pub fn real(&self) -> &Path {
+        &self.real
+    }
+
     /// Whether what is mounted at `target` is a view of this volume's directory.
     pub fn is_seen_at(&self, target: &Path, table: &MountTable) -> bool {
         let (Some(seen), Some(on)) = (table.at(target), &self.on) else {
@@ -233,6 +238,16 @@ impl Record {
 
     /// The holders' names, for people.
     pub fn names(&self) -> String {
+        Record::shown(self.holders.keys())
+    }
+
+    /// The names of the holders but for this one; empty where there is no other.
+    pub fn others(&self, holder: Holder) -> String {
+        let own = holder.name();
+        Record::shown(self.holders.keys().filter(|name| **name != own))
+    }
+
+    fn shown<'a>(names: impl Iterator<Item = &'a String>) -> String {
         let shown = |id: &String| {
             if id == ANONYMOUS {
                 "a caller without an ID".to_owned()
@@ -240,10 +255,6 @@ impl Record {
                 id.clone()
             }
         };
-        self.holders
-            .keys()
-            .map(shown)
-            .collect::<Vec<_>>()
-            .join(", ")
+        names.map(shown).collect::<Vec<_>>().join(", ")
     }
 }

@@ -46,8 +46,19 @@ impl Secrets {
                 take(key, value);
             }
         }
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Secrets(secrets)
+        Secrets(secrets).longest_first()
+    }
+
+    /// Those of several volumes.
+    pub fn and(mut self, others: Secrets) -> Secrets {
+        self.0.extend(others.0);
+        self.longest_first()
+    }
+
+    /// One may be part of another.
+    fn longest_first(mut self) -> Secrets {
+        self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        self
     }
 
     /// The text with each secret masked, where it stands as a word: a password of one letter masks no other words.

@@ -2,6 +2,12 @@
 
 /// `; did you mean NAME?`, or nothing where no known name is near.
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(typed, known)
+        .map(|name| format!("; did you mean {name}?"))
+        .unwrap_or_default()
+}
+
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|name| {
@@ -12,6 +18,5 @@ pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -
         })
         .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
         .min()
-        .map(|(_, name)| format!("; did you mean {name}?"))
-        .unwrap_or_default()
+        .map(|(_, name)| name)
 }

@@ -54,7 +54,7 @@ pub fn name(invocation: &Invocation, target: &Path) -> PathBuf {
 }
 
 /// A mount point is known by its name. All else is looked at by a process of its own first: it may hang.
-fn known(invocation: &Invocation, target: &Path) -> io::Result<PathBuf> {
+pub fn known(invocation: &Invocation, target: &Path) -> io::Result<PathBuf> {
     let path: PathBuf = absolute(target)?.components().collect();
     if MountTable::read().is_ok_and(|table| table.at(&path).is_some()) {
         return Ok(path);

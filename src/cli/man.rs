@@ -2,6 +2,7 @@
 
 use std::io;
 
+use clap::builder::Resettable;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -96,8 +97,66 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "TASK ENVIRONMENT",
+        &[
+            (
+                "",
+                "mount --from-env and unmount --from-env take the volumes from variables, as mesos-module-dvdi did: up to ten, \
+                 which share the last digit of their variables, 0 to 9; no digit means 0. A hook or prolog of any launcher can \
+                 call them for every task: where no volume is described, there is nothing to do.",
+            ),
+            (
+                "DVDI_VOLUME_NAME, DVDI_VOLUME_NAME1 to DVDI_VOLUME_NAME9",
+                "The volume. Where it is empty or not set, the other variables of that digit have no effect.",
+            ),
+            (
+                "DVDI_VOLUME_DRIVER",
+                "As --volumedriver; rexray unless set, which may be an alias.",
+            ),
+            (
+                "DVDI_VOLUME_OPTS",
+                "As --volumeopts; a comma too many does not matter.",
+            ),
+            (
+                "DVDI_VOLUME_EXPLICITCREATE",
+                "true: fail where the volume is absent, instead of creating it; false unless set.",
+            ),
+            (
+                "DVDI_VOLUME_CONTAINERPATH",
+                "The directory at which the volume is to appear, absolute and without . and ..; it is printed instead of the \
+                 volume's own. Below /tmp/ it is made where it is missing, and no symbolic link is followed; elsewhere it has \
+                 to exist. Its owner and mode become those of the volume, unless another holder has that: then they must be the \
+                 same. What is mounted inside the volume does not appear there. A path inside another volume's comes after \
+                 that one and is looked for in that volume, where no link is followed, either.",
+            ),
+            ("DVDI_VOLUME_DVDCLI", "Ignored."),
+            (
+                "",
+                "But for the container path, no value may hold % / : ; < > | ` $ ' ? ^ & { \" } [ ] \\, a blank or a control \
+                 character. A variable that begins with DVDI_VOLUME_ and is none of these is refused, as is whatever else does \
+                 not keep the rules: exit status 2, the variable named, nothing mounted.",
+            ),
+            (
+                "",
+                "The volumes are mounted side by side, all or none: where one fails, what this call has mounted is unmounted \
+                 again, directories that were made are removed, and the first failure in the order of the digits is reported. \
+                 A fifth of the time, at most 20 s, is kept for that. The paths are printed in that order, one a line; a volume \
+                 that is named twice is printed once, and may not have a container path the second time. --id names the holder \
+                 of all of them.",
+            ),
+            (
+                "",
+                "unmount goes on where a volume fails, and names each that did; the exit status is that of the first.",
+            ),
+        ],
+    ),
+    (
         "ENVIRONMENT",
         &[
+            (
+                "DVDI_VOLUME_NAME and so on",
+                "With --from-env: TASK ENVIRONMENT.",
+            ),
             (
                 "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG",
                 "As --timeout, --wait and --config.",
@@ -285,8 +344,10 @@ fn paragraphs(text: &mut Vec<u8>, entries: &[(&str, &str)]) -> io::Result<()> {
 
 /// The flags of a command, as clap_mangen lays them out, without its heading.
 fn flags(text: &mut Vec<u8>, command: &Command) -> io::Result<()> {
+    // What they do not go with may be missing here.
     let command = command
         .clone()
+        .mut_args(|arg| arg.conflicts_with(Resettable::Reset))
         .disable_help_flag(true)
         .disable_version_flag(true);
     if command.get_arguments().next().is_none() {

@@ -79,6 +79,11 @@ pub trait Driver {
         Ok(volume.to_owned())
     }
     fn create(&self, volume: &str, options: &Options) -> Result<Created>;
+    /// The volume that `create` would copy, by its plain name. Nothing is done; options that `create` would refuse are, as
+    /// far as the driver knows them. Of a volume that exists, they do not matter.
+    fn original(&self, _volume: &str, _options: &Options) -> Result<Option<String>> {
+        Ok(None)
+    }
     fn remove(&self, volume: &str) -> Result<()>;
     /// The mount point on this host, as the driver says it: the caller checks it.
     fn mount(&self, volume: &str, request: MountRequest) -> Result<PathBuf>;

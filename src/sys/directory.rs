@@ -1,12 +1,13 @@
 //! Directories by their handles: entered and made without following symbolic links, and whose they are.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    CWD, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fchown, mkdirat, openat, openat2,
+    CWD, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fchown, fstat, mkdirat, openat, openat2,
 };
 use rustix::io::Errno;
 
@@ -19,6 +20,16 @@ pub struct Ownership {
 }
 
 impl Ownership {
+    /// All of a directory's.
+    pub fn of(directory: impl AsFd) -> io::Result<Ownership> {
+        let status = fstat(directory)?;
+        Ok(Ownership {
+            uid: Some(status.st_uid),
+            gid: Some(status.st_gid),
+            mode: Some(status.st_mode & 0o7777),
+        })
+    }
+
     /// To a directory that is [`readable`]. The owner first: a change of owner takes set-ID bits away.
     pub fn apply_to(self, directory: impl AsFd) -> io::Result<()> {
         if self.uid.is_some() || self.gid.is_some() {
@@ -32,6 +43,17 @@ impl Ownership {
             fchmod(directory, Mode::from_raw_mode(mode))?;
         }
         Ok(())
+    }
+}
+
+/// `1000:1000 0750`.
+impl fmt::Display for Ownership {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let id = |id: Option<u32>| id.map_or("-".to_owned(), |id| id.to_string());
+        let mode = self
+            .mode
+            .map_or("-".to_owned(), |mode| format!("{mode:04o}"));
+        write!(f, "{}:{} {mode}", id(self.uid), id(self.gid))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,6 +42,32 @@ pub fn bind(source: &Path, target: &Path, options: &str) -> Result<()> {
         .to_str()
         .context("a path that is not UTF-8 cannot be bound")?;
     mount(source, target, "none", &options)
+}
+
+/// Lets `source` appear at a directory that is open: whatever its name leads to meanwhile, it is that one.
+pub fn bind_at(source: &Path, target: &OwnedFd) -> io::Result<()> {
+    rustix::mount::mount_bind(source, of_handle(target))?;
+    Ok(())
+}
+
+/// Lets a shared mount, open at its root, take over what is mounted below the one that it is a view of, but not pass on
+/// there what is mounted below itself.
+pub fn make_receiver(mount: &OwnedFd) -> io::Result<()> {
+    let path = of_handle(mount);
+    mount_change(&path, MountPropagationFlags::DOWNSTREAM)?;
+    mount_change(&path, MountPropagationFlags::SHARED)?;
+    Ok(())
+}
+
+/// Takes away a mount that is open at its root, also while it is in use.
+pub fn detach(mount: &OwnedFd) -> io::Result<()> {
+    unmount(of_handle(mount), UnmountFlags::DETACH)?;
+    Ok(())
+}
+
+/// A path that leads to what is open, and nowhere else.
+pub fn of_handle(directory: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))
 }
 
 /// Mounts, by system call.

@@ -19,6 +19,8 @@ pub struct Mount {
     pub mount_point: PathBuf,
     /// Options of this mount, such as `ro,noatime`, apart from the file system's.
     pub options: String,
+    /// Whether what is mounted below it shows in other places as well (mount_namespaces(7), shared).
+    pub is_shared: bool,
     pub fs_type: String,
     pub source: String,
 }
@@ -98,15 +100,21 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let root = path(fields.next()?);
     let mount_point = path(fields.next()?);
     let options = text(fields.next()?);
-    let mut after_separator = fields.skip_while(|field| *field != b"-").skip(1);
-    let fs_type = text(after_separator.next()?);
-    let source = text(after_separator.next().unwrap_or_default());
+    let mut is_shared = false;
+    while let field = fields.next()?
+        && field != b"-"
+    {
+        is_shared |= field.starts_with(b"shared:");
+    }
+    let fs_type = text(fields.next()?);
+    let source = text(fields.next().unwrap_or_default());
     Some(Mount {
         id,
         device,
         root,
         mount_point,
         options,
+        is_shared,
         fs_type,
         source,
     })
@@ -172,6 +180,7 @@ garbage
                 root: "/".into(),
                 mount_point: "/mnt/a b\\c".into(),
                 options: "rw".into(),
+                is_shared: true,
                 fs_type: "fuse.rclone".into(),
                 source: ":local:/x".into(),
             }

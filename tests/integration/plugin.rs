@@ -45,6 +45,8 @@ struct State {
     said: Mutex<PathBuf>,
     volumes: Mutex<BTreeMap<String, Volume>>,
     script: Mutex<HashMap<String, VecDeque<Answer>>>,
+    /// A method, and how many calls of it have to be there before one is answered.
+    gathered: Mutex<Option<(String, usize)>>,
     requests: Mutex<Vec<Request>>,
     connections: AtomicUsize,
     /// Those that have not ended.
@@ -124,6 +126,7 @@ impl FakePlugin {
             directory,
             volumes: Mutex::default(),
             script: Mutex::default(),
+            gathered: Mutex::default(),
             requests: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -172,6 +175,12 @@ impl FakePlugin {
             .lock()
             .unwrap()
             .insert(method.to_owned(), answers.into_iter().collect());
+        self
+    }
+
+    /// Answers no call of this method before there are so many.
+    pub fn gather(&self, method: &str, calls: usize) -> &FakePlugin {
+        *self.state.gathered.lock().unwrap() = Some((method.to_owned(), calls));
         self
     }
 
@@ -264,6 +273,14 @@ impl Drop for FakePlugin {
 impl State {
     fn decide(&self, request: &Request) -> Answer {
         self.requests.lock().unwrap().push(request.clone());
+        let gathered = self.gathered.lock().unwrap().clone();
+        if let Some((method, calls)) = gathered.filter(|(method, _)| *method == request.method) {
+            eventually("the other calls", || {
+                let requests = self.requests.lock().unwrap();
+                let found = requests.iter().filter(|found| found.method == method);
+                found.count() >= calls || self.stopped.load(SeqCst)
+            });
+        }
         match self.script.lock().unwrap().get_mut(&request.method) {
             None => Answer::Act,
             Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),

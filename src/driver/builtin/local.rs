@@ -69,6 +69,14 @@ impl Driver for Local<'_> {
         Ok(Created::New)
     }
 
+    fn original(&self, volume: &str, options: &Options) -> Result<Option<String>> {
+        let (name, inline) = names::parse(volume)?;
+        if self.0.store.record(&name)?.is_none() {
+            Source::of(&read_options(LOCAL, &inline, options)?)?;
+        }
+        Ok(None)
+    }
+
     fn remove(&self, volume: &str) -> Result<()> {
         let (name, _) = names::parse(volume)?;
         if !self.0.removable(&name)? {

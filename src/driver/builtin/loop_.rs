@@ -71,6 +71,16 @@ impl Driver for Loop<'_> {
         Ok(Created::New)
     }
 
+    fn original(&self, volume: &str, options: &Options) -> Result<Option<String>> {
+        let (name, inline) = names::parse(volume)?;
+        if self.0.store.record(&name)?.is_some() {
+            return Ok(None);
+        }
+        let original = plan::original(&read_options(LOOP, &inline, options)?)?;
+        let plain = original.map(|original| names::parse(&original).map(|(name, _)| name));
+        plain.transpose()
+    }
+
     fn remove(&self, volume: &str) -> Result<()> {
         let (name, _) = names::parse(volume)?;
         if !self.0.removable(&name)? {

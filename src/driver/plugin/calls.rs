@@ -245,7 +245,7 @@ impl Wait {
         if !left.is_zero() && !self.announced {
             self.announced = true;
             let wait = humantime::format_duration(invocation.wait);
-            invocation.log.warn(&format!(
+            invocation.log.warn_once(&format!(
                 "waiting up to {wait} for plugin {plugin}: {absence}"
             ));
         }
