@@ -1,8 +1,8 @@
-//! A host on which dvdcli is installed: `/usr/sbin`, `/etc` and `/run` are the machine's own, with what a test puts there seen by
-//! it alone.
+//! A host on which dvdcli is installed: the machine's own directories, with what a test puts there seen by it alone.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
@@ -18,25 +18,51 @@ impl Host {
     pub fn new() -> Option<Host> {
         let env = Env::isolated()?;
         let layers = env.dir("layers");
-        mount_at("tmpfs", &layers, "size=8m");
-        for directory in ["/usr/sbin", "/etc"] {
-            let (upper, work) = (
-                layers.join(&directory[1..]),
-                layers.join("work").join(&directory[1..]),
-            );
+        mount_at("tmpfs", &layers, "size=64m");
+        for directory in ["/usr/sbin", "/usr/bin", "/etc", "/var/lib"] {
+            let upper = layers.join(&directory[1..]);
+            let work = layers.join("work").join(&directory[1..]);
             fs::create_dir_all(&upper).unwrap();
             fs::create_dir_all(&work).unwrap();
             let (upper, work) = (upper.display(), work.display());
             let data = format!("lowerdir={directory},upperdir={upper},workdir={work}");
             mount_at("overlay", Path::new(directory), &data);
         }
-        mount_at("tmpfs", Path::new("/run"), "size=8m");
-        fs::create_dir("/run/mount").unwrap();
-        for name in ["mount.dvdcli", "umount.dvdcli"] {
-            symlink(DVDCLI, Path::new("/usr/sbin").join(name)).unwrap();
+        for directory in ["/run", "/srv"] {
+            mount_at("tmpfs", Path::new(directory), "size=8m");
         }
-        fs::write("/etc/fstab", "").unwrap();
-        Some(Host { env })
+        fs::create_dir("/run/mount").unwrap();
+        // Images need more room than memory should give.
+        fs::create_dir_all("/var/lib/dvdcli").unwrap();
+        let (state, bind) = (env.dir("state"), MsFlags::MS_BIND);
+        mount(
+            Some(&state),
+            "/var/lib/dvdcli",
+            None::<&str>,
+            bind,
+            None::<&str>,
+        )
+        .unwrap();
+        let host = Host { env };
+        host.link("/usr/bin/dvdcli");
+        host.link("/usr/sbin/mount.dvdcli");
+        host.link("/usr/sbin/umount.dvdcli");
+        host.write("/etc/fstab", "");
+        Some(host)
+    }
+
+    fn link(&self, name: &str) {
+        let _ = fs::remove_file(name);
+        symlink(DVDCLI, name).unwrap();
+    }
+
+    /// A file of the host, for all to run. `$ROOT` is the environment's directory.
+    pub fn write(&self, path: &str, text: &str) {
+        let root = self.env.path("");
+        let root = root.to_str().unwrap().trim_end_matches('/');
+        fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+        fs::write(path, text.replace("$ROOT", root)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// A run of a program with arguments that are split at blanks; those within single quotes are not.
@@ -52,6 +78,14 @@ impl Host {
         self.env.program(words[0], &words[1..])
     }
 
+    /// A run of a program as the host's own daemons would run it: nothing but their PATH is set.
+    pub fn daemon(&self, name: &str, args: &[impl AsRef<OsStr>]) -> Run<'_> {
+        let run = self.env.program(name, args);
+        let mut run = run.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        run.command.env_remove("DVDCLI_ROOT");
+        run
+    }
+
     /// The options of what is mounted there, as the kernel shows them.
     pub fn options(&self, place: &Path) -> Option<String> {
         let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
@@ -62,7 +96,7 @@ impl Host {
         after.split(' ').next().map(str::to_owned)
     }
 
-    /// What is mounted for dvdcli.
+    /// What is mounted for dvdcli below the environment's directory.
     pub fn volumes(&self) -> Vec<PathBuf> {
         let layers = self.env.path("layers");
         let mounts = self.env.mounts().into_iter();
@@ -75,9 +109,7 @@ impl Host {
     }
 
     pub fn fstab(&self, lines: &str) {
-        let root = self.env.path("");
-        let root = root.to_str().unwrap().trim_end_matches('/');
-        fs::write("/etc/fstab", lines.replace("$ROOT", root)).unwrap();
+        self.write("/etc/fstab", lines);
     }
 }
 

@@ -44,6 +44,7 @@ mod marathon;
 mod mount8;
 mod mountpoints;
 mod rclone;
+mod readme;
 mod secrets;
 mod specs;
 mod targets;
