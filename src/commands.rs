@@ -13,7 +13,7 @@ use crate::from_env::{self, Described};
 use crate::inspect::inspect;
 use crate::invocation::Invocation;
 use crate::log::Log;
-use crate::mounting::{self, Request, View};
+use crate::mounting::{self, Request};
 use crate::mountpoint;
 use crate::options;
 use crate::overview;
@@ -23,6 +23,7 @@ use crate::secrets::Secrets;
 use crate::several;
 use crate::table::{columns, printable};
 use crate::version::version;
+use crate::view::View;
 use crate::volumes;
 
 /// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::driver::Options;
 use crate::failure::Failure;
 use crate::options;
+use crate::secrets::is_secret;
 use crate::sys::mountopts::{self, Class, MountOptions};
 
 /// The driver, if one is named, and the volume: the last slash stands between them, since drivers' names may hold some
@@ -16,8 +17,9 @@ use crate::sys::mountopts::{self, Class, MountOptions};
 ///
 /// Wrong usage: nothing before or after the slash, or a path.
 pub fn volume<'a>(spec: &'a str, directory: &Path) -> Result<(Option<&'a str>, &'a str)> {
-    // mount(8) has resolved a name that happens to exist below the current directory.
-    let name = Path::new(spec).strip_prefix(directory).ok();
+    // mount(8) has resolved a name that happens to exist below the current directory. Below the root, nobody can tell.
+    let directory = Some(directory).filter(|directory| directory.parent().is_some());
+    let name = directory.and_then(|directory| Path::new(spec).strip_prefix(directory).ok());
     let name = name.and_then(Path::to_str).unwrap_or(spec);
     match name.rsplit_once('/') {
         None if !name.is_empty() => Ok((None, name)),
@@ -56,8 +58,18 @@ impl MountLine {
     /// an option twice with different values; a quote without its end.
     pub fn parse(list: &str, sloppy: bool) -> Result<MountLine> {
         let mut line = MountLine::default();
-        for option in split(list)? {
-            line.add(&option, sloppy)?;
+        let options = split(list)?;
+        let mut before = "";
+        for option in &options {
+            let added = line.add(option, sloppy);
+            if added.is_err() && is_secret(before) && !option.contains('=') {
+                // It may be the rest of that secret.
+                bail!(Failure::usage(format!(
+                    "option {before}: what follows its first comma is no mount option; put a value with commas into double quotes"
+                )));
+            }
+            added?;
+            before = option.split_once('=').map_or("", |(name, _)| name);
         }
         line.read_only = MountOptions::parse(&line.view.join(",")).read_only();
         Ok(line)
@@ -146,6 +158,7 @@ mod tests {
             volume("/var/lib/dvdcli/loop/db"),
             Some((Some("loop"), "db"))
         );
+        assert_eq!(super::volume("/loop/db", Path::new("/")).ok(), None);
         for path in ["", "/", "/db", "loop/", "/srv/db", "//server/db"] {
             assert_eq!(volume(path), None, "{path}");
         }
@@ -181,6 +194,7 @@ mod tests {
         assert!(message("rw,newfstype").starts_with("option newfstype is none of mount(8)'s"));
         assert!(message("sync").contains("give mountopts=sync"));
         assert!(message("size=5,size=6").contains("'size'"));
+        assert!(message("password=a,geheim").starts_with("option password: what follows"));
         assert!(message("a=\"b,c").contains("option a: the closing quote"));
         assert_eq!(
             MountLine::parse("bogus,ro", true).expect("sloppy").view,

@@ -3,22 +3,23 @@
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli;
-use crate::cli::helper::{MountHelper, UmountHelper};
+use crate::cli::helper::{HelperCommon, MountHelper, UmountHelper};
 use crate::commands::{self, TIMEOUT, UNMOUNT_TIMEOUT};
-use crate::driver::{self, Driver};
+use crate::driver::{self, Driver, Options};
 use crate::failure::{Failure, Kind};
 use crate::fstab::{self, MountLine};
 use crate::holders::{self, Ledger};
 use crate::invocation::Invocation;
 use crate::log::{Log, chain};
-use crate::mounting::{self, Request, View};
-use crate::record::{Holder, Record};
+use crate::mounting::{self, Request};
+use crate::record::{Holder, Mounted, Record};
 use crate::releasing::{self, Release};
 use crate::secrets::Secrets;
 use crate::sys::mount;
@@ -26,6 +27,7 @@ use crate::sys::mountinfo::MountTable;
 use crate::sys::mountopts::MountOptions;
 use crate::sys::utab;
 use crate::targets::{self, Seen};
+use crate::view::{self, View};
 
 /// mount(8), EXIT STATUS: incorrect invocation or permissions.
 const USAGE: u8 = 1;
@@ -38,19 +40,16 @@ const FAILURE: u8 = 32;
 pub fn run() -> Option<ExitCode> {
     let name = env::args_os().next()?;
     match name.to_str()?.rsplit('/').next()? {
-        "mount.dvdcli" => Some(called(|arguments: &MountHelper, log| {
-            log.verbose = arguments.verbose;
-            mount(arguments, log)
-        })),
-        "umount.dvdcli" => Some(called(|arguments: &UmountHelper, log| {
-            log.verbose = arguments.verbose;
-            umount(arguments, log)
-        })),
+        "mount.dvdcli" => Some(called(|helper: &MountHelper| &helper.common, mount)),
+        "umount.dvdcli" => Some(called(|helper: &UmountHelper| &helper.common, umount)),
         _ => None,
     }
 }
 
-fn called<A: Parser>(act: impl FnOnce(&A, &mut Log) -> Result<()>) -> ExitCode {
+fn called<A: Parser>(
+    common: impl FnOnce(&A) -> &HelperCommon,
+    act: impl FnOnce(&A, &mut Log) -> Result<()>,
+) -> ExitCode {
     let mut log = Log::default();
     let arguments = match A::try_parse() {
         Ok(arguments) => arguments,
@@ -72,6 +71,14 @@ fn called<A: Parser>(act: impl FnOnce(&A, &mut Log) -> Result<()>) -> ExitCode {
         log.error(&anyhow!("only root can mount and unmount volumes"));
         return ExitCode::from(USAGE);
     }
+    let common = common(&arguments);
+    if common.namespace.is_some() {
+        log.error(&anyhow!(
+            "-N: mounting in another mount namespace is not possible; run mount in it, by nsenter"
+        ));
+        return ExitCode::from(USAGE);
+    }
+    log.verbose = common.verbose;
     match act(&arguments, &mut log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -84,8 +91,14 @@ fn called<A: Parser>(act: impl FnOnce(&A, &mut Log) -> Result<()>) -> ExitCode {
     }
 }
 
+fn invocation(common: &HelperCommon, timeout: Duration, log: &Log) -> Result<Invocation> {
+    let config = common.config.as_deref();
+    Invocation::new(config, common.timeout, timeout, common.wait, log.clone())
+}
+
 fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
     let (spec, directory) = (&arguments.spec, arguments.dir.display());
+    log.secrets = Secrets::of(&Options::new(), spec);
     let doing = || format!("mounting {spec} at {directory}");
     let line = MountLine::parse(&arguments.options.join(","), arguments.sloppy);
     let line = line.with_context(doing)?;
@@ -102,16 +115,19 @@ fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
 fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()> {
     let directory = env::current_dir().unwrap_or_default();
     let (driver, volume) = fstab::volume(&arguments.spec, &directory)?;
-    let invocation = Invocation::new(None, None, TIMEOUT, None, log.clone())?;
-    let driver = driver::open_or_default(&invocation, driver)?;
+    let subtype = arguments.common.fs_type.as_deref();
+    let subtype = subtype.and_then(|fs_type| fs_type.strip_prefix("dvdcli."));
+    let invocation = invocation(&arguments.common, TIMEOUT, log)?;
+    let driver = driver::open_or_default(&invocation, driver.or(subtype))?;
     if line.remount {
         return remount(&invocation, driver.as_ref(), volume, arguments, line);
     }
     if arguments.fake {
         targets::resolve(&invocation, &arguments.dir)?;
-        return driver.plain_name(volume).map(drop);
+        driver.plain_name(volume)?;
+        return driver.original(volume, &line.volume).map(drop);
     }
-    let options = line.view.join(",");
+    let words = line.view.join(",");
     let request = Request {
         volume,
         options: &line.volume,
@@ -122,9 +138,9 @@ fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()
         },
         read_only: line.read_only,
         view: if arguments.no_mtab {
-            View::Plain(&options)
+            View::Plain(&words)
         } else {
-            View::Listed(&options)
+            View::Listed(&words)
         },
     };
     mounting::mount(&invocation, driver.as_ref(), request).map(drop)
@@ -152,45 +168,80 @@ fn remount(
         }
         Some(_) if arguments.fake => Ok(()),
         Some(mounted) => {
-            let options = mounting::view_options(&mounted.path, &line.view.join(","))?;
+            let options = view::options(mounted, &line.view.join(","), &table);
             mount::remount_view(&target, &MountOptions::parse(&options)).context("remounting it")
         }
     }
 }
 
 fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
-    let invocation = Invocation::new(None, None, UNMOUNT_TIMEOUT, None, log.clone())?;
+    let doing = || format!("releasing {}", arguments.dir.display());
+    let invocation = invocation(&arguments.common, UNMOUNT_TIMEOUT, log).with_context(doing)?;
     let target = targets::name(&invocation, &arguments.dir);
-    release(&invocation, &target, arguments.lazy)
-        .with_context(|| format!("unmounting {}", arguments.dir.display()))
+    let record = recorded_at(&invocation, &target).with_context(doing)?;
+    let Some(record) = record else {
+        return unmount_foreign(&invocation, &target, arguments.lazy).with_context(doing);
+    };
+    log.secrets = Secrets::of(&Options::new(), &record.volume);
+    let invocation = Invocation {
+        log: log.clone(),
+        ..invocation
+    };
+    release(&invocation, &record, &target, arguments.lazy).with_context(doing)
 }
 
-/// Releases the volume that appears at the target. What is mounted there otherwise, or is remembered by nobody, is only unmounted.
-fn release(invocation: &Invocation, target: &Path, lazy: bool) -> Result<()> {
+/// The record of the volume that appears at the target, else of one that is held there and has gone from it.
+fn recorded_at(invocation: &Invocation, target: &Path) -> Result<Option<Record>> {
     let table = MountTable::read()?;
-    let records = holders::all(invocation)?;
-    let mut holding = records
-        .iter()
-        .filter(|record| record.holder_at(target).is_some());
+    let mut held = holders::all(invocation)?;
+    held.retain(|record| record.holder_at(target).is_some());
     let is_seen =
-        |record: &&Record| targets::look(target, record.mounted.as_ref(), &table) == Seen::Volume;
-    let record = holding.clone().find(is_seen).or_else(|| holding.next());
-    match record {
-        Some(record) => {
-            let driver = driver::open_exactly(invocation, &record.driver)?;
-            let request = Release {
-                volume: &record.volume,
-                holder: Holder {
-                    id: record.holder_at(target),
-                    target: Some(target),
-                },
-                all: false,
-                lazy,
-            };
-            releasing::unmount(invocation, driver.as_ref(), request)
-        }
-        None if table.at(target).is_none() => bail!("not mounted"),
-        None if utab::lists(target) => utab::unmount(target, lazy, invocation.budget.ends()),
-        None => Ok(mount::unmount_at(target, lazy)?),
+        |record: &Record| targets::look(target, record.mounted.as_ref(), &table) == Seen::Volume;
+    let at = held.iter().position(is_seen).unwrap_or(0);
+    Ok(held.into_iter().nth(at))
+}
+
+fn release(invocation: &Invocation, record: &Record, target: &Path, lazy: bool) -> Result<()> {
+    let mounted = record.mounted.as_ref();
+    if mounted.is_some_and(Mounted::is_used_elsewhere) {
+        // The view that is seen here is a copy of the one that its holder has.
+        invocation.log.warn(&format!(
+            "volume {} is held in another mount namespace, and stays mounted there",
+            record.volume
+        ));
+        return unmount_foreign(invocation, target, lazy);
     }
+    let driver = driver::open_exactly(invocation, &record.driver)?;
+    let request = Release {
+        volume: &record.volume,
+        holder: Holder {
+            id: record.holder_at(target),
+            target: Some(target),
+        },
+        all: false,
+        lazy,
+    };
+    let released = releasing::unmount(invocation, driver.as_ref(), request);
+    if released.is_err() && MountTable::read()?.at(target).is_none() {
+        // umount(8) calls nobody for what is not mounted.
+        let (driver, volume, target) = (&record.driver, &record.volume, target.display());
+        let repair = format!("dvdcli unmount -d {driver} -n {volume} --target {target}");
+        return released.with_context(|| format!("it is gone from there, {repair} does the rest"));
+    }
+    released
+}
+
+/// Unmounts what is no volume that is held there; nobody is released by that.
+fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result<()> {
+    if MountTable::read()?.at(target).is_none() {
+        bail!("not mounted");
+    }
+    if utab::lists(target) {
+        invocation.log.warn(&format!(
+            "nobody is known to hold a volume at {}; it is only unmounted",
+            target.display()
+        ));
+        return utab::unmount(target, lazy, invocation.budget.ends());
+    }
+    Ok(mount::unmount_at(target, lazy)?)
 }

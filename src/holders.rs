@@ -31,7 +31,7 @@ pub fn peek(invocation: &Invocation, driver: &str, volume: &str) -> Result<Optio
     Ok(read(&path, &host::boot_id()?)?.unwrap_or_default())
 }
 
-/// The records of this boot, without their locks; damaged ones are passed over.
+/// The records of this boot, without their locks; those that cannot be read are passed over.
 pub fn all(invocation: &Invocation) -> Result<Vec<Record>> {
     let directory = &invocation.paths.holders;
     let boot = host::boot_id()?;
@@ -43,7 +43,7 @@ pub fn all(invocation: &Invocation) -> Result<Vec<Record>> {
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|kind| kind == "json")
-            && let Ok(Some(record)) = read(&path, &boot)?
+            && let Ok(Ok(Some(record))) = read(&path, &boot)
         {
             records.push(record);
         }

@@ -32,6 +32,7 @@ mod table;
 mod targets;
 mod task_plan;
 mod version;
+mod view;
 mod volumes;
 
 use std::process::ExitCode;

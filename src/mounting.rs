@@ -1,10 +1,9 @@
 //! A volume is mounted once per host, for all its holders, and unmounted when the last one goes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, bail};
 
-use crate::container_path::bind::bind_with_ownership;
 use crate::driver::{Driver, MountRequest, Options};
 use crate::failure::{Failure, Kind};
 use crate::holders::Ledger;
@@ -14,10 +13,9 @@ use crate::mountpoint;
 use crate::record::{Holder, Mounted, Record};
 use crate::releasing::{Release, release};
 use crate::sys::directory::Ownership;
-use crate::sys::mount::{bind, inherited};
 use crate::sys::mountinfo::MountTable;
-use crate::sys::utab;
-use crate::targets::{self, Seen};
+use crate::targets;
+use crate::view::{View, show};
 use crate::volumes;
 
 /// What `mount` is asked for.
@@ -30,16 +28,6 @@ pub struct Request<'a> {
     pub holder: Holder<'a>,
     pub read_only: bool,
     pub view: View<'a>,
-}
-
-/// How the volume is bound to a target. The words are mount(8)'s for a bind mount, `read_only` among them.
-#[derive(Debug, Clone, Copy)]
-pub enum View<'a> {
-    Plain(&'a str),
-    /// By mount(8), so that umount(8) calls us for it.
-    Listed(&'a str),
-    /// A task's container path: resolved already, and the volume takes over its owner and mode.
-    ContainerPath,
 }
 
 /// What `mount` has come to.
@@ -148,45 +136,6 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
         is_new_holder,
         ownership_before,
     })
-}
-
-/// Lets the volume appear at the target, in place of a view of its `old` mount that has died. Returns the owner and mode that
-/// it had where it took over those of a container path.
-fn show(
-    invocation: &Invocation,
-    mounted: &Mounted,
-    old: Option<&Mounted>,
-    target: &Path,
-    request: Request,
-    others: &str,
-) -> Result<Option<Ownership>> {
-    // Another volume may be on its way to the same target.
-    let _lock = Ledger::lock(invocation, "--target", &target.to_string_lossy())?;
-    let table = MountTable::read()?;
-    if targets::look(target, Some(mounted), &table) == Seen::Volume {
-        let read_only = request.read_only || mounted.read_only || mounted.is_read_only;
-        return targets::check_mode(target, read_only, &table).map(|()| None);
-    }
-    let ends = invocation.budget.ends();
-    targets::unbind(target, old, &table, true, ends)?;
-    targets::refuse_other(target, None, &MountTable::read()?)?;
-    let options = |words| view_options(&mounted.path, words);
-    match request.view {
-        View::Plain(words) => bind(&mounted.path, target, &options(words)?)?,
-        View::Listed(words) => utab::bind(&mounted.path, target, &options(words)?, ends)?,
-        View::ContainerPath => return bind_with_ownership(mounted, target, others),
-    }
-    Ok(None)
-}
-
-/// The words, and those for what the volume's own mount is: a view with words of its own would lose that.
-pub fn view_options(source: &Path, words: &str) -> Result<String> {
-    if words.is_empty() {
-        return Ok(String::new());
-    }
-    let inherited =
-        inherited(source).with_context(|| format!("looking at {}", source.display()))?;
-    Ok(format!("{words},{inherited}"))
 }
 
 impl Request<'_> {

@@ -144,6 +144,11 @@ impl Mounted {
         host::mount_namespace().is_ok_and(|namespace| namespace != self.namespace)
     }
 
+    /// Whether it was mounted in another mount namespace that has processes.
+    pub fn is_used_elsewhere(&self) -> bool {
+        self.is_elsewhere() && host::has_processes(self.namespace)
+    }
+
     /// Whether the path still lies on that very mount.
     pub fn is_live(&self, table: &MountTable) -> bool {
         let mut now = table.covering(&self.real).map(MountIdentity::from);
@@ -183,11 +188,7 @@ impl Record {
             .mounted
             .as_ref()
             .filter(|_| self.settled && !self.holders.is_empty());
-        mounted.filter(|mounted| {
-            !mounted.is_live(table)
-                && mounted.is_elsewhere()
-                && host::has_processes(mounted.namespace)
-        })
+        mounted.filter(|mounted| !mounted.is_live(table) && mounted.is_used_elsewhere())
     }
 
     /// Adds the holder, or its target; false where it is there already.

@@ -12,12 +12,13 @@ use crate::from_env::Wanted;
 use crate::holders::Ledger;
 use crate::invocation::Invocation;
 use crate::log::chain;
-use crate::mounting::{self, Outcome, Request, View};
+use crate::mounting::{self, Outcome, Request};
 use crate::record::Holder;
 use crate::releasing::{Release, release};
 use crate::side_by_side::side_by_side;
 use crate::sys::mountinfo::MountTable;
 use crate::task_plan::{self, Planned};
+use crate::view::View;
 use crate::volumes;
 
 /// Volumes that are mounted.

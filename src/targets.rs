@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Error, Result, bail};
 
 use crate::failure::Failure;
+use crate::host;
 use crate::invocation::Invocation;
 use crate::log::plain;
 use crate::mountpoint;
@@ -32,7 +33,9 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
         )));
     }
     match known(invocation, target) {
-        Ok(path) => Ok(path),
+        Ok(path) => refuse_hiding(invocation, &path)
+            .context("target")
+            .map(|()| path),
         Err(error) if error.kind() == ErrorKind::TimedOut => {
             Err(Error::from(error).context(format!("looking at target {shown}")))
         }
@@ -44,6 +47,30 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
         }
         Err(error) => bail!(Failure::usage(format!("target {shown}: {}", plain(&error)))),
     }
+}
+
+/// What hides that by which we know a volume could not be unmounted again.
+pub fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
+    let paths = &invocation.paths;
+    let state = invocation.config.root.as_ref().unwrap_or(&paths.state);
+    let needed = [
+        &paths.holders,
+        state,
+        &paths.plugin_sockets,
+        &paths.docker_data,
+        Path::new(host::MACHINE_ID),
+    ];
+    let is_hidden = |needed: &&Path| {
+        let real = fs::canonicalize(needed);
+        needed.starts_with(path) || real.is_ok_and(|real| real.starts_with(path))
+    };
+    if let Some(hidden) = needed.into_iter().find(is_hidden) {
+        let (path, hidden) = (path.display(), hidden.display());
+        bail!(Failure::usage(format!(
+            "{path}: a volume there would hide {hidden}"
+        )));
+    }
+    Ok(())
 }
 
 /// The name that [`resolve`] gave it, also where it cannot be looked at any more.

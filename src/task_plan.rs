@@ -1,6 +1,5 @@
 //! What is to be done for the volumes of a task, and in which order: all that can be checked before anything is done.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Error, Result, bail};
@@ -10,7 +9,6 @@ use crate::driver::{self, Driver};
 use crate::failure::{Failure, Kind};
 use crate::from_env::{self, Wanted};
 use crate::holders;
-use crate::host;
 use crate::invocation::Invocation;
 use crate::sys::mountinfo::MountTable;
 use crate::targets::{self, Seen};
@@ -82,7 +80,7 @@ pub fn to_mount<'a>(invocation: &Invocation, wanted: &'a [Wanted]) -> Result<Vec
         if let Some(absence) = place.absence.as_ref().filter(|_| outside) {
             bail!(Failure::usage(format!("{variable}: {absence}")));
         }
-        refuse_hiding(invocation, &place.path)
+        targets::refuse_hiding(invocation, &place.path)
             .map_err(|error| error.context(variable.to_owned()))?;
         if outside {
             volume
@@ -202,30 +200,6 @@ fn refuse_same(planned: &[Planned]) -> Result<()> {
         {
             bail!(from_env::same_path(first, variable));
         }
-    }
-    Ok(())
-}
-
-/// What hides that by which we know a volume could not be unmounted again.
-fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
-    let paths = &invocation.paths;
-    let state = invocation.config.root.as_ref().unwrap_or(&paths.state);
-    let needed = [
-        &paths.holders,
-        state,
-        &paths.plugin_sockets,
-        &paths.docker_data,
-        Path::new(host::MACHINE_ID),
-    ];
-    let is_hidden = |needed: &&Path| {
-        let real = fs::canonicalize(needed);
-        needed.starts_with(path) || real.is_ok_and(|real| real.starts_with(path))
-    };
-    if let Some(hidden) = needed.into_iter().find(is_hidden) {
-        let (path, hidden) = (path.display(), hidden.display());
-        bail!(Failure::usage(format!(
-            "{path}: a volume there would hide {hidden}"
-        )));
     }
     Ok(())
 }

@@ -1,8 +1,12 @@
 //! The command lines under which mount(8) and umount(8) call their helpers (mount(8), EXTERNAL HELPERS).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser};
+
+use super::timeout;
+use crate::config::parse_duration;
 
 /// Mount a volume at a directory, for mount(8)
 #[derive(Debug, Parser)]
@@ -18,15 +22,14 @@ pub struct MountHelper {
     /// Pass over words that are no mount options
     #[arg(short = 's')]
     pub sloppy: bool,
-    /// Check everything, and mount nothing
+    /// Check what can be checked without asking a plugin, and mount nothing
     #[arg(short = 'f')]
     pub fake: bool,
     /// Do not tell umount(8) that it has to call dvdcli
     #[arg(short = 'n')]
     pub no_mtab: bool,
-    /// Show each step, request and answer on stderr
-    #[arg(short = 'v')]
-    pub verbose: bool,
+    #[command(flatten)]
+    pub common: HelperCommon,
 }
 
 /// Unmount a volume from a directory, for umount(8)
@@ -44,7 +47,29 @@ pub struct UmountHelper {
     /// Accepted; what was told to umount(8) is taken back
     #[arg(short = 'n')]
     pub no_mtab: bool,
+    /// Accepted; what is busy stays as it is
+    #[arg(short = 'r')]
+    pub read_only: bool,
+    #[command(flatten)]
+    pub common: HelperCommon,
+}
+
+/// What both take. The times and the file have no flags here, as mount(8) would not pass them on.
+#[derive(Debug, Args)]
+pub struct HelperCommon {
+    /// The type as it was given or found; after a dot, the driver of a volume without one
+    #[arg(short = 't', value_name = "TYPE")]
+    pub fs_type: Option<String>,
+    /// Refused: run it in that mount namespace instead
+    #[arg(short = 'N', value_name = "NAMESPACE")]
+    pub namespace: Option<PathBuf>,
     /// Show each step, request and answer on stderr
     #[arg(short = 'v')]
     pub verbose: bool,
+    #[arg(long, hide = true, env = "DVDCLI_TIMEOUT", value_parser = timeout)]
+    pub timeout: Option<Duration>,
+    #[arg(long, hide = true, env = "DVDCLI_WAIT", value_parser = parse_duration)]
+    pub wait: Option<Duration>,
+    #[arg(long, hide = true, env = "DVDCLI_CONFIG")]
+    pub config: Option<PathBuf>,
 }

@@ -217,22 +217,6 @@ pub fn mount_by_program(
         .with_context(|| doing(source, target, fs_type, options))
 }
 
-/// The words for what `path` lies on and no view of it must be without: who binds it with other options would drop these.
-pub fn inherited(path: &Path) -> io::Result<String> {
-    let flags = MountFlags::from_bits_truncate(statvfs(path)?.f_flag.bits() as u32);
-    let words = [
-        (MountFlags::RDONLY, "ro"),
-        (MountFlags::NOSUID, "nosuid"),
-        (MountFlags::NODEV, "nodev"),
-        (MountFlags::NOEXEC, "noexec"),
-    ];
-    let inherited = words.iter().filter(|(flag, _)| flags.contains(*flag));
-    Ok(inherited
-        .map(|(_, word)| *word)
-        .collect::<Vec<_>>()
-        .join(","))
-}
-
 /// Gives a mount other options, its file system not: that may be mounted elsewhere as well.
 pub fn remount_view(target: &Path, options: &MountOptions) -> io::Result<()> {
     mount_remount(target, MountFlags::BIND | options.of_the_mount(), c"")?;

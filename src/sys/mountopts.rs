@@ -92,6 +92,24 @@ const OF_THE_MOUNT: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NOSYMFOLLOW)
     .union(MountFlags::RDONLY);
 
+/// What keeps users of a mount from something.
+const RESTRICTIONS: [(MountFlags, &str); 5] = [
+    (MountFlags::RDONLY, "ro"),
+    (MountFlags::NOSUID, "nosuid"),
+    (MountFlags::NODEV, "nodev"),
+    (MountFlags::NOEXEC, "noexec"),
+    (MountFlags::NOSYMFOLLOW, "nosymfollow"),
+];
+
+/// The words of those in a list that keep users of the mount from something, as far as no later word takes it back.
+pub fn restrictions(list: &str) -> Vec<&'static str> {
+    let flags = MountOptions::parse(list).flags;
+    let set = RESTRICTIONS
+        .iter()
+        .filter(|(flag, _)| flags.contains(*flag));
+    set.map(|(_, word)| *word).collect()
+}
+
 /// What a word is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -227,6 +245,14 @@ mod tests {
     fn values_are_found_by_their_whole_key() {
         assert_eq!(value_of("mountaddr=a,addr=b,addr=c", "addr"), Some("b"));
         assert_eq!(value_of("soft,ro", "addr"), None);
+    }
+
+    #[test]
+    fn restrictions_can_be_taken_back() {
+        assert_eq!(
+            restrictions("rw,noexec,nosuid,relatime,exec,nosymfollow"),
+            ["nosuid", "nosymfollow"]
+        );
     }
 
     #[test]

@@ -42,6 +42,7 @@ mod managed;
 mod managed_paths;
 mod marathon;
 mod mount8;
+mod mount8_views;
 mod mountpoints;
 mod rclone;
 mod readme;
