@@ -200,23 +200,18 @@ impl Record {
         }
     }
 
-    /// Takes out the holder, or `all`, and returns the targets that go with it. Where a target is given, only that one goes,
-    /// and its holder if it holds nothing else.
+    /// Takes out the holder, or `all`, and returns the targets that go with it: those that no other holder has. Where a target
+    /// is given, only that one goes, and its holder if it holds nothing else.
     pub fn release(&mut self, holder: Holder, all: bool) -> Vec<PathBuf> {
         if all {
-            return std::mem::take(&mut self.holders)
-                .into_values()
-                .flat_map(|hold| hold.targets)
-                .collect();
+            let gone = std::mem::take(&mut self.holders).into_values();
+            let targets: BTreeSet<PathBuf> = gone.flat_map(|hold| hold.targets).collect();
+            return targets.into_iter().collect();
         }
         let name = holder.name();
         let Some(target) = holder.target else {
-            return self
-                .holders
-                .remove(&name)
-                .into_iter()
-                .flat_map(|hold| hold.targets)
-                .collect();
+            let gone = self.holders.remove(&name).unwrap_or_default();
+            return self.unheld(gone.targets);
         };
         let Some(hold) = self.holders.get_mut(&name) else {
             return Vec::new();
@@ -225,7 +220,19 @@ impl Record {
         if !hold.plain && hold.targets.is_empty() {
             self.holders.remove(&name);
         }
-        had.then(|| target.to_path_buf()).into_iter().collect()
+        self.unheld(had.then(|| target.to_path_buf()))
+    }
+
+    fn unheld(&self, targets: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+        let is_held = |target: &PathBuf| {
+            self.holders
+                .values()
+                .any(|hold| hold.targets.contains(target))
+        };
+        targets
+            .into_iter()
+            .filter(|target| !is_held(target))
+            .collect()
     }
 
     /// The name of a holder for whom the volume appears at the target.

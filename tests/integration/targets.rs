@@ -81,6 +81,43 @@ fn the_targets_of_a_holder_go_with_it() {
 }
 
 #[test]
+fn a_target_that_two_holders_share_stays_until_the_last_one_goes() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let target = env.dir("target");
+    let holders = ["--id a", "--id b", ""];
+    let line =
+        |verb: &str, holder: &str| format!("{verb} -d fake -n db {holder} --target $ROOT/target");
+    for last in [
+        line("unmount", ""),
+        "unmount -d fake -n db --force".to_owned(),
+    ] {
+        for holder in holders {
+            env.dvdcli(&line("mount", holder))
+                .prints("$ROOT/target\n")
+                .succeeds();
+        }
+        for gone in [
+            line("unmount", "--id a"),
+            "unmount -d fake -n db --id b".to_owned(),
+        ] {
+            // Whoever comes to it by force finds all of them.
+            if !last.contains("--force") {
+                env.dvdcli(&gone)
+                    .warns("dvdcli: warning: volume db stays mounted, it is held by [..]\n")
+                    .succeeds();
+            }
+            assert_eq!(
+                (env.mounts(), plugin.mounts("db")),
+                (vec![target.clone()], 1)
+            );
+        }
+        env.dvdcli(&last).succeeds();
+        assert_eq!((env.mounts().len(), plugin.mounts("db")), (0, 0));
+    }
+}
+
+#[test]
 fn a_target_that_is_none_is_wrong_usage_and_nothing_is_done() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake").with_volume("db");
