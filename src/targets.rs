@@ -13,6 +13,7 @@ use crate::invocation::Invocation;
 use crate::log::plain;
 use crate::mountpoint;
 use crate::record::Mounted;
+use crate::sys::busy;
 use crate::sys::mount::unmount_at;
 use crate::sys::mountinfo::MountTable;
 use crate::sys::utab;
@@ -153,7 +154,11 @@ pub fn unbind(
     }
     unmount_at(target, lazy)
         .map_err(|error| match error.kind() {
-            ErrorKind::ResourceBusy => Failure::in_use(plain(&error)).into(),
+            ErrorKind::ResourceBusy => {
+                let used_by = busy::used_by(target);
+                let why = format!("it is busy{used_by}; unmount --lazy takes it away all the same");
+                Failure::in_use(why).into()
+            }
             _ => Error::from(error),
         })
         .with_context(|| format!("unmounting {}", target.display()))

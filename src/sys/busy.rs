@@ -29,7 +29,7 @@ impl fmt::Display for Process {
 ///
 /// Found are working and root directories, programs, open and mapped files, as proc(5) shows them in this mount
 /// namespace: others keep busy only what is theirs. Also mounts and loop devices' files below the mount point.
-pub fn users(mount_point: &Path) -> String {
+fn users(mount_point: &Path) -> String {
     let mounts = MountTable::read().ok();
     let mounts = mounts
         .iter()
@@ -49,6 +49,16 @@ pub fn users(mount_point: &Path) -> String {
         format!("{named} and {more} more")
     } else {
         named
+    }
+}
+
+/// [`users`] as a message that a mount is busy goes on: `, used by PID 7 (sleep)`, or not at all.
+pub fn used_by(mount_point: &Path) -> String {
+    let users = users(mount_point);
+    if users.is_empty() {
+        users
+    } else {
+        format!(", used by {users}")
     }
 }
 

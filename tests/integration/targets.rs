@@ -161,7 +161,7 @@ fn a_target_that_is_busy_stays_unless_lazy_is_asked_for() {
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")
         .fails(
             4,
-            "dvdcli: unmounting volume db: unmounting $ROOT/target: device or resource busy\n",
+            "dvdcli: unmounting volume db: unmounting $ROOT/target: it is busy, used by PID [..] ([..]); unmount --lazy takes it away all the same\n",
         );
     assert_eq!((env.mounts(), plugin.mounts("db")), (vec![target], 1));
     env.dvdcli("unmount -d fake -n db --target $ROOT/target --lazy")

@@ -192,14 +192,9 @@ impl Base<'_> {
         match mount::unmount_at(mount_point, lazy) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
-                let users = busy::users(mount_point);
-                let by = if users.is_empty() {
-                    String::new()
-                } else {
-                    format!(", used by {users}")
-                };
+                let used_by = busy::used_by(mount_point);
                 Err(Failure::in_use(format!(
-                    "{} is busy{by}; --lazy unmounts it all the same",
+                    "{} is busy{used_by}; unmount --lazy takes it away all the same",
                     mount_point.display()
                 ))
                 .into())
