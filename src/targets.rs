@@ -37,16 +37,16 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
         Ok(path) => refuse_hiding(invocation, &path)
             .context("target")
             .map(|()| path),
-        Err(error) if error.kind() == ErrorKind::TimedOut => {
-            Err(Error::from(error).context(format!("looking at target {shown}")))
-        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             bail!(Failure::usage(format!(
                 "target {shown}: {}; create the directory first",
                 plain(&error)
             )))
         }
-        Err(error) => bail!(Failure::usage(format!("target {shown}: {}", plain(&error)))),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            bail!(Failure::usage(format!("target {shown}: {}", plain(&error))))
+        }
+        Err(error) => Err(Error::from(error).context(format!("looking at target {shown}"))),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 
 use pretty_assertions::assert_eq;
 
+use crate::builtin_scene::under_strace;
 use crate::env::Env;
 use crate::plugin::FakePlugin;
 
@@ -132,6 +133,20 @@ fn a_target_that_is_none_is_wrong_usage_and_nothing_is_done() {
         env.dvdcli(&format!("mount -d fake -n db --target {target}"))
             .fails(2, &format!("dvdcli: mounting volume db: {message}\n"));
     }
+    assert_eq!(plugin.connections(), 0);
+}
+
+#[test]
+fn what_keeps_us_from_looking_at_a_target_is_not_the_callers_fault() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dir("target");
+    let mount = env.dvdcli("mount -d fake -n db --target $ROOT/target");
+    let fail = "inject=clone:error=EAGAIN:when=1";
+    under_strace(mount, &["-e", "trace=clone", "-e", fail, "-o", "/dev/null"]).fails(
+        1,
+        "dvdcli: mounting volume db: looking at target $ROOT/target: resource temporarily unavailable\n",
+    );
     assert_eq!(plugin.connections(), 0);
 }
 
