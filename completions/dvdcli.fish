@@ -29,6 +29,7 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -s V -l version -d 'Print ve
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "create" -d 'Create a volume'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "mount" -d 'Mount a volume and print its path'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "get" -d 'Print a volume\'s name, if it exists'
@@ -77,6 +78,20 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Rele
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s o -l opt -d 'An option of the volume, KEY=VALUE, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
+false\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l id -d 'What the run is called among the holders' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l target -d 'A directory where the volume appears as well, and the path that the command gets' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
@@ -154,17 +169,18 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l wait -d 'How long 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "create" -d 'Create a volume'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "version" -d 'Print the version and how the program was built'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "man" -d 'Print the man page'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount remove path get list inspect exists drivers version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "create" -d 'Create a volume'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "version" -d 'Print the version and how the program was built'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "man" -d 'Print the man page'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

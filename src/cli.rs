@@ -56,19 +56,8 @@ pub enum Verb {
         common: Common,
         #[command(flatten)]
         options: VolumeOptions,
-        /// Fail where the volume is absent, instead of creating it
-        #[arg(
-            long,
-            visible_aliases = ["explicitCreate", "explicit-create"],
-            value_name = "BOOL",
-            num_args = 0..=1,
-            require_equals = true,
-            default_value_t = false,
-            default_missing_value = "true",
-            hide_default_value = true,
-            hide_possible_values = true
-        )]
-        explicitcreate: bool,
+        #[command(flatten)]
+        absent: Absent,
         #[command(flatten)]
         holder: Holder,
         /// Make it read-only: the view at --target, or the mount of a built-in driver
@@ -101,6 +90,31 @@ pub enum Verb {
         /// Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe
         #[arg(long, conflicts_with_all = ["volumedriver", "volumename", "target"])]
         from_env: bool,
+    },
+    /// Run a command with a volume mounted, and unmount it when the command ends
+    ///
+    /// Mounts as mount does, runs the command with the path in DVDCLI_MOUNTPOINT, passes signals on to it, and exits as it
+    /// does. Each run is a holder of its own. The command may take any time: --timeout is for mounting, and again for
+    /// unmounting [default: 110s, 590s].
+    Run {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: VolumeOptions,
+        #[command(flatten)]
+        absent: Absent,
+        /// What the run is called among the holders
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        id: Option<String>,
+        /// A directory where the volume appears as well, and the path that the command gets
+        #[arg(long, value_name = "PATH")]
+        target: Option<PathBuf>,
+        /// Make it read-only: the view at --target, or the mount of a built-in driver
+        #[arg(long)]
+        read_only: bool,
+        /// The command and its arguments, after --
+        #[arg(last = true, required = true, num_args = 1.., value_name = "COMMAND")]
+        command: Vec<OsString>,
     },
     /// Remove a volume and its data, unless it is held or mounted
     #[command(alias = "rm")]
@@ -178,6 +192,7 @@ impl Verb {
         match self {
             Verb::Create { common, .. }
             | Verb::Mount { common, .. }
+            | Verb::Run { common, .. }
             | Verb::Unmount { common, .. }
             | Verb::Remove { common, .. }
             | Verb::Path { common }
@@ -203,7 +218,9 @@ impl Verb {
     /// Empty for the verbs that take none.
     pub fn options(&self) -> VolumeOptions {
         match self {
-            Verb::Create { options, .. } | Verb::Mount { options, .. } => options.clone(),
+            Verb::Create { options, .. }
+            | Verb::Mount { options, .. }
+            | Verb::Run { options, .. } => options.clone(),
             _ => VolumeOptions::default(),
         }
     }
@@ -246,6 +263,24 @@ pub struct VolumeOptions {
     /// An option of the volume, KEY=VALUE, never split at commas
     #[arg(short = 'o', long, value_name = "KEY=VALUE")]
     pub opt: Vec<String>,
+}
+
+// What becomes of a volume that is absent.
+#[derive(Debug, Args)]
+pub struct Absent {
+    /// Fail where the volume is absent, instead of creating it
+    #[arg(
+        long,
+        visible_aliases = ["explicitCreate", "explicit-create"],
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub explicitcreate: bool,
 }
 
 // Who holds a mounted volume.
@@ -399,6 +434,10 @@ mod tests {
             (
                 "x --volumename=a -d b --driver c --explicitcreate mount",
                 "x mount --volumename=a -d b --driver c --explicitcreate",
+            ),
+            (
+                "x -d a --read-only run --id b -- mount -d c -- --help",
+                "x run -d a --read-only --id b -- mount -d c -- --help",
             ),
             ("x --help", "x --help"),
             ("x --volumename=a", "x"),

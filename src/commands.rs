@@ -19,8 +19,10 @@ use crate::options;
 use crate::overview;
 use crate::record::Holder;
 use crate::releasing::{self, Release};
+use crate::running::{self, Job};
 use crate::secrets::Secrets;
 use crate::several;
+use crate::sys::foreground::Foreground;
 use crate::table::{columns, printable};
 use crate::version::version;
 use crate::view::View;
@@ -84,7 +86,7 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         }
         Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
         Verb::Mount {
-            explicitcreate,
+            absent,
             holder,
             read_only,
             ..
@@ -92,15 +94,48 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
             let holder = Holder {
                 id: holder.id.as_deref(),
                 target: holder.target.as_deref(),
+                process: None,
             };
             mount(
                 &invocation()?,
                 common,
                 &options,
-                !explicitcreate,
+                !absent.explicitcreate,
                 holder,
                 *read_only,
             )?;
+        }
+        Verb::Run {
+            absent,
+            id,
+            target,
+            read_only,
+            command,
+            ..
+        } => {
+            // First of all: a signal must not end us with the volume mounted.
+            let foreground = Foreground::prepare().context("taking over the signals")?;
+            let invocation = invocation()?;
+            let (volume, driver) = asked(&invocation, common)?;
+            let request = Request {
+                volume,
+                options: &options,
+                create: !absent.explicitcreate && invocation.config.create_implicit,
+                holder: Holder {
+                    id: id.as_deref(),
+                    target: target.as_deref(),
+                    process: None,
+                },
+                read_only: *read_only,
+                view: View::of(*read_only),
+            };
+            let timeout = common.timeout.or(invocation.config.timeout);
+            let job = Job {
+                words: command,
+                foreground: &foreground,
+                unmount_timeout: timeout.unwrap_or(UNMOUNT_TIMEOUT),
+            };
+            return running::run(&invocation, driver, request, job);
         }
         Verb::Unmount {
             holder,
@@ -111,6 +146,7 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
             let holder = Holder {
                 id: holder.id.as_deref(),
                 target: holder.target.as_deref(),
+                process: None,
             };
             unmount(&invocation()?, common, holder, *force, *lazy)?;
         }
@@ -206,7 +242,7 @@ fn mount(
         create,
         holder,
         read_only,
-        view: View::Plain(if read_only { "ro" } else { "" }),
+        view: View::of(read_only),
     };
     let doing = || format!("mounting volume {volume}");
     let mounted = mounting::mount(invocation, driver.as_ref(), request).with_context(doing)?;

@@ -17,7 +17,7 @@ use crate::suggest;
 mod yaml;
 
 /// What the configuration file and the environment say (man page: CONFIGURATION).
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The driver where `--volumedriver` is left out.
     pub driver: Option<String>,

@@ -135,6 +135,7 @@ fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()
         holder: Holder {
             id: None,
             target: Some(&arguments.dir),
+            process: None,
         },
         read_only: line.read_only,
         view: if arguments.no_mtab {
@@ -217,6 +218,7 @@ fn release(invocation: &Invocation, record: &Record, target: &Path, lazy: bool) 
         holder: Holder {
             id: record.holder_at(target),
             target: Some(target),
+            process: None,
         },
         all: false,
         lazy,

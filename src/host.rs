@@ -1,4 +1,4 @@
-//! What tells this host from others, this boot from earlier ones, and this mount namespace from others.
+//! What tells this host from others, this boot from earlier ones, and our namespaces from others.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -34,17 +34,30 @@ pub fn name() -> String {
 
 /// The number of the mount namespace: mounts have other IDs in another one, or are not seen there at all.
 pub fn mount_namespace() -> Result<u64> {
-    const PATH: &str = "/proc/self/ns/mnt";
-    Ok(fs::metadata(PATH)
-        .with_context(|| format!("reading {PATH}"))?
-        .ino())
+    namespace("mnt")
 }
 
-/// Whether any process is in the mount namespace of that number; with the last one, its mounts go.
-pub fn has_processes(namespace: u64) -> bool {
+/// The number of the PID namespace: processes have other numbers in another one, or are not seen there at all.
+pub fn pid_namespace() -> Result<u64> {
+    namespace("pid")
+}
+
+/// The number of the PID namespace in which all processes are seen (Linux: `PROC_PID_INIT_INO`).
+pub const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+fn namespace(kind: &str) -> Result<u64> {
+    let path = format!("/proc/self/ns/{kind}");
+    let found = fs::metadata(&path).with_context(|| format!("reading {path}"))?;
+    Ok(found.ino())
+}
+
+/// Whether any process that we see is in the namespace of that kind and number; with the last one, a mount namespace's mounts
+/// go.
+pub fn has_processes(kind: &str, namespace: u64) -> bool {
+    let link = format!("ns/{kind}");
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut namespaces =
-        processes.filter_map(|process| fs::metadata(process.path().join("ns/mnt")).ok());
+        processes.filter_map(|process| fs::metadata(process.path().join(&link)).ok());
     namespaces.any(|found| found.ino() == namespace)
 }
 

@@ -19,10 +19,7 @@ pub fn inspect(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Re
     let live = record
         .as_ref()
         .and_then(|record| record.live(&table).map(|mounted| (record, mounted)));
-    let holders: Vec<&String> = live
-        .iter()
-        .flat_map(|(record, _)| record.holders.keys())
-        .collect();
+    let holders = live.map(|(record, _)| record.listed()).unwrap_or_default();
     let mountpoint = found
         .mountpoint
         .as_deref()

@@ -44,4 +44,15 @@ impl Invocation {
             log,
         })
     }
+
+    /// The same with other time.
+    pub fn with_budget(&self, budget: Budget) -> Invocation {
+        Invocation {
+            paths: self.paths.clone(),
+            config: self.config.clone(),
+            log: self.log.clone(),
+            wait: self.wait,
+            budget,
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::invocation::Invocation;
 use crate::log::chain;
 use crate::mountpoint;
 use crate::record::{Holder, Mounted, Record};
-use crate::releasing::{Release, release};
+use crate::releasing::{Release, release, release_dead};
 use crate::sys::directory::Ownership;
 use crate::sys::mountinfo::MountTable;
 use crate::targets;
@@ -62,6 +62,10 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
         ..request.holder
     };
     let mut ledger = Ledger::lock(invocation, driver.name(), &name)?;
+    if let Err(error) = release_dead(invocation, &mut ledger, false) {
+        // It is told to those who unmount.
+        invocation.log.step(|| chain(&error));
+    }
     let mut live = None;
     // Without a record or a target there is nothing to ask the mount table.
     if ledger.record().is_some() || target.is_some() {
@@ -85,12 +89,29 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
         }
         live = record.and_then(|record| record.live(&table).cloned());
     }
+    let is_held = ledger
+        .record()
+        .is_some_and(|record| !record.holders.is_empty());
+    if let Some(mounted) = &live
+        && !is_held
+        && check_mode(mounted, request, None).is_err()
+    {
+        // Those who wanted it so have died.
+        let undo = Release {
+            volume: request.volume,
+            holder,
+            all: true,
+            lazy: false,
+        };
+        release(invocation, driver, &mut ledger, undo)?;
+        live = None;
+    }
     let mut joined = None;
     let mounted = match live.map(|mounted| (mountpoint::check(invocation, &mounted.path), mounted))
     {
         Some((Ok(_), mounted)) => {
             check_mode(&mounted, request, ledger.record())?;
-            joined = ledger.record().cloned();
+            joined = ledger.record().filter(|_| is_held).cloned();
             mounted
         }
         Some((Err(error), _)) if !mountpoint::is_dead(&error) => return Err(error),

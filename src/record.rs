@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::host;
+use crate::process::Process;
 use crate::sys::mountinfo::{Mount, MountTable};
 
 /// Who holds a volume, and where it is to appear for him as well.
@@ -16,14 +17,22 @@ pub struct Holder<'a> {
     pub id: Option<&'a str>,
     /// Absolute.
     pub target: Option<&'a Path>,
+    /// Makes it a holder of its own, apart from all others of that ID, and for as long as the process lives.
+    pub process: Option<Process>,
 }
 
 /// The holder that gave neither an ID nor a target.
 const ANONYMOUS: &str = "";
 
 impl Holder<'_> {
-    /// The name under which it is remembered: its ID, else its target, else the anonymous one's.
+    /// The name under which it is remembered: its process, else its ID, else its target, else the anonymous one's.
     fn name(&self) -> String {
+        if let Some(process) = self.process {
+            return format!(
+                "run {} {} {}",
+                process.pid, process.started, process.namespace
+            );
+        }
         let target = || {
             self.target
                 .map(|target| target.to_string_lossy().into_owned())
@@ -57,6 +66,30 @@ pub struct Hold {
     plain: bool,
     /// Where the volume appears for it as well.
     targets: BTreeSet<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+}
+
+/// A holder that lives as long as its process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Run {
+    process: Process,
+    /// For people.
+    id: Option<String>,
+}
+
+impl Hold {
+    fn has_died(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.process.has_died())
+    }
+}
+
+/// A holder whose process has died.
+#[derive(Debug)]
+pub struct Dead {
+    name: String,
+    /// For people.
+    pub shown: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +179,7 @@ impl Mounted {
 
     /// Whether it was mounted in another mount namespace that has processes.
     pub fn is_used_elsewhere(&self) -> bool {
-        self.is_elsewhere() && host::has_processes(self.namespace)
+        self.is_elsewhere() && host::has_processes("mnt", self.namespace)
     }
 
     /// Whether the path still lies on that very mount.
@@ -194,10 +227,23 @@ impl Record {
     /// Adds the holder, or its target; false where it is there already.
     pub fn hold(&mut self, holder: Holder) -> bool {
         let hold = self.holders.entry(holder.name()).or_default();
+        hold.run = holder.process.map(|process| Run {
+            process,
+            id: holder.id.map(str::to_owned),
+        });
         match holder.target {
             Some(target) => hold.targets.insert(target.to_path_buf()),
             None => !std::mem::replace(&mut hold.plain, true),
         }
+    }
+
+    /// Whether the holder is there, with its target.
+    pub fn has(&self, holder: Holder) -> bool {
+        let hold = self.holders.get(&holder.name());
+        hold.is_some_and(|hold| match holder.target {
+            Some(target) => hold.targets.contains(target),
+            None => hold.plain,
+        })
     }
 
     /// Takes out the holder, or `all`, and returns the targets that go with it: those that no other holder has. Where a target
@@ -244,25 +290,59 @@ impl Record {
             .map(|(name, _)| name.as_str())
     }
 
-    /// The holders' names, for people.
+    /// The holders whose processes have died.
+    pub fn dead(&self) -> Vec<Dead> {
+        let dead = self.holders.iter().filter(|(_, hold)| hold.has_died());
+        let dead = dead.map(|(name, hold)| Dead {
+            name: name.clone(),
+            shown: shown(name, hold),
+        });
+        dead.collect()
+    }
+
+    /// As [`Record::release`].
+    pub fn bury(&mut self, dead: &Dead) -> Vec<PathBuf> {
+        let gone = self.holders.remove(&dead.name).unwrap_or_default();
+        self.unheld(gone.targets)
+    }
+
+    /// The holders' names, for a message.
     pub fn names(&self) -> String {
-        Record::shown(self.holders.keys())
+        match self.holders.is_empty() {
+            true => "nobody any more".to_owned(),
+            false => self.names_but(None),
+        }
     }
 
     /// The names of the holders but for this one; empty where there is no other.
     pub fn others(&self, holder: Holder) -> String {
-        let own = holder.name();
-        Record::shown(self.holders.keys().filter(|name| **name != own))
+        self.names_but(Some(&holder.name()))
     }
 
-    fn shown<'a>(names: impl Iterator<Item = &'a String>) -> String {
-        let shown = |id: &String| {
-            if id == ANONYMOUS {
-                "a caller without an ID".to_owned()
-            } else {
-                id.clone()
-            }
-        };
-        names.map(shown).collect::<Vec<_>>().join(", ")
+    fn names_but(&self, left_out: Option<&str>) -> String {
+        let is_left_out = |name: &str| left_out == Some(name);
+        let others = self.holders.iter().filter(|(name, _)| !is_left_out(name));
+        let names = others.map(|(name, hold)| match name.as_str() {
+            ANONYMOUS => "a caller without an ID".to_owned(),
+            _ => shown(name, hold),
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The names of the holders that live.
+    pub fn listed(&self) -> Vec<String> {
+        let living = self.holders.iter().filter(|(_, hold)| !hold.has_died());
+        living.map(|(name, hold)| shown(name, hold)).collect()
+    }
+}
+
+fn shown(name: &str, hold: &Hold) -> String {
+    match &hold.run {
+        None => name.to_owned(),
+        Some(Run { process, id: None }) => format!("run {}", process.pid),
+        Some(Run {
+            process,
+            id: Some(id),
+        }) => format!("{id} (run {})", process.pid),
     }
 }

@@ -1,8 +1,11 @@
 //! A holder releases a volume; the last one unmounts it.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 
+use crate::budget::Backoff;
 use crate::driver::{Driver, Unmounted};
 use crate::failure::{Failure, Kind};
 use crate::holders::Ledger;
@@ -36,15 +39,98 @@ pub fn unmount(invocation: &Invocation, driver: &dyn Driver, request: Release) -
     };
     let name = driver.plain_name(request.volume)?;
     let mut ledger = Ledger::lock(invocation, driver.name(), &name)?;
-    release(
-        invocation,
-        driver,
-        &mut ledger,
-        Release { holder, ..request },
-    )
+    let request = Release { holder, ..request };
+    let record = ledger.record();
+    if let Some(target) = holder.target {
+        let known = record.and_then(|record| record.mounted.as_ref());
+        targets::refuse_other(target, known, &MountTable::read()?)?;
+    }
+    if holder.process.is_some() && !record.is_some_and(|record| record.has(holder)) {
+        // Whatever is mounted by now may be another's, in use by those whom we do not know.
+        invocation.log.warn(&format!(
+            "volume {name} is not held by this run any more, as after unmount --force, and left as it is"
+        ));
+        return Ok(());
+    }
+    let has_dead = record.is_some_and(|record| !record.dead().is_empty());
+    if holder.process.is_none() && !has_dead {
+        return release(invocation, driver, &mut ledger, request);
+    }
+    let stuck = patiently(invocation, || {
+        release_dead(invocation, &mut ledger, request.lazy)
+    });
+    patiently(invocation, || {
+        release(invocation, driver, &mut ledger, request)
+    })?;
+    match (stuck, ledger.record()) {
+        (Err(error), Some(record)) if record.listed().is_empty() => Err(error),
+        _ => Ok(()),
+    }
 }
 
-/// As [`unmount`], with the lock held already and the target's name resolved.
+/// How long processes that die along with another one may take to let go of a volume.
+const DYING: Duration = Duration::from_secs(2);
+
+/// Tries again for a moment where it is busy.
+fn patiently(invocation: &Invocation, mut act: impl FnMut() -> Result<()>) -> Result<()> {
+    let ends = Instant::now() + DYING.min(invocation.budget.left());
+    let mut backoff = Backoff::new();
+    loop {
+        match act() {
+            Err(error)
+                if Kind::of(&error) == Kind::InUse
+                    && backoff.sleep(ends.saturating_duration_since(Instant::now())) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Releases the holders whose processes have died.
+///
+/// # Errors
+///
+/// One whose target cannot be unmounted stays a holder; the others are released all the same.
+pub fn release_dead(invocation: &Invocation, ledger: &mut Ledger, lazy: bool) -> Result<()> {
+    let Some(mut record) = ledger.record().cloned() else {
+        return Ok(());
+    };
+    let dead = record.dead();
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let table = MountTable::read()?;
+    if record.held_elsewhere(&table).is_some() {
+        // Its targets are where we do not see them.
+        return Ok(());
+    }
+    let mounted = record.mounted.clone();
+    let mut stuck = Ok(());
+    for holder in dead {
+        let shown = &holder.shown;
+        let mut after = record.clone();
+        let ends = invocation.budget.ends();
+        let unbind = |target| targets::unbind(target, mounted.as_ref(), &table, lazy, ends);
+        match after
+            .bury(&holder)
+            .iter()
+            .try_for_each(|target| unbind(target))
+        {
+            Ok(()) => {
+                let volume = ledger.volume();
+                let step = || format!("volume {volume} is released for {shown}, which has died");
+                invocation.log.step(step);
+                record = after;
+            }
+            Err(error) => {
+                stuck = Err(error.context(format!("releasing it for {shown}, which has died")))
+            }
+        }
+    }
+    ledger.save(record)?;
+    stuck
+}
+
+/// As [`unmount`], with the lock held already and the target's name resolved. What else is mounted at the target stays.
 pub fn release(
     invocation: &Invocation,
     driver: &dyn Driver,
@@ -54,9 +140,6 @@ pub fn release(
     let table = MountTable::read()?;
     let before = ledger.record().cloned();
     let known = before.as_ref().and_then(|record| record.mounted.as_ref());
-    if let Some(target) = request.holder.target {
-        targets::refuse_other(target, known, &table)?;
-    }
     if let Some(record) = &before {
         let live = record.live(&table).is_some() || record.held_elsewhere(&table).is_some();
         let mut after = record.clone();
@@ -72,12 +155,16 @@ pub fn release(
         }
         if !after.holders.is_empty() {
             let (volume, names) = (ledger.volume(), after.names());
-            invocation.log.warn(&match after == *record {
-                true => {
-                    format!("volume {volume} was not held by this caller; it is held by {names}")
-                }
-                false => format!("volume {volume} stays mounted, it is held by {names}"),
-            });
+            let stays = || format!("volume {volume} stays mounted, it is held by {names}");
+            if after == *record {
+                invocation.log.warn(&format!(
+                    "volume {volume} was not held by this caller; it is held by {names}"
+                ));
+            } else if request.holder.process.is_some() {
+                invocation.log.step(stays);
+            } else {
+                invocation.log.warn(&stays());
+            }
             return ledger.save(after);
         }
         if record.settled {

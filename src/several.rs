@@ -14,7 +14,7 @@ use crate::invocation::Invocation;
 use crate::log::chain;
 use crate::mounting::{self, Outcome, Request};
 use crate::record::Holder;
-use crate::releasing::{Release, release};
+use crate::releasing::{Release, release, release_dead};
 use crate::side_by_side::side_by_side;
 use crate::sys::mountinfo::MountTable;
 use crate::task_plan::{self, Planned};
@@ -122,7 +122,11 @@ fn request<'a>(volume: &'a Planned, id: Option<&'a str>) -> Request<'a> {
 
 fn holder<'a>(volume: &'a Planned, id: Option<&'a str>) -> Holder<'a> {
     let target = volume.place.as_ref().map(|place| place.path.as_path());
-    Holder { id, target }
+    Holder {
+        id,
+        target,
+        process: None,
+    }
 }
 
 impl Mounted<'_> {
@@ -234,6 +238,9 @@ pub fn unmount(
             let driver = volume.open(invocation)?;
             let mut ledger = Ledger::lock(invocation, driver.name(), &volume.name)?;
             volume.refuse_other(invocation).context("container path")?;
+            if let Err(error) = release_dead(invocation, &mut ledger, lazy) {
+                invocation.log.step(|| chain(&error));
+            }
             let request = Release {
                 all,
                 lazy,

@@ -28,6 +28,12 @@ pub enum View<'a> {
     ContainerPath,
 }
 
+impl View<'_> {
+    pub fn of(read_only: bool) -> View<'static> {
+        View::Plain(if read_only { "ro" } else { "" })
+    }
+}
+
 /// Lets the volume appear at the target, in place of a view of its `old` mount that has died. Returns the owner and mode that
 /// the volume had, where they were changed.
 pub fn show(

@@ -8,6 +8,7 @@ use crate::driver::{Created, Driver, Lookup, Options, Volume};
 use crate::failure::{Failure, Kind};
 use crate::holders::{self, Ledger};
 use crate::invocation::Invocation;
+use crate::releasing::release_dead;
 use crate::sys::mountinfo::MountTable;
 
 /// Creates the volume where it is known to be absent, or nobody can tell.
@@ -67,6 +68,7 @@ pub fn find(driver: &dyn Driver, volume: &str) -> Result<Volume> {
 pub fn remove(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Result<()> {
     let name = driver.plain_name(volume)?;
     let mut ledger = Ledger::lock(invocation, driver.name(), &name)?;
+    release_dead(invocation, &mut ledger, false)?;
     let table = MountTable::read()?;
     if let Some(record) = ledger.record()
         && let Some(mounted) = record.live(&table).or(record.held_elsewhere(&table))

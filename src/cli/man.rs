@@ -19,6 +19,11 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("2", "Wrong usage; nothing was done."),
             ("3", "No such volume, known to be absent."),
             ("4", "In use: held, mounted or busy."),
+            (
+                "126, 127, 128+n, any",
+                "Of run: the command cannot be executed; it is not found; signal n has ended it, or came before it was started; \
+                 its own. Where it is not 0 and unmounting fails as well, a line on stderr says so.",
+            ),
         ],
     ),
     (
@@ -50,6 +55,36 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "mount --target PATH lets the volume appear at PATH, a directory, as well, and prints PATH; unmount --target \
                  PATH takes it away from there.",
+            ),
+        ],
+    ),
+    (
+        "RUNNING A COMMAND",
+        &[
+            (
+                "",
+                "run leaves stdin, stdout and stderr, other open files, the working directory, the environment, umask and \
+                 terminal to the command as they are, and prints nothing on stdout. Each run is a holder of its own for as long \
+                 as its process lives, so that runs of one volume share its mount, and unmount without --force takes it from \
+                 none of them; --id is a name for people to read.",
+            ),
+            (
+                "",
+                "Signals are held back until the volume is mounted, and while it is unmounted; one that has come before the \
+                 command is started keeps it from being started. Meanwhile they are passed on to the command, bar those that it \
+                 has sent itself or that the terminal has sent to it as well, and those that stop and continue a job, which have \
+                 their usual effect on each.",
+            ),
+            (
+                "",
+                "SIGKILL of dvdcli kills the command as well (PR_SET_PDEATHSIG; not one that has changed its user, as by a \
+                 set-user-ID program, nor its descendants). The mount stays until the next unmount, with whatever ID, which \
+                 finds that the run has died.",
+            ),
+            (
+                "",
+                "What the command leaves running is not waited for. Where that keeps the volume busy, it stays mounted, and the \
+                 exit status is 4.",
             ),
         ],
     ),
@@ -164,6 +199,10 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "DVDCLI_ROOT",
                 "A directory put in front of the places listed under FILES, for tests and trials beside a live host.",
+            ),
+            (
+                "DVDCLI_MOUNTPOINT",
+                "Set by run for its command: the path that mount would print.",
             ),
             (
                 "SSL_CERT_FILE",

@@ -14,6 +14,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::foreground;
+
 /// Where system programs are, beside what `PATH` says: an agent's `PATH` often lacks them.
 const SYSTEM: [&str; 5] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
@@ -47,13 +49,16 @@ pub fn run<A: AsRef<OsStr>>(
         Some(file) => Stdio::from(file.try_clone().context("duplicating a handle")?),
         None => Stdio::null(),
     };
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env("LC_ALL", "C")
         .process_group(0)
         .stdin(stdin)
         .stdout(words.try_clone()?)
-        .stderr(words.try_clone()?)
+        .stderr(words.try_clone()?);
+    foreground::unmask(&mut command);
+    let mut child = command
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;
     let status = match wait(&mut child, ends) {

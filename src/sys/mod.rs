@@ -7,6 +7,7 @@ pub mod busy;
 pub mod child;
 pub mod copy;
 pub mod directory;
+pub mod foreground;
 pub mod limit;
 pub mod loopdev;
 pub mod mkfs;

@@ -232,7 +232,7 @@ fn a_busy_view_stays() {
     let file = fs::File::create(db.join("file")).unwrap();
     host.run("umount $ROOT/db").fails(
         32,
-        "dvdcli: releasing $ROOT/db: unmounting $ROOT/db: device or resource busy\n",
+        "dvdcli: releasing $ROOT/db: unmounting $ROOT/db: it is busy, used by PID [..]; unmount --lazy takes it away all the same\n",
     );
     assert_eq!((plugin.mounts("db"), host.volumes().len()), (1, 1));
     drop(file);

@@ -183,7 +183,7 @@ fn no_verb_at_all_is_wrong_usage_that_names_the_verbs() {
     for line in ["", "-d fake -n db"] {
         env.dvdcli(line).fails(
             2,
-            "dvdcli: [..]create, mount, unmount, umount, remove[..]\n",
+            "dvdcli: [..]create, mount, unmount, umount, run, remove[..]\n",
         );
     }
 }
