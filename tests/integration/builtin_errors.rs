@@ -209,6 +209,11 @@ fn remove_meets_errors_anywhere() {
 }
 
 #[test]
+fn run_meets_errors_anywhere() {
+    errors_anywhere("run");
+}
+
+#[test]
 fn mount_of_a_tmpfs_meets_errors_anywhere() {
     errors_anywhere("mount tmpfs");
 }

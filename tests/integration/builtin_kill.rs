@@ -189,6 +189,10 @@ fn survives(scene: &Scene, verb: &Verb, at: usize, point: &Point) -> Result<bool
         scene.is_an_error(&cut)?;
         scene.was_undone(verb)?;
     }
+    if verb.is("run") && at.is_multiple_of(2) {
+        scene.does("unmount -d loop -n db")?;
+        scene.was_undone(verb)?;
+    }
     let exists = scene.agrees()?;
     if exists && at.is_multiple_of(2) && verb.changes_existence() {
         scene.is_whole(verb)?;
@@ -275,6 +279,12 @@ fn unmount_is_killed_anywhere() {
 #[test]
 fn remove_is_killed_anywhere() {
     killed_anywhere("remove");
+}
+
+/// With a target, which goes with the one who was killed. Also where it is the command that is killed.
+#[test]
+fn run_is_killed_anywhere() {
+    killed_anywhere("run");
 }
 
 #[test]

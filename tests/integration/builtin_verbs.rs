@@ -38,7 +38,7 @@ const fn on_local(name: &'static str, line: &'static str, before: &'static [&'st
     }
 }
 
-pub const VERBS: [Verb; 9] = [
+pub const VERBS: [Verb; 10] = [
     on_loop("create", NEW, &[]),
     on_loop("mount", MOUNT, &[NEW]),
     on_loop("mount new", "mount -d loop -n db --opt size=20MiB", &[]),
@@ -49,6 +49,11 @@ pub const VERBS: [Verb; 9] = [
     ),
     on_loop("unmount", "unmount -d loop -n db", &[NEW, MOUNT]),
     on_loop("remove", "remove -d loop -n db", &[NEW]),
+    on_loop(
+        "run",
+        "run -d loop -n db --target $ROOT/target -- true",
+        &[NEW],
+    ),
     on_local("mount tmpfs", "mount -d local -n db", &[TMPFS]),
     on_local(
         "unmount tmpfs",
