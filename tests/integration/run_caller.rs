@@ -49,7 +49,12 @@ fn the_command_has_all_that_its_caller_has_and_nothing_of_ours() {
         let [direct, through] = [true, false].map(|is_direct| {
             let shell = script(&env, &flags, look).env("SOME", "thing");
             // A shell has signals of its own.
-            let grep = ["grep", "^Sig", "/proc/self/status"];
+            let grep = [
+                "grep",
+                "-E",
+                "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)",
+                "/proc/self/status",
+            ];
             let signals = run(&env, &flags, grep);
             [shell, signals].map(|run| {
                 let found = called(&env, setting, run, is_direct).output();
