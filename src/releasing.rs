@@ -190,6 +190,11 @@ pub fn release(
         }
     };
     let table = MountTable::read()?;
+    let may_be_mounted_later = driver.outlives_its_caller()
+        && matches!(outcome, Unmounted::WasNot(_))
+        && before
+            .as_ref()
+            .is_some_and(|record| !record.settled && record.mounted.is_none());
     let still = before.clone().and_then(|record| record.mounted);
     match (outcome, still.filter(|mounted| mounted.is_mount && mounted.is_live(&table))) {
         (Unmounted::Done, None) => {}
@@ -221,6 +226,11 @@ pub fn release(
                 "{why}, but {place} is still mounted; where the driver has lost it, run umount --lazy {place}"
             )));
         }
+    }
+    if may_be_mounted_later {
+        // The mount was cut off, and the plugin may still be at work on it: who mounts next unmounts first, so that it ends up
+        // mounted once.
+        return ledger.save(ledger.fresh());
     }
     ledger.clear()
 }

@@ -94,6 +94,10 @@ pub trait Driver {
     fn get(&self, volume: &str) -> Result<Lookup>;
     fn list(&self) -> Result<Vec<Volume>>;
     fn capabilities(&self) -> Result<Scope>;
+    /// Whether a mount goes on after its caller was killed, so that it may be there only later.
+    fn outlives_its_caller(&self) -> bool {
+        false
+    }
     /// Whether it can make the mount itself read-only; otherwise only a target can be.
     fn mounts_read_only(&self) -> bool {
         false

@@ -285,3 +285,25 @@ fn nothing_is_left_of_a_volume_that_nobody_holds() {
     env.dvdcli("remove -d fake -n db").succeeds();
     assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
 }
+
+#[test]
+fn a_mount_that_a_plugin_finishes_late_is_not_counted_for_ever() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    plugin.hold_back("Mount", "List", 1);
+    let running = env.dvdcli("mount -d fake -n db").start();
+    plugin.wait_for("Mount");
+    running.kill();
+    env.dvdcli("unmount -d fake -n db")
+        .warns("dvdcli: warning: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted; nothing was left to do\n")
+        .succeeds();
+    env.dvdcli("list -d fake").prints("db\n").succeeds();
+    plugin.settle();
+    assert_eq!(plugin.mounts("db"), 1);
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    assert_eq!(plugin.mounts("db"), 0);
+    assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+}

@@ -45,8 +45,8 @@ struct State {
     said: Mutex<PathBuf>,
     volumes: Mutex<BTreeMap<String, Volume>>,
     script: Mutex<HashMap<String, VecDeque<Answer>>>,
-    /// A method, and how many calls of it have to be there before one is answered.
-    gathered: Mutex<Option<(String, usize)>>,
+    /// A method, and how many calls of another, or of itself, have to be there before one of it is carried out.
+    gathered: Mutex<Option<(String, String, usize)>>,
     requests: Mutex<Vec<Request>>,
     connections: AtomicUsize,
     /// Those that have not ended.
@@ -180,7 +180,12 @@ impl FakePlugin {
 
     /// Answers no call of this method before there are so many.
     pub fn gather(&self, method: &str, calls: usize) -> &FakePlugin {
-        *self.state.gathered.lock().unwrap() = Some((method.to_owned(), calls));
+        self.hold_back(method, method, calls)
+    }
+
+    /// Carries out no call of this method before there are so many of the other.
+    pub fn hold_back(&self, method: &str, other: &str, calls: usize) -> &FakePlugin {
+        *self.state.gathered.lock().unwrap() = Some((method.to_owned(), other.to_owned(), calls));
         self
     }
 
@@ -274,10 +279,10 @@ impl State {
     fn decide(&self, request: &Request) -> Answer {
         self.requests.lock().unwrap().push(request.clone());
         let gathered = self.gathered.lock().unwrap().clone();
-        if let Some((method, calls)) = gathered.filter(|(method, _)| *method == request.method) {
+        if let Some((_, other, calls)) = gathered.filter(|(method, ..)| *method == request.method) {
             eventually("the other calls", || {
                 let requests = self.requests.lock().unwrap();
-                let found = requests.iter().filter(|found| found.method == method);
+                let found = requests.iter().filter(|found| found.method == other);
                 found.count() >= calls || self.stopped.load(SeqCst)
             });
         }

@@ -281,6 +281,10 @@ impl Driver for Plugin<'_> {
         volumes.ok_or_else(|| anyhow!("{}: it has no VolumeDriver.List", self.label()))
     }
 
+    fn outlives_its_caller(&self) -> bool {
+        true
+    }
+
     fn capabilities(&self) -> Result<Scope> {
         self.link()?;
         let answer = self.call::<wire::CapabilitiesAnswer>("Capabilities", &wire::EmptyRequest {});
