@@ -215,6 +215,13 @@ impl Record {
             .filter(|mounted| self.settled && mounted.is_live(table))
     }
 
+    /// Whether it still appears at any holder's target.
+    pub fn is_seen(&self, table: &MountTable) -> bool {
+        let mut targets = self.holders.values().flat_map(|hold| &hold.targets);
+        let mounted = self.mounted.as_ref();
+        targets.any(|target| mounted.is_some_and(|mounted| mounted.is_seen_at(target, table)))
+    }
+
     /// Where it is held mounted in another mount namespace, and is not seen in this one.
     pub fn held_elsewhere(&self, table: &MountTable) -> Option<&Mounted> {
         let mounted = self

@@ -141,7 +141,9 @@ pub fn release(
     let before = ledger.record().cloned();
     let known = before.as_ref().and_then(|record| record.mounted.as_ref());
     if let Some(record) = &before {
-        let live = record.live(&table).is_some() || record.held_elsewhere(&table).is_some();
+        let live = record.live(&table).is_some()
+            || record.held_elsewhere(&table).is_some()
+            || record.is_seen(&table);
         let mut after = record.clone();
         // A mount that has gone has gone for all.
         for target in after.release(request.holder, request.all || !live) {

@@ -117,12 +117,20 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "ro makes what is seen at the directory read-only. nofail passes over a volume that does not exist. remount \
-                 changes the mount options of what is seen at the directory. -f checks and mounts nothing; -n leaves umount(8) \
+                 changes the mount options of what is seen at the directory; without a line in fstab(5), give source and type as well \
+                 (mount -t dvdcli -o remount,ro loop/db /srv/db), or mount(8) changes the volume's own file system. -f checks and mounts nothing; -n leaves umount(8) \
                  without the note that it has to call dvdcli, and the volume is then released by dvdcli unmount --target.",
             ),
             (
                 "",
-                "umount releases the volume for that directory; it is unmounted when nobody else holds it.",
+                "umount releases the volume for that directory; it is unmounted when nobody else holds it. (mount(8) notes for umount(8) \
+                 that it has to call dvdcli: helper=dvdcli in /run/mount/utab.)",
+            ),
+            (
+                "",
+                "At boot, let the mount wait for where the volumes are (x-systemd.requires-mounts-for=/var/lib/dvdcli) or for the \
+                 plugin (_netdev,x-systemd.requires=rexray.service), and give explicitcreate once the volume is there, so that no \
+                 empty one is made. x-systemd.automount does not work: the directory counts as mounted already.",
             ),
             (
                 "",

@@ -290,3 +290,21 @@ fn a_path_is_no_volume_and_a_target_hides_nothing_of_ours() {
     host.run("umount $ROOT/db").succeeds();
     assert_eq!(host.volumes().len(), 0);
 }
+
+#[test]
+fn a_view_outlasts_the_mount_it_was_made_of() {
+    let Some(host) = Host::new() else { return };
+    let (_one, other) = (host.env.dir("one"), host.env.dir("other"));
+    host.run("mount -t dvdcli loop/db $ROOT/one -o size=32MiB")
+        .succeeds();
+    host.run("mount -t dvdcli loop/db $ROOT/other").succeeds();
+    nix::mount::umount(&host.env.path("var/lib/dvdcli/loop/db/mnt")).unwrap();
+    host.run("umount $ROOT/one")
+        .warns("dvdcli: warning: volume db stays mounted, it is held by $ROOT/other\n")
+        .succeeds();
+    assert!(host.options(&other).is_some());
+    host.run("umount $ROOT/other")
+        .warns("dvdcli: warning: unmounting volume db: driver loop: it is not mounted; nothing was left to do\n")
+        .succeeds();
+    assert_eq!(host.volumes().len(), 0);
+}
