@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::cli::{self, Common, DriversFormat, ListFormat, Verb};
+use crate::cli::{self, Common, Verb};
 use crate::driver::{self, Driver, Lookup, Options};
 use crate::failure::{Failure, Kind};
 use crate::from_env::{self, Described};
@@ -16,17 +16,18 @@ use crate::log::Log;
 use crate::mounting::{self, Request};
 use crate::mountpoint;
 use crate::options;
-use crate::overview;
 use crate::record::Holder;
 use crate::releasing::{self, Release};
 use crate::running::{self, Job};
 use crate::secrets::Secrets;
 use crate::several;
 use crate::sys::foreground::Foreground;
-use crate::table::{columns, printable};
+use crate::table::printable;
 use crate::version::version;
 use crate::view::View;
 use crate::volumes;
+
+mod listing;
 
 /// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.
 pub const TIMEOUT: Duration = Duration::from_secs(110);
@@ -154,12 +155,12 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         Verb::Path { .. } => path(&invocation()?, common)?,
         Verb::Get { .. } => get(&invocation()?, common)?,
         Verb::List { format, .. } if common.volumedriver.is_some() => {
-            list(&invocation()?, common, *format)?
+            listing::list(&invocation()?, common, *format)?
         }
-        Verb::List { format, .. } => return list_all(&overview()?, *format),
+        Verb::List { format, .. } => return listing::list_all(&overview()?, *format),
         Verb::Inspect { .. } => inspect_volume(&invocation()?, common)?,
         Verb::Exists { .. } => return exists(&invocation()?, common),
-        Verb::Drivers { format, .. } => drivers(&overview()?, *format)?,
+        Verb::Drivers { format, .. } => listing::drivers(&overview()?, *format)?,
         Verb::Version { .. } => print(&version()?)?,
         Verb::Completions { shell, .. } => print(&String::from_utf8(cli::completions(*shell))?)?,
         Verb::Man { .. } => print(&String::from_utf8(cli::man::page()?)?)?,
@@ -353,68 +354,5 @@ fn exists(invocation: &Invocation, common: &Common) -> Result<u8> {
             driver.label(),
             volumes::CANNOT_SAY
         ),
-    }
-}
-
-fn list(invocation: &Invocation, common: &Common, format: Option<ListFormat>) -> Result<()> {
-    let driver = open(invocation, common)?;
-    let volumes = driver.list().context("listing volumes")?;
-    let volumes: Vec<_> = volumes
-        .iter()
-        .map(|volume| (driver.name(), volume))
-        .collect();
-    print_list(&volumes, format.unwrap_or(ListFormat::Names))
-}
-
-fn list_all(invocation: &Invocation, format: Option<ListFormat>) -> Result<u8> {
-    let answers = overview::ask_all(invocation, |driver| driver.list())?;
-    let mut volumes = Vec::new();
-    let mut code = 0;
-    for (driver, answer) in &answers {
-        match answer {
-            Ok(listed) => volumes.extend(listed.iter().map(|volume| (driver.as_str(), volume))),
-            Err(error) => {
-                code = Kind::Other.exit_code();
-                invocation.log.error(&anyhow::anyhow!(
-                    "listing volumes: {}",
-                    crate::log::chain(error)
-                ));
-            }
-        }
-    }
-    print_list(&volumes, format.unwrap_or(ListFormat::Table))?;
-    Ok(code)
-}
-
-fn print_list(volumes: &[(&str, &driver::Volume)], format: ListFormat) -> Result<()> {
-    match format {
-        ListFormat::Names => print(
-            &volumes
-                .iter()
-                .map(|(_, volume)| printable(&volume.name) + "\n")
-                .collect::<String>(),
-        ),
-        ListFormat::Table => {
-            let rows: Vec<_> = volumes
-                .iter()
-                .map(|(driver, volume)| [(*driver).to_owned(), volume.name.clone()])
-                .collect();
-            print(&columns(["DRIVER", "VOLUME NAME"], &rows))
-        }
-        ListFormat::Json => {
-            let row = |(driver, volume): &(&str, &driver::Volume)| json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
-            print_json(&volumes.iter().map(row).collect())
-        }
-    }
-}
-
-fn drivers(invocation: &Invocation, format: DriversFormat) -> Result<()> {
-    let drivers = overview::drivers(invocation)?;
-    match format {
-        DriversFormat::Table => print(&columns(
-            overview::HEAD,
-            &drivers.iter().map(overview::Row::cells).collect::<Vec<_>>(),
-        )),
-        DriversFormat::Json => print_json(&drivers.iter().map(overview::Row::json).collect()),
     }
 }

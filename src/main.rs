@@ -16,6 +16,7 @@ mod host;
 mod inspect;
 mod invocation;
 mod log;
+mod mounted;
 mod mounting;
 mod mountpoint;
 mod options;

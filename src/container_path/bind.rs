@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::open;
 use crate::failure::Failure;
-use crate::record::Mounted;
+use crate::mounted::Mounted;
 use crate::sys::directory::{self, Ownership};
 use crate::sys::mount::{bind_at, detach, make_receiver, of_handle, unmount_at};
 use crate::sys::mountinfo::MountTable;

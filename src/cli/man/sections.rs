@@ -1,0 +1,290 @@
+//! The man page's sections that no flag's help can hold.
+
+/// A title, and what stands below it. An empty term makes a paragraph.
+pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "EXIT STATUS",
+        &[
+            ("0", "Done, or nothing was left to do."),
+            ("1", "It failed."),
+            ("2", "Wrong usage; nothing was done."),
+            ("3", "No such volume, known to be absent."),
+            ("4", "In use: held, mounted or busy."),
+            (
+                "126, 127, 128+n, any",
+                "Of run: the command cannot be executed; it is not found; signal n has ended it, or came before it was started; \
+                 its own. Where it is not 0 and unmounting fails as well, a line on stderr says so.",
+            ),
+        ],
+    ),
+    (
+        "OUTPUT",
+        &[
+            (
+                "",
+                "stdout is the answer and nothing else. stderr is silent on success, bar warnings; a failure is one line. The \
+                 values of options named like secrets (password, token, key and so on) are masked everywhere.",
+            ),
+            (
+                "",
+                "A path is printed only if it is absolute, an existing directory on this host, and answers in time; otherwise \
+                 what was mounted is unmounted again and the exit status is 1. path prints what the driver says; some plugins \
+                 name a directory where nothing is mounted yet.",
+            ),
+        ],
+    ),
+    (
+        "HOLDERS",
+        &[
+            (
+                "",
+                "A volume is mounted once per host and held by one or more holders. --id names the holder; without it the \
+                 holder is the target, and without --target the anonymous one. A holder is in or out: mounting twice under one \
+                 ID and unmounting once releases it. With the last holder gone the volume is unmounted.",
+            ),
+            (
+                "",
+                "mount --target PATH lets the volume appear at PATH, a directory, as well, and prints PATH; unmount --target \
+                 PATH takes it away from there.",
+            ),
+        ],
+    ),
+    (
+        "RUNNING A COMMAND",
+        &[
+            (
+                "",
+                "run leaves stdin, stdout and stderr, other open files, the working directory, the environment, umask and \
+                 terminal to the command as they are, and prints nothing on stdout. Each run is a holder of its own for as long \
+                 as its process lives, so that runs of one volume share its mount, and unmount without --force takes it from \
+                 none of them; --id is a name for people to read.",
+            ),
+            (
+                "",
+                "Signals are held back until the volume is mounted, and while it is unmounted; one that has come before the \
+                 command is started keeps it from being started. Meanwhile they are passed on to the command, bar those that it \
+                 has sent itself or that the terminal has sent to it as well, and those that stop and continue a job, which have \
+                 their usual effect on each.",
+            ),
+            (
+                "",
+                "SIGKILL of dvdcli kills the command as well (PR_SET_PDEATHSIG; not one that has changed its user, as by a \
+                 set-user-ID program, nor its descendants). The mount stays until the next unmount, with whatever ID, which \
+                 finds that the run has died.",
+            ),
+            (
+                "",
+                "What the command leaves running is not waited for. Where that keeps the volume busy, it stays mounted, and the \
+                 exit status is 4.",
+            ),
+        ],
+    ),
+    (
+        "VOLUME OPTIONS",
+        &[(
+            "",
+            "--volumeopts may be repeated, and holds one option or more: a comma starts a new option only where KEY= follows, \
+             otherwise it belongs to the value. So size=5,iops=150 is two options, and o=addr=10.0.0.1,rw is one. --opt is never \
+             split. A value may hold further equals signs.",
+        )],
+    ),
+    (
+        "MOUNT(8), FSTAB(5) AND SYSTEMD",
+        &[
+            (
+                "",
+                "Called as mount.dvdcli or umount.dvdcli (links in /sbin to dvdcli), it is the helper that mount -t dvdcli, a line of \
+                 fstab(5) with the type dvdcli, a .mount unit with Type=dvdcli, and umount call. The source is DRIVER/VOLUME, or \
+                 VOLUME of the configured driver; the last slash stands between them.",
+            ),
+            (
+                "",
+                "Options are told apart by one rule: one with a value (KEY=VALUE) is the volume's, a word alone is a mount option \
+                 of mount(8). x-*, X-*, comment=, user=, helper= and uhelper= are mount(8)'s, too; the word explicitcreate is \
+                 dvdcli's. Within double quotes a comma belongs to the value: o=\"addr=10.0.0.1,rw\". A word that mount(8) does \
+                 not know is refused, unless -s is given; so is one that belongs to a file system as a whole (sync), which the \
+                 volume may take as mountopts=sync.",
+            ),
+            (
+                "",
+                "ro makes what is seen at the directory read-only. nofail passes over a volume that does not exist. remount \
+                 changes the mount options of what is seen at the directory; without a line in fstab(5), give source and type as well \
+                 (mount -t dvdcli -o remount,ro loop/db /srv/db), or mount(8) changes the volume's own file system. -f checks and mounts nothing; -n leaves umount(8) \
+                 without the note that it has to call dvdcli, and the volume is then released by dvdcli unmount --target.",
+            ),
+            (
+                "",
+                "umount releases the volume for that directory; it is unmounted when nobody else holds it. (mount(8) notes for umount(8) \
+                 that it has to call dvdcli: helper=dvdcli in /run/mount/utab.)",
+            ),
+            (
+                "",
+                "At boot, let the mount wait for where the volumes are (x-systemd.requires-mounts-for=/var/lib/dvdcli) or for the \
+                 plugin (_netdev,x-systemd.requires=rexray.service), and give explicitcreate once the volume is there, so that no \
+                 empty one is made. x-systemd.automount does not work: the directory counts as mounted already.",
+            ),
+            (
+                "",
+                "The exit status is mount(8)'s: 0, 1 (wrong invocation, or not root), 32 (it failed); and 2 where the source, an \
+                 option or the directory is wrong, and nothing was done.",
+            ),
+        ],
+    ),
+    (
+        "TASK ENVIRONMENT",
+        &[
+            (
+                "",
+                "mount --from-env and unmount --from-env take the volumes from variables, as mesos-module-dvdi did: up to ten, \
+                 which share the last digit of their variables, 0 to 9; no digit means 0. A hook or prolog of any launcher can \
+                 call them for every task: where no volume is described, there is nothing to do.",
+            ),
+            (
+                "DVDI_VOLUME_NAME, DVDI_VOLUME_NAME1 to DVDI_VOLUME_NAME9",
+                "The volume. Where it is empty or not set, the other variables of that digit have no effect.",
+            ),
+            (
+                "DVDI_VOLUME_DRIVER",
+                "As --volumedriver; rexray unless set, which may be an alias.",
+            ),
+            (
+                "DVDI_VOLUME_OPTS",
+                "As --volumeopts; a comma too many does not matter.",
+            ),
+            (
+                "DVDI_VOLUME_EXPLICITCREATE",
+                "true: fail where the volume is absent, instead of creating it; false unless set.",
+            ),
+            (
+                "DVDI_VOLUME_CONTAINERPATH",
+                "The directory at which the volume is to appear, absolute and without . and ..; it is printed instead of the \
+                 volume's own. Below /tmp/ it is made where it is missing, and no symbolic link is followed; elsewhere it has \
+                 to exist. Its owner and mode become those of the volume, unless another holder has that: then they must be the \
+                 same. What is mounted inside the volume does not appear there. A path inside another volume's comes after \
+                 that one and is looked for in that volume, where no link is followed, either.",
+            ),
+            ("DVDI_VOLUME_DVDCLI", "Ignored."),
+            (
+                "",
+                "But for the container path, no value may hold % / : ; < > | ` $ ' ? ^ & { \" } [ ] \\, a blank or a control \
+                 character. A variable that begins with DVDI_VOLUME_ and is none of these is refused, as is whatever else does \
+                 not keep the rules: exit status 2, the variable named, nothing mounted.",
+            ),
+            (
+                "",
+                "The volumes are mounted side by side, all or none: where one fails, what this call has mounted is unmounted \
+                 again, directories that were made are removed, and the first failure in the order of the digits is reported. \
+                 A fifth of the time, at most 20 s, is kept for that. The paths are printed in that order, one a line; a volume \
+                 that is named twice is printed once, and may not have a container path the second time. --id names the holder \
+                 of all of them.",
+            ),
+            (
+                "",
+                "unmount goes on where a volume fails, and names each that did; the exit status is that of the first.",
+            ),
+        ],
+    ),
+    (
+        "ENVIRONMENT",
+        &[
+            (
+                "DVDI_VOLUME_NAME and so on",
+                "With --from-env: TASK ENVIRONMENT.",
+            ),
+            (
+                "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG",
+                "As --timeout, --wait and --config.",
+            ),
+            (
+                "DVDCLI_ROOT",
+                "A directory put in front of the places listed under FILES, for tests and trials beside a live host.",
+            ),
+            (
+                "DVDCLI_MOUNTPOINT",
+                "Set by run for its command: the path that mount would print.",
+            ),
+            (
+                "SSL_CERT_FILE",
+                "The certificate authorities to trust where a plugin's spec names none.",
+            ),
+        ],
+    ),
+    (
+        "CONFIGURATION",
+        &[
+            (
+                "",
+                "A YAML file. Below dvdcli: driver (where --volumedriver is left out), timeout, wait, and aliases, a map from a \
+                 plain name to a driver (ebs: rexray/ebs:latest) for callers that cannot pass a slash or a colon.",
+            ),
+            (
+                "",
+                "REX-Ray's file is understood, in all generations of its names and in any case; what is not listed is left \
+                 alone. An environment variable named after a property of REX-Ray's (REXRAY_VOLUME_UNMOUNT_IGNOREUSEDCOUNT) \
+                 overrides it.",
+            ),
+            (
+                "dvdcli.root",
+                "Where built-in drivers keep their volumes, instead of /var/lib/dvdcli.",
+            ),
+            (
+                "rexray.volume.NAME or libstorage.integration.volume.operations.NAME",
+                "unmount.ignoreUsedCount: unmount releases every holder. For built-in drivers: mount.preempt takes a volume \
+                 from another host; remove.disable and create.disable refuse.",
+            ),
+            (
+                "libstorage.integration.volume.operations.NAME",
+                "create.implicit: false, and mount does not create. For built-in drivers: mount.path, where volumes are mounted \
+                 (PATH/NAME); mount.rootPath (also linux.volume.rootPath), the directory handed out, /data unless set; \
+                 create.default.size, .iops, .type, .fsType, .availabilityZone (also docker.size, docker.iops, \
+                 docker.volumeType, docker.fsType, docker.availabilityZone).",
+            ),
+        ],
+    ),
+    (
+        "BUILT-IN DRIVERS",
+        &[
+            (
+                "",
+                "loop: a file system in an image file on a loop device. Options, in any case: size (GiB where bare, default 16), \
+                 newFsType, fsType or fs (ext4, xfs, btrfs), volumeName, volumeID, snapshotName or snapshotID (a copy of that \
+                 volume), volumeType (thin, thick), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
+                 mountOpts or o.",
+            ),
+            (
+                "",
+                "local: a directory, or type, device and o as with Docker's local driver; uid, gid, mode. A type with a helper \
+                 /sbin/mount.TYPE is mounted by mount(8).",
+            ),
+            (
+                "",
+                "Names of their volumes have letters, digits, _ . and -, at most 200; name=NAME,size=10,fs=xfs as a name means \
+                 the volume NAME with those options.",
+            ),
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            ("/run/docker/plugins", "Sockets of plugins."),
+            (
+                "/etc/docker/plugins, /usr/lib/docker/plugins",
+                "Spec files of plugins.",
+            ),
+            (
+                "/var/lib/docker/plugins",
+                "Managed plugins; data-root in /etc/docker/daemon.json moves it.",
+            ),
+            (
+                "/sbin/mount.dvdcli, /sbin/umount.dvdcli",
+                "Links to dvdcli, for mount(8) and umount(8).",
+            ),
+            ("/run/dvdcli", "Who holds which volume, and locks."),
+            ("/var/lib/dvdcli", "The volumes of built-in drivers."),
+            (
+                "/etc/dvdcli/config.yml, /etc/rexray/config.yml",
+                "The configuration; the first that is there counts.",
+            ),
+        ],
+    ),
+];
