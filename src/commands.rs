@@ -75,7 +75,7 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
             holder,
             from_env: true,
             ..
-        } => mount_all(invocation()?, &described, holder)?,
+        } => return mount_all(invocation, &described, holder),
         Verb::Unmount {
             holder,
             force,
@@ -263,11 +263,28 @@ fn mount(
     Ok(())
 }
 
-fn mount_all(invocation: Invocation, described: &Described, holder: &cli::Holder) -> Result<()> {
-    let mounted = several::mount(invocation, &described.volumes, holder.id.as_deref())?;
-    match write_answer(&mounted.lines()) {
-        Ok(()) => Ok(()),
-        Err(error) => Err(mounted.undone(anyhow::Error::from(error).context(WRITING))),
+fn mount_all(
+    invocation: impl FnOnce() -> Result<Invocation>,
+    described: &Described,
+    holder: &cli::Holder,
+) -> Result<u8> {
+    // First of all: a signal must not end us with some of them mounted.
+    let foreground = Foreground::prepare().context("taking over the signals")?;
+    let invocation = invocation()?;
+    let (log, id) = (invocation.log.clone(), holder.id.as_deref());
+    let interruption = || foreground.interruption();
+    let mounted = several::mount(invocation, &described.volumes, id, interruption);
+    let failed = match mounted.map(|mounted| (write_answer(&mounted.lines()), mounted)) {
+        Ok((Ok(()), _)) => return Ok(0),
+        Ok((Err(error), mounted)) => mounted.undone(anyhow::Error::from(error).context(WRITING)),
+        Err(error) => error,
+    };
+    match foreground.interruption() {
+        Some(signal) => {
+            log.error(&failed);
+            Ok(128 + signal as u8)
+        }
+        None => Err(failed),
     }
 }
 

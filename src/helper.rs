@@ -217,7 +217,7 @@ fn release(invocation: &Invocation, record: &Record, target: &Path, lazy: bool) 
     let request = Release {
         volume: &record.volume,
         holder: Holder {
-            id: record.holder_at(target),
+            id: None,
             target: Some(target),
             process: None,
         },

@@ -50,6 +50,8 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
         ));
     }
     let name = driver.plain_name(request.volume)?;
+    // Options that are none are a mistake, whether the volume exists or not.
+    driver.original(request.volume, request.options)?;
     let target = request
         .holder
         .target
@@ -193,7 +195,7 @@ fn mount_anew(
 ) -> Result<Mounted> {
     let (volume, read_only) = (request.volume, request.mounts_read_only());
     if request.create {
-        volumes::ensure_exists(driver, volume, request.options)?;
+        volumes::ensure_exists(&invocation.log, driver, volume, request.options)?;
     }
     let id = ledger.mount_id()?;
     let adopted = match ledger.record() {

@@ -40,11 +40,28 @@ pub fn unmount(invocation: &Invocation, driver: &dyn Driver, request: Release) -
     };
     let name = driver.plain_name(request.volume)?;
     let mut ledger = Ledger::lock(invocation, driver.name(), &name)?;
+    let record = ledger.record().cloned();
+    let at_target = record
+        .as_ref()
+        .filter(|record| !record.has(holder))
+        .zip(holder.target)
+        .and_then(|(record, target)| record.holder_at(target));
+    // Who gives no ID means whoever has the volume there.
+    let id = match holder.process {
+        None => holder.id.or(at_target),
+        Some(_) => holder.id,
+    };
+    let holder = Holder { id, ..holder };
     let request = Release { holder, ..request };
-    let record = ledger.record();
+    let record = record.as_ref();
     if let Some(target) = holder.target {
         let known = record.and_then(|record| record.mounted.as_ref());
-        targets::refuse_other(target, known, &MountTable::read()?)?;
+        let other = targets::refuse_other(target, known, &MountTable::read()?);
+        match record.is_some_and(|record| record.has(holder)) {
+            true => other?,
+            // Nothing of ours was ever there, as after a mount that was refused.
+            false => other.unwrap_or_else(|error| invocation.log.warn(&chain(&error))),
+        }
     }
     if holder.process.is_some() && !record.is_some_and(|record| record.has(holder)) {
         // Whatever is mounted by now may be another's, in use by those whom we do not know.

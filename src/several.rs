@@ -13,7 +13,7 @@ use crate::holders::Ledger;
 use crate::invocation::Invocation;
 use crate::log::chain;
 use crate::mounting::{self, Outcome, Request};
-use crate::record::Holder;
+use crate::record::{Holder, Record};
 use crate::releasing::{Release, release, release_dead};
 use crate::side_by_side::side_by_side;
 use crate::sys::mountinfo::MountTable;
@@ -38,11 +38,13 @@ struct Turn<'a> {
     outcome: Result<Outcome>,
 }
 
-/// Mounts them, or none: then the error is that of the first in the order of the suffixes.
+/// Mounts them, or none: then the error is that of the first in the order of the suffixes. A signal that is held back, of which
+/// `interruption` tells, is a failure like any other.
 pub fn mount<'a>(
     mut invocation: Invocation,
     wanted: &'a [Wanted],
     id: Option<&'a str>,
+    interruption: impl Fn() -> Option<i32>,
 ) -> Result<Mounted<'a>> {
     // The directories that we make are to have the mode that we give them.
     umask(Mode::from_raw_mode(0o022));
@@ -64,7 +66,7 @@ pub fn mount<'a>(
             made,
             outcome,
         }));
-        if failed {
+        if failed || interruption().is_some() {
             break;
         }
     }
@@ -74,7 +76,11 @@ pub fn mount<'a>(
         turns,
     };
     mounted.invocation.budget = whole;
-    match mounted.first_error() {
+    let interrupted = || {
+        interruption()
+            .map(|signal| anyhow!("signal {signal} came meanwhile, and nothing stays mounted"))
+    };
+    match mounted.first_error().or_else(interrupted) {
         None => Ok(mounted),
         Some(error) => Err(mounted.undone(error)),
     }
@@ -85,7 +91,12 @@ fn create(invocation: &Invocation, volume: &Planned) -> Result<()> {
     let driver = volume.open(invocation)?;
     let _ledger = Ledger::lock(invocation, driver.name(), &volume.name)?;
     let wanted = volume.wanted;
-    volumes::ensure_exists(driver.as_ref(), &wanted.name.value, &wanted.options)
+    volumes::ensure_exists(
+        &invocation.log,
+        driver.as_ref(),
+        &wanted.name.value,
+        &wanted.options,
+    )
 }
 
 fn take_turn(
@@ -237,7 +248,13 @@ pub fn unmount(
         let released = side_by_side(&wave, |volume| {
             let driver = volume.open(invocation)?;
             let mut ledger = Ledger::lock(invocation, driver.name(), &volume.name)?;
-            volume.refuse_other(invocation).context("container path")?;
+            let holds = |record: &Record| record.has(holder(volume, id));
+            let other = volume.refuse_other(invocation).context("container path");
+            match ledger.record().is_some_and(holds) {
+                true => other?,
+                // Nothing of this task was ever there, as after a mount that was refused.
+                false => other.unwrap_or_else(|error| invocation.log.warn(&chain(&error))),
+            }
             if let Err(error) = release_dead(invocation, &mut ledger, lazy) {
                 invocation.log.step(|| chain(&error));
             }

@@ -156,7 +156,9 @@ pub fn unbind(
         .map_err(|error| match error.kind() {
             ErrorKind::ResourceBusy => {
                 let used_by = busy::used_by(target);
-                let why = format!("it is busy{used_by}; unmount --lazy takes it away all the same");
+                let why = format!(
+                    "it is busy{used_by}; unmount --lazy (umount -l) takes it away all the same"
+                );
                 Failure::in_use(why).into()
             }
             _ => Error::from(error),

@@ -58,6 +58,10 @@ pub fn show(
     if let View::ContainerPath = request.view {
         return bind_with_ownership(mounted, target, others);
     }
+    let (source, place) = (mounted.path.display(), target.display());
+    invocation
+        .log
+        .step(|| format!("binding {source} to {place}"));
     let bound = bind_view(mounted, target, request, &table, ends);
     if bound.is_err() {
         targets::unbind(target, Some(mounted), &MountTable::read()?, true, ends)?;

@@ -8,15 +8,30 @@ use crate::driver::{Created, Driver, Lookup, Options, Volume};
 use crate::failure::{Failure, Kind};
 use crate::holders::{self, Ledger};
 use crate::invocation::Invocation;
+use crate::log::Log;
 use crate::releasing::release_dead;
 use crate::sys::mountinfo::MountTable;
 
-/// Creates the volume where it is known to be absent, or nobody can tell.
-pub fn ensure_exists(driver: &dyn Driver, volume: &str, options: &Options) -> Result<()> {
-    match driver.get(volume)? {
-        Lookup::Found(_) => Ok(()),
-        Lookup::Absent | Lookup::CannotSay => driver.create(volume, options).map(drop),
+/// Creates the volume where it is known to be absent, or nobody can tell. Of one that exists with other options, a warning tells.
+pub fn ensure_exists(
+    log: &Log,
+    driver: &dyn Driver,
+    volume: &str,
+    options: &Options,
+) -> Result<()> {
+    let created = match driver.get(volume)? {
+        Lookup::Found(existing) if options.is_empty() || existing.options.is_none() => {
+            return Ok(());
+        }
+        Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => driver.create(volume, options)?,
+    };
+    if let Created::Otherwise(options) = created {
+        let options = options.join(", ");
+        log.warn(&format!(
+            "mounting volume {volume}: it exists already with another {options}"
+        ));
     }
+    Ok(())
 }
 
 /// Creates the volume. Where it exists with other options, or nobody can tell, says so.

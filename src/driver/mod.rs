@@ -80,7 +80,7 @@ pub trait Driver {
     }
     fn create(&self, volume: &str, options: &Options) -> Result<Created>;
     /// The volume that `create` would copy, by its plain name. Nothing is done; options that `create` would refuse are, as
-    /// far as the driver knows them. Of a volume that exists, they do not matter.
+    /// far as the driver knows them.
     fn original(&self, _volume: &str, _options: &Options) -> Result<Option<String>> {
         Ok(None)
     }

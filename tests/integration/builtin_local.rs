@@ -114,7 +114,7 @@ fn a_tmpfs_is_as_large_as_its_options_say() {
     let user = User::of(&path);
     env.dvdcli("unmount -d local -n tmp").fails(
         4,
-        &format!("dvdcli: unmounting volume tmp: $ROOT/{LOCAL}/tmp/_data is busy, used by PID {} (sleep); unmount --lazy takes it away all the same\n", user.pid()),
+        &format!("dvdcli: unmounting volume tmp: $ROOT/{LOCAL}/tmp/_data is busy, used by PID {} (sleep); unmount --lazy (umount -l) takes it away all the same\n", user.pid()),
     );
     env.dvdcli("unmount -d local -n tmp --lazy").succeeds();
     assert_eq!(env.mounts(), Vec::<PathBuf>::new());

@@ -288,7 +288,7 @@ fn what_keeps_it_busy_is_named_and_lazy_unmounts_all_the_same() {
     let pid = user.pid();
     env.dvdcli("unmount -d loop -n db").fails(
         4,
-        &format!("dvdcli: unmounting volume db: $ROOT/{LOOP}/db/mnt is busy, used by PID {pid} (sleep); unmount --lazy takes it away all the same\n"),
+        &format!("dvdcli: unmounting volume db: $ROOT/{LOOP}/db/mnt is busy, used by PID {pid} (sleep); unmount --lazy (umount -l) takes it away all the same\n"),
     );
     // It is held as before.
     env.dvdcli("path -d loop -n db").prints(&printed).succeeds();

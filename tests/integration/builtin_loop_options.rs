@@ -344,8 +344,21 @@ fn options_of_an_existing_volume_change_nothing() {
     // As at every start of a task.
     env.dvdcli("mount -d loop -n db --volumeopts=size=2,fs=xfs")
         .prints(&format!("$ROOT/{LOOP}/db/mnt/data\n"))
+        .warns(
+            "dvdcli: warning: mounting volume db: it exists already with another size, newFsType\n",
+        )
         .succeeds();
     assert_eq!(mount_line(data(&env, "db").parent().unwrap()).0, "ext4");
-    env.dvdcli("unmount -d loop -n db").succeeds();
+    // A mistake is one for an existing volume, too, held or not.
+    for _ in 0..2 {
+        for (option, why) in [
+            ("sise=5", "unknown option sise; did you mean size? [..]"),
+            ("size=abc", "option size: [..]"),
+        ] {
+            env.dvdcli(&format!("mount -d loop -n db --opt {option}"))
+                .fails(2, &format!("dvdcli: mounting volume db: {why}\n"));
+        }
+        env.dvdcli("unmount -d loop -n db").output();
+    }
     assert_eq!(env.mounts(), Vec::<PathBuf>::new());
 }

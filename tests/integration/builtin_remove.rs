@@ -228,7 +228,7 @@ fn another_file_system_inside_a_mounted_volume_stays() {
     );
     env.dvdcli("unmount -d loop -n db").fails(
         4,
-        "dvdcli: unmounting volume db: $ROOT/var/lib/dvdcli/loop/db/mnt is busy[..]; unmount --lazy takes it away all the same\n",
+        "dvdcli: unmounting volume db: $ROOT/var/lib/dvdcli/loop/db/mnt is busy[..]; unmount --lazy (umount -l) takes it away all the same\n",
     );
     refuses(
         &env,

@@ -145,11 +145,14 @@ fn what_is_mounted_there_already_is_seen_before_anything_is_done() {
         "dvdcli: DVDI_VOLUME_CONTAINERPATH1: $ROOT/taken: something is mounted there that is not this volume\n",
     );
     assert_eq!(plugin.connections(), 0);
-    task(&env, UNMOUNT, &variables[1..]).fails(
-        4,
-        "dvdcli: unmounting volume b (DVDI_VOLUME_NAME1): container path: $ROOT/taken: something is mounted there that is not this volume\n",
-    );
-    assert_eq!((env.mounts(), plugin.connections()), (vec![path], 0));
+    // The clean-up after it must not fail.
+    task(&env, UNMOUNT, &variables[1..])
+        .warns(
+            "dvdcli: warning: container path: $ROOT/taken: something is mounted there that is not this volume\n\
+             dvdcli: warning: unmounting volume b: plugin rexray: VolumeDriver.Unmount: volume not found; nothing was left to do\n",
+        )
+        .succeeds();
+    assert_eq!(env.mounts(), [path]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
 
 use crate::env::Env;
@@ -207,4 +209,26 @@ fn the_time_is_for_all_of_them_and_some_is_kept_for_undoing() {
         "dvdcli: mounting volume b (DVDI_VOLUME_NAME1): plugin slow: VolumeDriver.Mount: no answer within 1s 600ms (--timeout)\n",
     );
     assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("a")), (1, 0));
+}
+
+#[test]
+fn a_signal_leaves_none_of_them() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "rexray");
+    plugin.hold_back("Mount", "List", 1);
+    let running = task(&env, MOUNT, THREE).start();
+    plugin.wait_for("Mount");
+    let id = Pid::from_raw(running.child.id().cast_signed());
+    kill(id, Signal::SIGTERM).unwrap();
+    env.dvdcli("list -d rexray").output();
+    let ended = running.output();
+    assert_eq!(
+        (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
+        (
+            143,
+            "",
+            "dvdcli: signal 15 came meanwhile, and nothing stays mounted\n"
+        )
+    );
+    assert_eq!(mounts(&plugin, ["a", "b", "c"]), [0; 3]);
 }

@@ -232,7 +232,7 @@ fn a_busy_view_stays() {
     let file = fs::File::create(db.join("file")).unwrap();
     host.run("umount $ROOT/db").fails(
         32,
-        "dvdcli: releasing $ROOT/db: unmounting $ROOT/db: it is busy, used by PID [..]; unmount --lazy takes it away all the same\n",
+        "dvdcli: releasing $ROOT/db: unmounting $ROOT/db: it is busy, used by PID [..]; unmount --lazy (umount -l) takes it away all the same\n",
     );
     assert_eq!((plugin.mounts("db"), host.volumes().len()), (1, 1));
     drop(file);
@@ -374,4 +374,20 @@ fn a_unit_of_systemd_is_made_from_the_same_line() {
         host.env.program("umount", [place, "-c"]).succeeds();
         assert_eq!(host.volumes().len(), 0);
     }
+}
+
+#[test]
+fn steps_are_shown_where_they_are_asked_for() {
+    let Some(host) = Host::new() else { return };
+    at(&host, "db");
+    host.run("mount -v -t dvdcli loop/db $ROOT/db -o size=32MiB")
+        .warns(&format!(
+            "dvdcli: driver loop: making volume db\n\
+             dvdcli: driver loop: mounting /dev/loop[..] at {LOOP} as ext4\n\
+             dvdcli: binding {LOOP}/data to $ROOT/db\n"
+        ))
+        .succeeds();
+    host.run("umount.dvdcli -v $ROOT/db")
+        .warns(&format!("dvdcli: driver loop: unmounting {LOOP}\n"))
+        .succeeds();
 }

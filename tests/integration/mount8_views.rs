@@ -104,7 +104,7 @@ fn what_umount_was_not_told_of_is_mounted_anew() {
     let file = fs::File::create(db.join("file")).unwrap();
     host.run("mount -t dvdcli fake/db $ROOT/db").fails(
         32,
-        "dvdcli: mounting fake/db at $ROOT/db: unmounting $ROOT/db: it is busy, used by PID [..]; unmount --lazy takes it away all the same\n",
+        "dvdcli: mounting fake/db at $ROOT/db: unmounting $ROOT/db: it is busy, used by PID [..]; unmount --lazy (umount -l) takes it away all the same\n",
     );
     drop(file);
     assert!(host.options(&db).is_some());

@@ -282,3 +282,13 @@ fn a_shell_script_keeps_its_copy() {
     }
     assert_eq!(mounted(), [""; 0]);
 }
+
+#[test]
+fn a_shell_script_that_is_ended_leaves_nothing() {
+    let Some(host) = Host::new() else { return };
+    let script =
+        block("Shell scripts", 1).replace("cp -a /etc/hostname", "kill $$; cp -a /etc/hostname");
+    host.write("/srv/script", &script);
+    assert_eq!(host.daemon("sh", &["/srv/script"]).output().code, 143);
+    assert_eq!(mounted(), [""; 0]);
+}

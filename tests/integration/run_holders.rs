@@ -291,7 +291,7 @@ fn a_dead_ones_target_that_is_busy_is_told_and_taken_later() {
     });
     killed((running, command));
     let busy = format!(
-        "releasing it for run [..], which has died: unmounting $ROOT/target: it is busy, used by PID {user} (sleep); unmount --lazy takes it away all the same"
+        "releasing it for run [..], which has died: unmounting $ROOT/target: it is busy, used by PID {user} (sleep); unmount --lazy (umount -l) takes it away all the same"
     );
     env.dvdcli(&format!("mount {DB} --id a"))
         .prints("$ROOT/volumes/db\n")
@@ -305,7 +305,7 @@ fn a_dead_ones_target_that_is_busy_is_told_and_taken_later() {
     assert!(
         last.starts_with("dvdcli: unmounting volume db: releasing it for run ")
             && last.ends_with(&format!(
-                "used by PID {user} (sleep); unmount --lazy takes it away all the same"
+                "used by PID {user} (sleep); unmount --lazy (umount -l) takes it away all the same"
             )),
         "{found:?}"
     );

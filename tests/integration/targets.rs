@@ -176,11 +176,39 @@ fn a_target_that_is_busy_stays_unless_lazy_is_asked_for() {
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")
         .fails(
             4,
-            "dvdcli: unmounting volume db: unmounting $ROOT/target: it is busy, used by PID [..] ([..]); unmount --lazy takes it away all the same\n",
+            "dvdcli: unmounting volume db: unmounting $ROOT/target: it is busy, used by PID [..] ([..]); unmount --lazy (umount -l) takes it away all the same\n",
         );
     assert_eq!((env.mounts(), plugin.mounts("db")), (vec![target], 1));
     env.dvdcli("unmount -d fake -n db --target $ROOT/target --lazy")
         .succeeds();
     assert_eq!((env.mounts().len(), plugin.mounts("db")), (0, 0));
     drop(open);
+}
+
+#[test]
+fn a_target_is_taken_away_whoever_has_it() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dir("target");
+    env.dvdcli("mount -d fake -n db --id a --target $ROOT/target")
+        .prints("$ROOT/target\n")
+        .succeeds();
+    env.dvdcli("unmount -d fake -n db --target $ROOT/target")
+        .succeeds();
+    assert_eq!((env.mounts().len(), plugin.mounts("db")), (0, 0));
+}
+
+#[test]
+fn the_clean_up_after_a_target_that_was_refused_succeeds() {
+    let Some(env) = Env::isolated() else { return };
+    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let target = env.dir("target");
+    env.mount_tmpfs(&target);
+    env.dvdcli("unmount -d fake -n db --target $ROOT/target")
+        .warns(
+            "dvdcli: warning: target $ROOT/target: something is mounted there that is not this volume\n\
+             dvdcli: warning: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted; nothing was left to do\n",
+        )
+        .succeeds();
+    assert_eq!(env.mounts(), [target]);
 }

@@ -110,7 +110,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "ro makes what is seen at the directory read-only. nofail passes over a volume that does not exist. remount \
                  changes the mount options of what is seen at the directory; without a line in fstab(5), give source and type as well \
                  (mount -t dvdcli -o remount,ro loop/db /srv/db), or mount(8) changes the volume's own file system. -f checks and mounts nothing; -n leaves umount(8) \
-                 without the note that it has to call dvdcli, and the volume is then released by dvdcli unmount --target.",
+                 without the note that it has to call dvdcli, and the volume is then released by dvdcli unmount --target. (libmount also \
+                 loses the note where something else is mounted over the directory and unmounted.)",
             ),
             (
                 "",
@@ -121,7 +122,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "At boot, let the mount wait for where the volumes are (x-systemd.requires-mounts-for=/var/lib/dvdcli) or for the \
                  plugin (_netdev,x-systemd.requires=rexray.service), and give explicitcreate once the volume is there, so that no \
-                 empty one is made. x-systemd.automount does not work: the directory counts as mounted already.",
+                 empty one is made. x-systemd.automount does not work: the directory counts as mounted already. The kernel shows the volume's own file \
+                 system: findmnt -t dvdcli and umount -a -t dvdcli match nothing.",
             ),
             (
                 "",
@@ -174,7 +176,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "The volumes are mounted side by side, all or none: where one fails, what this call has mounted is unmounted \
                  again, directories that were made are removed, and the first failure in the order of the digits is reported. \
-                 A fifth of the time, at most 20 s, is kept for that. The paths are printed in that order, one a line; a volume \
+                 A fifth of the time, at most 20 s, is kept for that. A signal that would end dvdcli meanwhile counts as a failure, too. The paths are printed in that order, one a line; a volume \
                  that is named twice is printed once, and may not have a container path the second time. --id names the holder \
                  of all of them.",
             ),

@@ -71,8 +71,9 @@ impl Driver for Local<'_> {
 
     fn original(&self, volume: &str, options: &Options) -> Result<Option<String>> {
         let (name, inline) = names::parse(volume)?;
+        let normal = read_options(LOCAL, &inline, options)?;
         if self.0.store.record(&name)?.is_none() {
-            Source::of(&read_options(LOCAL, &inline, options)?)?;
+            Source::of(&normal)?;
         }
         Ok(None)
     }
@@ -188,6 +189,13 @@ impl Local<'_> {
         self.0.refuse_occupied(&table, &place)?;
         source.check()?;
         self.0.make_mount_point(&place)?;
+        let step = || {
+            format!(
+                "driver {NAME}: mounting volume {name} at {}",
+                place.display()
+            )
+        };
+        self.0.log.step(step);
         let mounted = source.mount(&place, read_only, self.0.ends);
         if mounted.is_err() {
             self.0.forget_mount_point(&place);

@@ -64,6 +64,9 @@ impl Driver for Loop<'_> {
             );
         }
         let record = new_record(inline, options, normal);
+        self.0
+            .log
+            .step(|| format!("driver {NAME}: making volume {name}"));
         self.0.store.create(&name, &record, |directory| {
             plan.carry_out(&directory.join(IMAGE), self.0.ends)?;
             store::make_directory(&directory.join(MOUNT_POINT))
@@ -73,10 +76,10 @@ impl Driver for Loop<'_> {
 
     fn original(&self, volume: &str, options: &Options) -> Result<Option<String>> {
         let (name, inline) = names::parse(volume)?;
+        let original = plan::original(&read_options(LOOP, &inline, options)?)?;
         if self.0.store.record(&name)?.is_some() {
             return Ok(None);
         }
-        let original = plan::original(&read_options(LOOP, &inline, options)?)?;
         let plain = original.map(|original| names::parse(&original).map(|(name, _)| name));
         plain.transpose()
     }
@@ -231,6 +234,9 @@ impl Loop<'_> {
         self.0.make_mount_point(&place)?;
         let device = image::bind(image, self.0.ends)?;
         let source = device.path();
+        let (device_shown, place_shown) = (source.display(), place.display());
+        let step = || format!("driver {NAME}: mounting {device_shown} at {place_shown} as {fs}");
+        self.0.log.step(step);
         let mounted = mount::mount(&source.to_string_lossy(), &place, fs, options);
         if mounted.is_err() {
             self.0.forget_mount_point(&place);

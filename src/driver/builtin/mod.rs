@@ -189,12 +189,14 @@ impl Base<'_> {
 
     /// Takes a mount away. Where it is busy, the error names those who use it.
     fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+        let step = || format!("driver {}: unmounting {}", self.kind, mount_point.display());
+        self.log.step(step);
         match mount::unmount_at(mount_point, lazy) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
                 let used_by = busy::used_by(mount_point);
                 Err(Failure::in_use(format!(
-                    "{} is busy{used_by}; unmount --lazy takes it away all the same",
+                    "{} is busy{used_by}; unmount --lazy (umount -l) takes it away all the same",
                     mount_point.display()
                 ))
                 .into())
