@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::{generate, shells};
 
@@ -331,13 +332,32 @@ fn timeout(text: &str) -> anyhow::Result<Duration> {
 
 impl Cli {
     /// Parses a command line whose flags may stand before the verb as well as after it.
-    pub fn parse_from_args(args: Vec<OsString>) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(verb_first(args))
+    pub fn parse_from_args(args: Vec<OsString>) -> Result<Cli, Unparsed> {
+        Ok(Cli::try_parse_from(verb_first(args))?)
+    }
+}
+
+/// What comes of a command line that is not to be carried out.
+pub enum Unparsed {
+    /// `--help` or `--version`: the text for stdout.
+    Answer(String),
+    /// Wrong usage, in one line.
+    Wrong(String),
+}
+
+impl From<clap::Error> for Unparsed {
+    fn from(error: clap::Error) -> Unparsed {
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Unparsed::Answer(error.to_string())
+            }
+            _ => Unparsed::Wrong(one_line(&error)),
+        }
     }
 }
 
 /// A usage error of clap's in one line, without the usage that `--help` shows.
-pub fn one_line(error: &clap::Error) -> String {
+fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text
         .lines()

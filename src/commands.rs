@@ -13,20 +13,16 @@ use crate::from_env::{self, Described};
 use crate::inspect::inspect;
 use crate::invocation::Invocation;
 use crate::log::Log;
-use crate::mounting::{self, Request};
 use crate::mountpoint;
 use crate::options;
-use crate::record::Holder;
-use crate::releasing::{self, Release};
-use crate::running::{self, Job};
 use crate::secrets::Secrets;
-use crate::several;
-use crate::sys::foreground::Foreground;
 use crate::table::printable;
 use crate::version::version;
-use crate::view::View;
 use crate::volumes;
 
+use holding::Wanted;
+
+mod holding;
 mod listing;
 
 /// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.
@@ -75,16 +71,14 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
             holder,
             from_env: true,
             ..
-        } => return mount_all(invocation, &described, holder),
+        } => return holding::mount_all(invocation, &described, holder),
         Verb::Unmount {
             holder,
             force,
             lazy,
             from_env: true,
             ..
-        } => {
-            return unmount_all(&invocation()?, &described, holder, *force, *lazy);
-        }
+        } => return holding::unmount_all(&invocation()?, &described, holder, *force, *lazy),
         Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
         Verb::Mount {
             absent,
@@ -92,19 +86,15 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
             read_only,
             ..
         } => {
-            let holder = Holder {
+            let wanted = Wanted {
+                common,
+                options: &options,
+                create: !absent.explicitcreate,
                 id: holder.id.as_deref(),
                 target: holder.target.as_deref(),
-                process: None,
+                read_only: *read_only,
             };
-            mount(
-                &invocation()?,
-                common,
-                &options,
-                !absent.explicitcreate,
-                holder,
-                *read_only,
-            )?;
+            holding::mount(&invocation()?, wanted)?;
         }
         Verb::Run {
             absent,
@@ -114,43 +104,22 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
             command,
             ..
         } => {
-            // First of all: a signal must not end us with the volume mounted.
-            let foreground = Foreground::prepare().context("taking over the signals")?;
-            let invocation = invocation()?;
-            let (volume, driver) = asked(&invocation, common)?;
-            let request = Request {
-                volume,
+            let wanted = Wanted {
+                common,
                 options: &options,
-                create: !absent.explicitcreate && invocation.config.create_implicit,
-                holder: Holder {
-                    id: id.as_deref(),
-                    target: target.as_deref(),
-                    process: None,
-                },
+                create: !absent.explicitcreate,
+                id: id.as_deref(),
+                target: target.as_deref(),
                 read_only: *read_only,
-                view: View::of(*read_only),
             };
-            let timeout = common.timeout.or(invocation.config.timeout);
-            let job = Job {
-                words: command,
-                foreground: &foreground,
-                unmount_timeout: timeout.unwrap_or(UNMOUNT_TIMEOUT),
-            };
-            return running::run(&invocation, driver, request, job);
+            return holding::run(invocation, wanted, command);
         }
         Verb::Unmount {
             holder,
             force,
             lazy,
             ..
-        } => {
-            let holder = Holder {
-                id: holder.id.as_deref(),
-                target: holder.target.as_deref(),
-                process: None,
-            };
-            unmount(&invocation()?, common, holder, *force, *lazy)?;
-        }
+        } => holding::unmount(&invocation()?, common, holder, *force, *lazy)?,
         Verb::Remove { force, .. } => remove(&invocation()?, common, *force)?,
         Verb::Path { .. } => path(&invocation()?, common)?,
         Verb::Get { .. } => get(&invocation()?, common)?,
@@ -225,103 +194,6 @@ fn create(invocation: &Invocation, common: &Common, options: &Options, strict: b
         .log
         .warn(&format!("creating volume {volume}: {difference}"));
     Ok(())
-}
-
-fn mount(
-    invocation: &Invocation,
-    common: &Common,
-    options: &Options,
-    create: bool,
-    holder: Holder,
-    read_only: bool,
-) -> Result<()> {
-    let (volume, driver) = asked(invocation, common)?;
-    let create = create && invocation.config.create_implicit;
-    let request = Request {
-        volume,
-        options,
-        create,
-        holder,
-        read_only,
-        view: View::of(read_only),
-    };
-    let doing = || format!("mounting volume {volume}");
-    let mounted = mounting::mount(invocation, driver.as_ref(), request).with_context(doing)?;
-    // A path that reaches nobody is held by nobody.
-    if let Err(error) = write_answer(&format!("{}\n", mounted.path.display())) {
-        if mounted.is_new_holder {
-            let undo = Release {
-                volume,
-                holder,
-                all: false,
-                lazy: false,
-            };
-            releasing::unmount(invocation, driver.as_ref(), undo).with_context(doing)?;
-        }
-        return Err(error).context(WRITING).with_context(doing);
-    }
-    Ok(())
-}
-
-fn mount_all(
-    invocation: impl FnOnce() -> Result<Invocation>,
-    described: &Described,
-    holder: &cli::Holder,
-) -> Result<u8> {
-    // First of all: a signal must not end us with some of them mounted.
-    let foreground = Foreground::prepare().context("taking over the signals")?;
-    let invocation = invocation()?;
-    let (log, id) = (invocation.log.clone(), holder.id.as_deref());
-    let interruption = || foreground.interruption();
-    let mounted = several::mount(invocation, &described.volumes, id, interruption);
-    let failed = match mounted.map(|mounted| (write_answer(&mounted.lines()), mounted)) {
-        Ok((Ok(()), _)) => return Ok(0),
-        Ok((Err(error), mounted)) => mounted.undone(anyhow::Error::from(error).context(WRITING)),
-        Err(error) => error,
-    };
-    match foreground.interruption() {
-        Some(signal) => {
-            log.error(&failed);
-            Ok(128 + signal as u8)
-        }
-        None => Err(failed),
-    }
-}
-
-fn unmount_all(
-    invocation: &Invocation,
-    described: &Described,
-    holder: &cli::Holder,
-    force: bool,
-    lazy: bool,
-) -> Result<u8> {
-    let all = force || invocation.config.ignore_used_count;
-    let id = holder.id.as_deref();
-    let failed = several::unmount(invocation, &described.volumes, id, all, lazy)?;
-    for error in &failed {
-        invocation.log.error(error);
-    }
-    Ok(failed
-        .first()
-        .map_or(0, |error| Kind::of(error).exit_code()))
-}
-
-fn unmount(
-    invocation: &Invocation,
-    common: &Common,
-    holder: Holder,
-    force: bool,
-    lazy: bool,
-) -> Result<()> {
-    let (volume, driver) = asked(invocation, common)?;
-    let request = Release {
-        volume,
-        holder,
-        all: force || invocation.config.ignore_used_count,
-        lazy,
-    };
-    releasing::unmount(invocation, driver.as_ref(), request)
-        .with_context(|| format!("unmounting volume {volume}"))
 }
 
 fn remove(invocation: &Invocation, common: &Common, force: bool) -> Result<()> {

@@ -6,11 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use clap::Parser;
-use clap::error::ErrorKind;
 
-use crate::cli;
-use crate::cli::helper::{HelperCommon, MountHelper, UmountHelper};
+use crate::cli::Unparsed;
+use crate::cli::helper::{HelperCommon, MountHelper, UmountHelper, parse};
 use crate::commands::{self, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::driver::{self, Driver, Options};
 use crate::failure::{Failure, Kind};
@@ -41,30 +39,26 @@ const FAILURE: u8 = 32;
 pub fn run() -> Option<ExitCode> {
     let name = env::args_os().next()?;
     match name.to_str()?.rsplit('/').next()? {
-        "mount.dvdcli" => Some(called(|helper: &MountHelper| &helper.common, mount)),
-        "umount.dvdcli" => Some(called(|helper: &UmountHelper| &helper.common, umount)),
+        "mount.dvdcli" => Some(called(parse(), |it: &MountHelper| &it.common, mount)),
+        "umount.dvdcli" => Some(called(parse(), |it: &UmountHelper| &it.common, umount)),
         _ => None,
     }
 }
 
-fn called<A: Parser>(
+fn called<A>(
+    parsed: Result<A, Unparsed>,
     common: impl FnOnce(&A) -> &HelperCommon,
     act: impl FnOnce(&A, &mut Log) -> Result<()>,
 ) -> ExitCode {
     let mut log = Log::default();
-    let arguments = match A::try_parse() {
+    let arguments = match parsed {
         Ok(arguments) => arguments,
-        Err(answer)
-            if matches!(
-                answer.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            ) =>
-        {
-            let printed = commands::print(&answer.to_string());
+        Err(Unparsed::Answer(text)) => {
+            let printed = commands::print(&text);
             return ExitCode::from(if printed.is_ok() { 0 } else { FAILURE });
         }
-        Err(error) => {
-            log.error(&anyhow!(cli::one_line(&error)));
+        Err(Unparsed::Wrong(words)) => {
+            log.error(&anyhow!(words));
             return ExitCode::from(USAGE);
         }
     };

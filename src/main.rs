@@ -40,9 +40,7 @@ mod volumes;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-
-use cli::Cli;
+use cli::{Cli, Unparsed};
 use failure::{Failure, Kind};
 use log::Log;
 use sys::arena::Arena;
@@ -56,22 +54,14 @@ fn main() -> ExitCode {
     }
     let cli = match Cli::parse_from_args(std::env::args_os().collect()) {
         Ok(cli) => cli,
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            ) =>
-        {
-            return commands::print(&error.to_string()).map_or_else(
+        Err(Unparsed::Answer(text)) => {
+            return commands::print(&text).map_or_else(
                 |error| report(&Log::default(), &error),
                 |()| ExitCode::SUCCESS,
             );
         }
-        Err(error) => {
-            return report(
-                &Log::default(),
-                &Failure::usage(cli::one_line(&error)).into(),
-            );
+        Err(Unparsed::Wrong(words)) => {
+            return report(&Log::default(), &Failure::usage(words).into());
         }
     };
     let mut log = Log {

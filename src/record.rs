@@ -222,8 +222,8 @@ impl Record {
     }
 
     fn names_but(&self, left_out: Option<&str>) -> String {
-        let is_left_out = |name: &str| left_out == Some(name);
-        let others = self.holders.iter().filter(|(name, _)| !is_left_out(name));
+        let others = self.holders.iter();
+        let others = others.filter(|(name, _)| left_out != Some(name.as_str()));
         let names = others.map(|(name, hold)| match name.as_str() {
             ANONYMOUS => "a caller without an ID".to_owned(),
             _ => shown(name, hold),

@@ -5,8 +5,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 
-use super::timeout;
+use super::{Unparsed, timeout};
 use crate::config::parse_duration;
+
+/// A helper's command line, as this process was called.
+pub fn parse<A: Parser>() -> Result<A, Unparsed> {
+    Ok(A::try_parse()?)
+}
 
 /// Mount a volume at a directory, for mount(8)
 #[derive(Debug, Parser)]
