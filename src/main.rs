@@ -1,55 +1,27 @@
 //! dvdcli: volumes for hosts without Docker. Parse the command line, run the verb, report, exit.
 
-mod budget;
+mod base;
+mod callers;
 mod cli;
 mod commands;
-mod config;
-mod container_path;
 mod driver;
-mod failure;
-mod files;
-mod from_env;
-mod fstab;
-mod helper;
-mod holders;
-mod host;
-mod inspect;
 mod invocation;
-mod log;
-mod mounted;
-mod mounting;
-mod mountpoint;
-mod options;
-mod overview;
-mod paths;
-mod process;
-mod record;
-mod releasing;
-mod running;
-mod secrets;
-mod several;
-mod side_by_side;
-mod suggest;
+mod protocol;
 mod sys;
-mod table;
-mod targets;
-mod task_plan;
-mod version;
-mod view;
-mod volumes;
+mod volume;
 
 use std::process::ExitCode;
 
+use base::failure::{Failure, Kind};
 use cli::{Cli, Unparsed};
-use failure::{Failure, Kind};
-use log::Log;
-use sys::arena::Arena;
+use invocation::log::Log;
+use sys::process::arena::Arena;
 
 #[global_allocator]
 static ALLOCATOR: Arena = Arena::new();
 
 fn main() -> ExitCode {
-    if let Some(code) = helper::run() {
+    if let Some(code) = callers::fstab::run() {
         return code;
     }
     let cli = match Cli::parse_from_args(std::env::args_os().collect()) {

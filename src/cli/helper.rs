@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 
-use super::{Unparsed, timeout};
-use crate::config::parse_duration;
+use crate::base::duration::parse_duration;
+use crate::cli::{Unparsed, timeout};
 
 /// A helper's command line, as this process was called.
 pub fn parse<A: Parser>() -> Result<A, Unparsed> {

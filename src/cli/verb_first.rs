@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::CommandFactory;
 
-use super::Cli;
+use crate::cli::Cli;
 
 /// Moves the verb in front of the flags, where clap knows each flag of that verb and sees one that is given twice.
 pub fn verb_first(mut args: Vec<OsString>) -> Vec<OsString> {

@@ -1,15 +1,19 @@
 //! What a volume driver is, in the words of Docker's volume plugin protocol, and which driver a name means.
 
-pub mod builtin;
+mod local;
+mod loop_;
+pub mod overview;
 pub mod plugin;
+pub mod shared;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use crate::driver::plugin::Plugin;
+use crate::driver::shared::Base;
 use crate::invocation::Invocation;
-use plugin::Plugin;
 
 /// The options of a volume, `key` to `value`, in the order in which they were given; no key is empty or stands twice.
 pub type Options = Vec<(String, String)>;
@@ -68,7 +72,7 @@ pub struct MountRequest<'a> {
 /// A source of volumes: a Docker volume plugin, or a built-in of the same behaviour.
 ///
 /// The caller holds the volume's lock, has asked the holders, and checks the path that comes back.
-/// An error that says the volume is absent or in use is a [`crate::failure::Failure`] of that kind.
+/// An error that says the volume is absent or in use is a [`crate::base::failure::Failure`] of that kind.
 pub trait Driver {
     /// The name by which holders and users know it; aliases, tags and IDs are resolved.
     fn name(&self) -> &str;
@@ -104,6 +108,9 @@ pub trait Driver {
     }
 }
 
+/// The names of the built-in drivers.
+pub const BUILT_INS: [&str; 2] = ["local", "loop"];
+
 /// The driver where neither the caller nor the configuration names one.
 const DEFAULT: &str = "local";
 
@@ -128,10 +135,11 @@ pub fn open<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver
 
 /// The driver of that very name, whatever the aliases are. A built-in's name wins over a plugin's.
 pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
-    if builtin::KINDS.contains(&name) {
-        return builtin::open(name, invocation);
+    match name {
+        "local" => Ok(Box::new(local::Local(Base::new(name, invocation)?))),
+        "loop" => Ok(Box::new(loop_::Loop(Base::new(name, invocation)?))),
+        _ => Ok(Box::new(Plugin::named(invocation, name)?)),
     }
-    Ok(Box::new(Plugin::named(invocation, name)?))
 }
 
 /// What `create` came upon.

@@ -7,15 +7,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::transport::{CallError, Cause, Client, Response};
-use super::wire::{self, Refusal};
-use super::{Link, Plugin, discovery};
-use crate::budget::Backoff;
+use crate::base::failure::{Failure, Kind};
+use crate::base::secrets::{MASK, is_secret};
+use crate::base::text::chain;
 use crate::driver::Driver;
-use crate::failure::{Failure, Kind};
+use crate::driver::plugin::{Link, Plugin, discovery};
 use crate::invocation::Invocation;
-use crate::log::chain;
-use crate::secrets::{MASK, is_secret};
+use crate::invocation::budget::Backoff;
+use crate::protocol::client::{CallError, Cause, Client, Response};
+use crate::protocol::messages as wire;
+use crate::protocol::messages::Refusal;
 
 /// How often a call that may be repeated is tried where the connection breaks.
 const TRIES: u32 = 3;

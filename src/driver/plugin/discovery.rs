@@ -1,51 +1,18 @@
 //! Where a plugin is: its socket, its spec file, or its managed installation (protocol: Finding a plugin).
 
-use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
-use serde::Deserialize;
-use ureq::http::Uri;
+use anyhow::{Context, Result, bail};
 
-use super::managed::{self, Managed};
-use crate::failure::Failure;
-use crate::files;
-use crate::paths::Paths;
-use crate::suggest;
-
-/// How to reach a plugin.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Address {
-    Unix(PathBuf),
-    /// `host:port`, plain.
-    Tcp(String),
-    /// `host:port`, by TLS.
-    Tls(String, TlsFiles),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Address::Unix(path) => write!(f, "unix://{}", path.display()),
-            Address::Tcp(authority) => write!(f, "tcp://{authority}"),
-            Address::Tls(authority, _) => write!(f, "https://{authority}"),
-        }
-    }
-}
-
-/// The `TLSConfig` of a `.json` spec. Without a CA the system's roots are trusted.
-#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct TlsFiles {
-    pub insecure_skip_verify: bool,
-    #[serde(rename = "CAFile")]
-    pub ca_file: String,
-    pub cert_file: String,
-    pub key_file: String,
-}
+use crate::base::failure::Failure;
+use crate::base::suggest;
+use crate::driver::plugin::managed::{self, Managed};
+use crate::invocation::paths::Paths;
+use crate::protocol::address::{Address, parse_json, parse_spec};
+use crate::sys::files::small as files;
 
 /// A plugin that was found.
 #[derive(Debug)]
@@ -146,61 +113,6 @@ fn exists(path: &Path) -> Result<Option<fs::FileType>> {
     }
 }
 
-/// One line, a URL.
-fn parse_spec(text: &str) -> Result<Address> {
-    parse_address(text.trim(), TlsFiles::default())
-}
-
-fn parse_json(text: &str) -> Result<Address> {
-    #[derive(Deserialize)]
-    struct Spec {
-        #[serde(rename = "Addr")]
-        addr: String,
-        #[serde(rename = "TLSConfig")]
-        tls: Option<TlsFiles>,
-    }
-    let spec: Spec = serde_json::from_str(text)?;
-    parse_address(&spec.addr, spec.tls.unwrap_or_default())
-}
-
-/// `unix:///path`, or `tcp://`, `http://`, `https://` with a host; a path behind the host is ignored.
-fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
-    if url.is_empty() {
-        bail!("it holds no address");
-    }
-    let shown = url.escape_debug();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        bail!(
-            "address '{shown}' has no scheme; write unix://, tcp://, http:// or https:// in front"
-        );
-    };
-    if scheme == "unix" {
-        if !rest.starts_with('/') || rest.contains(['\0', '\n']) {
-            bail!("address '{shown}' has no absolute path");
-        }
-        return Ok(Address::Unix(PathBuf::from(rest)));
-    }
-    let uri: Uri = format!("http://{rest}")
-        .parse()
-        .map_err(|error| anyhow!("address '{shown}': {error}"))?;
-    let authority = uri
-        .authority()
-        .filter(|authority| !authority.host().is_empty());
-    let authority = authority.ok_or_else(|| anyhow!("address '{shown}' has no host"))?;
-    if authority.as_str().contains('@') {
-        bail!(
-            "address '{}' holds a user, which plugins do not know",
-            authority.host()
-        );
-    }
-    let authority = authority.to_string();
-    match scheme {
-        "tcp" | "http" => Ok(Address::Tcp(authority)),
-        "https" => Ok(Address::Tls(authority, tls)),
-        _ => bail!("address '{shown}' has an unknown scheme; unix, tcp, http and https are known"),
-    }
-}
-
 /// Every plugin by name, sorted; a legacy one that a managed one hides is left out.
 ///
 /// # Errors
@@ -292,69 +204,4 @@ pub fn not_found(paths: &Paths, name: &str) -> String {
         "not found in {places}{managed}; {there}{}",
         suggest::did_you_mean(name, bare)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses() {
-        let parsed = |text: &str| {
-            parse_spec(text)
-                .map(|address| address.to_string())
-                .map_err(|error| error.to_string())
-        };
-        for (text, expected) in [
-            ("unix:///run/x.sock\n", Ok("unix:///run/x.sock")),
-            ("tcp://[::1]:80/path", Ok("tcp://[::1]:80")),
-            ("http://host:1", Ok("tcp://host:1")),
-            (" https://host ", Ok("https://host")),
-            ("", Err("it holds no address")),
-            (
-                "host:80",
-                Err(
-                    "address 'host:80' has no scheme; write unix://, tcp://, http:// or https:// in front",
-                ),
-            ),
-            (
-                "ftp://host",
-                Err(
-                    "address 'ftp://host' has an unknown scheme; unix, tcp, http and https are known",
-                ),
-            ),
-            (
-                "unix://relative",
-                Err("address 'unix://relative' has no absolute path"),
-            ),
-            ("tcp://", Err("address 'tcp://': empty string")),
-            (
-                "tcp://a\nb",
-                Err("address 'tcp://a\\nb': invalid uri character"),
-            ),
-            (
-                "tcp://u:p@host",
-                Err("address 'host' holds a user, which plugins do not know"),
-            ),
-        ] {
-            assert_eq!(
-                parsed(text),
-                expected.map(str::to_owned).map_err(str::to_owned),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_json_spec_carries_its_tls_files() {
-        let text = r#"{"Name": "x", "Addr": "https://h:1/p", "TLSConfig": {"CAFile": "/ca", "Other": 1}, "More": []}"#;
-        let tls = TlsFiles {
-            ca_file: "/ca".into(),
-            ..TlsFiles::default()
-        };
-        assert_eq!(
-            parse_json(text).expect("a spec"),
-            Address::Tls("h:1".into(), tls)
-        );
-    }
 }

@@ -7,9 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::discovery::{Address, Endpoint};
-use crate::files;
-use crate::paths::Paths;
+use crate::driver::plugin::discovery::Endpoint;
+use crate::invocation::paths::Paths;
+use crate::protocol::address::Address;
+use crate::sys::files::small as files;
 
 /// A managed plugin, as its `config.json` tells it.
 #[derive(Debug, Clone)]

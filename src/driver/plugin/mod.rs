@@ -3,10 +3,6 @@
 mod calls;
 pub mod discovery;
 mod managed;
-mod tls;
-mod transport;
-mod unix;
-mod wire;
 
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
@@ -14,14 +10,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Error, Result, anyhow, bail};
 use serde_json::{Map, Value};
 
-use super::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Volume};
-use crate::failure::{Failure, Kind};
+use crate::base::failure::{Failure, Kind};
+use crate::driver::plugin::discovery::Endpoint;
+use crate::driver::plugin::managed::Managed;
+use crate::driver::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Volume};
 use crate::invocation::Invocation;
-use crate::sys::mountinfo::MountTable;
-use discovery::Endpoint;
-use managed::Managed;
-use transport::Client;
-use wire::{Meaning, Object, Refusal, WireVolume};
+use crate::protocol::client::Client;
+use crate::protocol::messages as wire;
+use crate::protocol::messages::{Meaning, Object, Refusal, WireVolume};
+use crate::sys::mount::mountinfo::MountTable;
 
 /// A plugin by its name. It is looked for, connected to and activated at the first call.
 pub struct Plugin<'a> {

@@ -1,0 +1,204 @@
+//! What mount(8) hands on from its command line or fstab(5): a volume, and options for its mount and for itself.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::base::failure::Failure;
+use crate::base::options;
+use crate::base::secrets::is_secret;
+use crate::driver::Options;
+use crate::sys::mount::mountopts::{self, Class, MountOptions};
+
+/// The driver, if one is named, and the volume: the last slash stands between them, since drivers' names may hold some
+/// (`rexray/ebs:latest/db`) and volumes' names none.
+///
+/// # Errors
+///
+/// Wrong usage: nothing before or after the slash, or a path.
+pub fn volume<'a>(spec: &'a str, directory: &Path) -> Result<(Option<&'a str>, &'a str)> {
+    // mount(8) has resolved a name that happens to exist below the current directory. Below the root, nobody can tell.
+    let directory = Some(directory).filter(|directory| directory.parent().is_some());
+    let name = directory.and_then(|directory| Path::new(spec).strip_prefix(directory).ok());
+    let name = name.and_then(Path::to_str).unwrap_or(spec);
+    match name.rsplit_once('/') {
+        None if !name.is_empty() => Ok((None, name)),
+        Some((driver, volume))
+            if !driver.is_empty() && !driver.starts_with('/') && !volume.is_empty() =>
+        {
+            Ok((Some(driver), volume))
+        }
+        _ => bail!(Failure::usage(format!(
+            "{spec} names no volume; write DRIVER/VOLUME"
+        ))),
+    }
+}
+
+/// Options, told apart by one rule: with a value it is the volume's, a word alone is mount(8)'s.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MountLine {
+    /// Of the volume.
+    pub volume: Options,
+    /// Words that a bind mount can have, as they were written.
+    pub view: Vec<String>,
+    pub read_only: bool,
+    /// A volume that is absent is not created.
+    pub explicit_create: bool,
+    pub remount: bool,
+    /// A volume that does not exist is no failure.
+    pub no_fail: bool,
+}
+
+impl MountLine {
+    /// Reads options with commas between; within double quotes, which go, a comma belongs to the value.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: a word that is none of mount(8)'s, unless `sloppy`; one that belongs to a file system, not to a view of it;
+    /// an option twice with different values; a quote without its end.
+    pub fn parse(list: &str, sloppy: bool) -> Result<MountLine> {
+        let mut line = MountLine::default();
+        let options = split(list)?;
+        let mut before = "";
+        for option in &options {
+            let added = line.add(option, sloppy);
+            if added.is_err() && is_secret(before) && !option.contains('=') {
+                // It may be the rest of that secret.
+                bail!(Failure::usage(format!(
+                    "option {before}: what follows its first comma is no mount option; put a value with commas into double quotes"
+                )));
+            }
+            added?;
+            before = option.split_once('=').map_or("", |(name, _)| name);
+        }
+        line.read_only = MountOptions::parse(&line.view.join(",")).read_only();
+        Ok(line)
+    }
+
+    fn add(&mut self, option: &str, sloppy: bool) -> Result<()> {
+        match option {
+            "explicitcreate" => self.explicit_create = true,
+            "remount" => self.remount = true,
+            "nofail" => self.no_fail = true,
+            _ if is_of_mount(option) => {}
+            _ if option.contains('=') => options::add(&mut self.volume, "-o", option)?,
+            _ => match mountopts::class(option) {
+                Some(Class::Mount) => self.view.push(option.to_owned()),
+                Some(Class::Program) => {}
+                Some(Class::FileSystem) => bail!(Failure::usage(format!(
+                    "option {option} belongs to the file system, not to the place where it appears; give mountopts={option} if the driver \
+                     takes that"
+                ))),
+                None if sloppy => {}
+                None => bail!(Failure::usage(format!(
+                    "option {option} is none of mount(8)'s; one of the volume has a value: {option}=VALUE"
+                ))),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Options of mount(8) itself that have a value.
+fn is_of_mount(option: &str) -> bool {
+    ["x-", "X-", "comment=", "user=", "helper=", "uhelper="]
+        .iter()
+        .any(|own| option.starts_with(own))
+}
+
+fn split(list: &str) -> Result<Vec<String>> {
+    let mut options = vec![String::new()];
+    let mut is_quoted = false;
+    for character in list.chars() {
+        match (character, options.last_mut()) {
+            ('"', _) => is_quoted = !is_quoted,
+            (',', _) if !is_quoted => options.push(String::new()),
+            (character, Some(last)) => last.push(character),
+            (_, None) => {}
+        }
+    }
+    if is_quoted {
+        // Its value may be a secret.
+        let last = options.pop().unwrap_or_default();
+        let name = last.split_once('=').map_or(last.as_str(), |(name, _)| name);
+        bail!(Failure::usage(format!(
+            "option {name}: the closing quote is missing"
+        )));
+    }
+    options.retain(|option| !option.is_empty());
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    fn message(list: &str) -> String {
+        MountLine::parse(list, false).expect_err(list).to_string()
+    }
+
+    #[test]
+    fn the_last_slash_stands_before_the_volume() {
+        let volume = |spec| volume(spec, Path::new("/var/lib/dvdcli")).ok();
+        assert_eq!(volume("loop/db"), Some((Some("loop"), "db")));
+        assert_eq!(volume("db"), Some((None, "db")));
+        assert_eq!(
+            volume("rexray/ebs:latest/db"),
+            Some((Some("rexray/ebs:latest"), "db"))
+        );
+        assert_eq!(
+            volume("loop/name=db,size=5"),
+            Some((Some("loop"), "name=db,size=5"))
+        );
+        assert_eq!(
+            volume("/var/lib/dvdcli/loop/db"),
+            Some((Some("loop"), "db"))
+        );
+        assert_eq!(super::volume("/loop/db", Path::new("/")).ok(), None);
+        for path in ["", "/", "/db", "loop/", "/srv/db", "//server/db"] {
+            assert_eq!(volume(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_value_makes_it_the_volumes() {
+        let line = MountLine::parse(
+            "rw,size=5,newfstype=xfs,ro,nofail,_netdev,noexec,x-systemd.automount,comment=a,user=root,o=\"addr=10.0.0.1,rw\",,defaults",
+            false,
+        )
+        .expect("a good line");
+        assert_eq!(
+            line,
+            MountLine {
+                volume: vec![
+                    pair("size", "5"),
+                    pair("newfstype", "xfs"),
+                    pair("o", "addr=10.0.0.1,rw")
+                ],
+                view: ["rw", "ro", "_netdev", "noexec"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                read_only: true,
+                no_fail: true,
+                ..MountLine::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(message("rw,newfstype").starts_with("option newfstype is none of mount(8)'s"));
+        assert!(message("sync").contains("give mountopts=sync"));
+        assert!(message("size=5,size=6").contains("'size'"));
+        assert!(message("password=a,geheim").starts_with("option password: what follows"));
+        assert!(message("a=\"b,c").contains("option a: the closing quote"));
+        assert_eq!(
+            MountLine::parse("bogus,ro", true).expect("sloppy").view,
+            ["ro"]
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! The volumes that a task's environment describes, in the variables of mesos-module-dvdi.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::base::failure::Failure;
+use crate::base::options;
+use crate::base::secrets::Secrets;
+use crate::callers::task::variables;
+use crate::callers::task::variables::{Kind, Slot, Variable, shown};
+use crate::driver::Options;
+
+const DEFAULT_DRIVER: &str = "rexray";
+
+/// The longest container path, in bytes (PATH_MAX, without the NUL).
+const LONGEST: usize = 4095;
+
+/// A volume, as the environment describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    pub name: Variable,
+    pub driver: String,
+    pub options: Options,
+    /// The variable of the options, whether it is set or not.
+    pub options_from: String,
+    /// Absolute and without `.` and `..`; the text of it is one line.
+    pub container_path: Option<(String, PathBuf)>,
+    /// Whether to create the volume where it is absent.
+    pub create: bool,
+}
+
+impl Wanted {
+    /// `VERB volume NAME (VARIABLE)`, for errors.
+    pub fn doing(&self, verb: &str) -> String {
+        format!("{verb} volume {} ({})", self.name.value, self.name.name)
+    }
+}
+
+/// What an environment describes.
+#[derive(Debug, Default)]
+pub struct Described {
+    /// In the order of their suffixes.
+    pub volumes: Vec<Wanted>,
+    /// What is set and has no effect.
+    pub warnings: Vec<String>,
+}
+
+impl Described {
+    pub fn secrets(&self) -> Secrets {
+        let secrets = self
+            .volumes
+            .iter()
+            .map(|it| Secrets::of(&it.options, &it.name.value));
+        secrets.fold(Secrets::default(), Secrets::and)
+    }
+}
+
+/// Reads an environment. Nothing outside of it is looked at.
+///
+/// # Errors
+///
+/// Wrong usage, and the variable by name: one that there is not, or with a value that it must not have.
+pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Described> {
+    let mut described = Described::default();
+    for mut slot in variables::read(environment)? {
+        match slot.take(Kind::Name) {
+            Some(name) => described.volumes.push(wanted(name, slot)?),
+            None => described.warnings.extend(without_name(&slot)),
+        }
+    }
+    refuse_equal_paths(&described.volumes)?;
+    Ok(described)
+}
+
+fn wanted(name: Variable, mut slot: Slot) -> Result<Wanted> {
+    let driver = slot.take(Kind::Driver);
+    // A plugin would take these for directories.
+    for variable in [Some(&name), driver.as_ref()].into_iter().flatten() {
+        if matches!(variable.value.as_str(), "." | "..") {
+            let (variable, value) = (&variable.name, &variable.value);
+            bail!(Failure::usage(format!("{variable}: '{value}' is no name")));
+        }
+    }
+    let options_from = slot.called(Kind::Opts);
+    let list = slot.take(Kind::Opts).map_or(String::new(), |it| it.value);
+    // As in the module, which passes on what stands between the commas, where there is anything.
+    let list: Vec<&str> = list.split(',').filter(|part| !part.is_empty()).collect();
+    let options = match list.as_slice() {
+        [] => Options::new(),
+        list => options::parse_list(&options_from, &list.join(","))?,
+    };
+    Ok(Wanted {
+        name,
+        driver: driver.map_or(DEFAULT_DRIVER.to_owned(), |it| it.value),
+        options,
+        options_from,
+        container_path: slot
+            .take(Kind::ContainerPath)
+            .map(container_path)
+            .transpose()?,
+        create: !slot.take(Kind::ExplicitCreate).map_or(Ok(false), is_true)?,
+    })
+}
+
+fn is_true(variable: Variable) -> Result<bool> {
+    match variable.value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => bail!(Failure::usage(format!(
+            "{}: '{}' is neither true nor false",
+            variable.name,
+            shown(&variable.value)
+        ))),
+    }
+}
+
+/// The variable's name, and the path as the rules want it; no directory is looked at.
+fn container_path(variable: Variable) -> Result<(String, PathBuf)> {
+    let text = variable.value;
+    // It is printed on a line of its own, which callers trim.
+    let why = if text.contains(char::is_control) || text.trim_end() != text {
+        "has a control character or ends in a blank"
+    } else if text.len() > LONGEST {
+        "is longer than a path can be"
+    } else if !text.starts_with('/') {
+        "is no absolute path"
+    } else if text.split('/').any(|part| matches!(part, "." | "..")) {
+        "leads over . or .."
+    } else {
+        return Ok((variable.name, Path::new(&text).components().collect()));
+    };
+    let text = shown(&text);
+    bail!(Failure::usage(format!("{}: '{text}' {why}", variable.name)))
+}
+
+fn refuse_equal_paths(volumes: &[Wanted]) -> Result<()> {
+    let paths: Vec<_> = volumes
+        .iter()
+        .filter_map(|it| it.container_path.as_ref())
+        .collect();
+    for (at, (second, path)) in paths.iter().enumerate() {
+        if let Some((first, _)) = paths[..at].iter().find(|(_, other)| other == path) {
+            bail!(same_path(first, second));
+        }
+    }
+    Ok(())
+}
+
+/// The error where two container paths are one directory.
+pub fn same_path(first: &str, second: &str) -> Failure {
+    Failure::usage(format!("{second}: it is the same directory as {first}"))
+}
+
+/// Options and the like without a volume that they belong to are a mistake; a driver is not, which may be set for the host.
+fn without_name(slot: &Slot) -> Option<String> {
+    let set: Vec<&str> = [Kind::Opts, Kind::ContainerPath, Kind::ExplicitCreate]
+        .into_iter()
+        .filter_map(|kind| Some(slot.get(kind)?.name.as_str()))
+        .collect();
+    let name = slot.called(Kind::Name);
+    (!set.is_empty()).then(|| format!("{}: no effect without {name}", set.join(", ")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! The volumes of a task, as its environment describes them.
+
+pub mod described;
+pub mod mount;
+mod plan;
+mod variables;

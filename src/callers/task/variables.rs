@@ -1,0 +1,188 @@
+//! The variables that describe volumes: which there are, which belong to one volume, and what none may hold.
+
+use std::array;
+use std::ffi::OsString;
+
+use anyhow::{Result, bail};
+
+use crate::base::failure::Failure;
+use crate::base::suggest;
+
+const PREFIX: &str = "DVDI_VOLUME_";
+
+/// What a variable says of its volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Name,
+    Driver,
+    Opts,
+    ContainerPath,
+    ExplicitCreate,
+    /// The path of this program: nothing to do with the volume.
+    Dvdcli,
+}
+
+/// What follows the prefix; then comes nothing, or one digit.
+const KINDS: [(&str, Kind); 6] = [
+    ("NAME", Kind::Name),
+    ("DRIVER", Kind::Driver),
+    ("OPTS", Kind::Opts),
+    ("CONTAINERPATH", Kind::ContainerPath),
+    ("EXPLICITCREATE", Kind::ExplicitCreate),
+    ("DVDCLI", Kind::Dvdcli),
+];
+
+/// What none but a container path may hold, beside control characters: the module's guard against what a shell would run.
+const FORBIDDEN: &str = "%/:;<>|`$'?^& {\"}[]\\";
+
+/// A variable that is set, and not to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// As it is written in the environment.
+    pub name: String,
+    pub value: String,
+}
+
+/// The variables of one volume, which share a digit; none and 0 are the same one.
+#[derive(Debug)]
+pub struct Slot {
+    digit: usize,
+    variables: [Option<Variable>; KINDS.len()],
+}
+
+impl Slot {
+    pub fn get(&self, kind: Kind) -> Option<&Variable> {
+        self.variables[kind as usize].as_ref()
+    }
+
+    pub fn take(&mut self, kind: Kind) -> Option<Variable> {
+        self.variables[kind as usize].take()
+    }
+
+    /// The name of a variable, also where it is not set.
+    pub fn called(&self, kind: Kind) -> String {
+        let digit = match self.digit {
+            0 => String::new(),
+            digit => digit.to_string(),
+        };
+        let named = self.get(kind).map(|variable| variable.name.clone());
+        named.unwrap_or_else(|| format!("{PREFIX}{}{digit}", KINDS[kind as usize].0))
+    }
+
+    /// The same variable may come twice, without a digit and with 0; or an environment may hold one name twice.
+    fn set(&mut self, kind: Kind, variable: Variable) -> Result<()> {
+        match self.get(kind) {
+            Some(first) if first.value != variable.value => {
+                let (first, second) = (&first.name, &variable.name);
+                bail!(Failure::usage(if first == second {
+                    format!("{first}: it is set twice, to different values")
+                } else {
+                    format!(
+                        "{first} and {second} are of the same volume, and have different values; unset one of them"
+                    )
+                }))
+            }
+            Some(_) => {}
+            None => self.variables[kind as usize] = Some(variable),
+        }
+        Ok(())
+    }
+}
+
+/// The variables of an environment, in the order of their digits.
+///
+/// # Errors
+///
+/// Wrong usage, and the variable by name: one that there is not, or that holds what it must not.
+pub fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<[Slot; 10]> {
+    // In the order of their names, so that of two that are wrong the same one is always named.
+    let mut variables: Vec<_> = environment
+        .into_iter()
+        .filter(|(name, _)| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
+        .collect();
+    variables.sort();
+    let mut slots = array::from_fn(|digit| Slot {
+        digit,
+        variables: Default::default(),
+    });
+    for (name, value) in variables {
+        let name = name.to_string_lossy().into_owned();
+        let (kind, digit) = meaning(&name)?;
+        if kind == Kind::Dvdcli {
+            continue;
+        }
+        let Ok(mut value) = value.into_string() else {
+            bail!(Failure::usage(format!("{name}: it is not UTF-8")));
+        };
+        if kind == Kind::ExplicitCreate {
+            value = value.trim().to_owned();
+        }
+        if kind != Kind::ContainerPath {
+            check_characters(&name, kind, &value)?;
+        }
+        if !value.is_empty() {
+            slots[digit].set(kind, Variable { name, value })?;
+        }
+    }
+    Ok(slots)
+}
+
+fn meaning(variable: &str) -> Result<(Kind, usize)> {
+    let rest = variable.strip_prefix(PREFIX).unwrap_or(variable);
+    let known = KINDS
+        .iter()
+        .find_map(|(name, kind)| Some((name, *kind, rest.strip_prefix(name)?)));
+    let Some((name, kind, digit)) = known else {
+        let typed = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+        let digits = &rest[typed.len()..];
+        let near = suggest::nearest(typed, KINDS.map(|(name, _)| name));
+        let meant = near.map_or(String::new(), |near| {
+            format!("; did you mean {PREFIX}{near}{digits}?")
+        });
+        bail!(Failure::usage(format!(
+            "{}: there is no such variable{meant}",
+            shown(variable)
+        )));
+    };
+    match digit.as_bytes() {
+        [] => Ok((kind, 0)),
+        [digit @ b'0'..=b'9'] => Ok((kind, usize::from(digit - b'0'))),
+        _ => bail!(Failure::usage(format!(
+            "{}: after {PREFIX}{name} comes nothing or one digit",
+            shown(variable)
+        ))),
+    }
+}
+
+fn check_characters(name: &str, kind: Kind, value: &str) -> Result<()> {
+    let is_bad = |c: &char| FORBIDDEN.contains(*c) || c.is_control();
+    let Some(bad) = value.chars().find(is_bad) else {
+        return Ok(());
+    };
+    let repair = match (kind, bad) {
+        (Kind::Driver, '/' | ':') => {
+            "; give the plugin an alias in the configuration (dvdcli.aliases)"
+        }
+        _ => "",
+    };
+    let bad = match bad.is_control() {
+        true => bad.escape_debug().to_string(),
+        false => bad.to_string(),
+    };
+    bail!(Failure::usage(format!(
+        "{name}: it must not hold '{bad}'{repair}"
+    )))
+}
+
+/// The most of a value that an error repeats, in characters.
+const SHOWN: usize = 200;
+
+/// A value in an error: on one line, and not without end.
+pub fn shown(text: &str) -> String {
+    let mut escaped = text.chars().flat_map(char::escape_debug);
+    let mut shown: String = escaped.by_ref().take(SHOWN).collect();
+    if escaped.next().is_some() {
+        shown.push_str("...");
+    }
+    shown
+}

@@ -1,0 +1,250 @@
+//! The verbs. The only code that writes to stdout.
+
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::base::failure::{Failure, Kind};
+use crate::base::options;
+use crate::base::secrets::Secrets;
+use crate::callers::task::described as from_env;
+use crate::callers::task::described::Described;
+use crate::cli::table::printable;
+use crate::cli::{self, Common, Verb};
+use crate::commands::about::version;
+use crate::commands::inspect::inspect;
+use crate::driver::{self, Driver, Lookup, Options};
+use crate::invocation::Invocation;
+use crate::invocation::log::Log;
+use crate::volume::{create as volumes, mountpoint};
+
+use crate::commands::mount::Wanted;
+
+mod about;
+mod inspect;
+mod list;
+mod mount;
+mod run;
+
+/// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.
+pub const TIMEOUT: Duration = Duration::from_secs(110);
+pub const UNMOUNT_TIMEOUT: Duration = Duration::from_secs(590);
+/// What a verb that asks every driver gives each of them; none is waited for.
+const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Carries out a verb and returns its exit code. `log` learns which secrets to mask.
+pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
+    let typed = verb.options();
+    let options = options::parse(&typed.volumeopts, &typed.opt)?;
+    let common = verb.common();
+    let described = match verb.is_from_env() {
+        true => from_env::parse(std::env::vars_os())?,
+        false => Described::default(),
+    };
+    let name = common.volumename.as_deref().unwrap_or_default();
+    log.secrets = Secrets::of(&options, name).and(described.secrets());
+    described
+        .warnings
+        .iter()
+        .for_each(|warning| log.warn(warning));
+    if verb.is_from_env() && described.volumes.is_empty() {
+        return Ok(0);
+    }
+    let timeout = if matches!(verb, Verb::Unmount { .. }) {
+        UNMOUNT_TIMEOUT
+    } else {
+        TIMEOUT
+    };
+    let config = common.config.as_deref();
+    let invocation = || Invocation::new(config, common.timeout, timeout, common.wait, log.clone());
+    let overview = || {
+        let timeout = common.timeout.unwrap_or(OVERVIEW_TIMEOUT);
+        Invocation::new(
+            config,
+            Some(timeout),
+            timeout,
+            Some(Duration::ZERO),
+            log.clone(),
+        )
+    };
+    match verb {
+        Verb::Mount {
+            holder,
+            from_env: true,
+            ..
+        } => return mount::mount_all(invocation, &described, holder),
+        Verb::Unmount {
+            holder,
+            force,
+            lazy,
+            from_env: true,
+            ..
+        } => return mount::unmount_all(&invocation()?, &described, holder, *force, *lazy),
+        Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
+        Verb::Mount {
+            absent,
+            holder,
+            read_only,
+            ..
+        } => {
+            let wanted = Wanted {
+                common,
+                options: &options,
+                create: !absent.explicitcreate,
+                id: holder.id.as_deref(),
+                target: holder.target.as_deref(),
+                read_only: *read_only,
+            };
+            mount::mount(&invocation()?, wanted)?;
+        }
+        Verb::Run {
+            absent,
+            id,
+            target,
+            read_only,
+            command,
+            ..
+        } => {
+            let wanted = Wanted {
+                common,
+                options: &options,
+                create: !absent.explicitcreate,
+                id: id.as_deref(),
+                target: target.as_deref(),
+                read_only: *read_only,
+            };
+            return mount::run(invocation, wanted, command);
+        }
+        Verb::Unmount {
+            holder,
+            force,
+            lazy,
+            ..
+        } => mount::unmount(&invocation()?, common, holder, *force, *lazy)?,
+        Verb::Remove { force, .. } => remove(&invocation()?, common, *force)?,
+        Verb::Path { .. } => path(&invocation()?, common)?,
+        Verb::Get { .. } => get(&invocation()?, common)?,
+        Verb::List { format, .. } if common.volumedriver.is_some() => {
+            list::list(&invocation()?, common, *format)?
+        }
+        Verb::List { format, .. } => return list::list_all(&overview()?, *format),
+        Verb::Inspect { .. } => inspect_volume(&invocation()?, common)?,
+        Verb::Exists { .. } => return exists(&invocation()?, common),
+        Verb::Drivers { format, .. } => list::drivers(&overview()?, *format)?,
+        Verb::Version { .. } => print(&version()?)?,
+        Verb::Completions { shell, .. } => print(&String::from_utf8(cli::completions(*shell))?)?,
+        Verb::Man { .. } => print(&String::from_utf8(cli::man::page()?)?)?,
+    }
+    Ok(0)
+}
+
+/// Writes an answer to stdout. Where nobody reads it any more, that is no error of ours.
+pub fn print(text: &str) -> Result<()> {
+    match write_answer(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context(WRITING),
+        _ => Ok(()),
+    }
+}
+
+const WRITING: &str = "writing the answer to stdout";
+
+fn write_answer(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "{text}")?;
+    stdout.flush()
+}
+
+fn print_json(value: &Value) -> Result<()> {
+    print(&format!("{value:#}\n"))
+}
+
+/// The volume that a verb needs, and its driver. Nothing is asked of it yet.
+fn asked<'a, 'c>(
+    invocation: &'a Invocation,
+    common: &'c Common,
+) -> Result<(&'c str, Box<dyn Driver + 'a>)> {
+    let volume = volume_name(common)?;
+    let driver = open(invocation, common)?;
+    driver.plain_name(volume)?;
+    Ok((volume, driver))
+}
+
+fn volume_name(common: &Common) -> Result<&str> {
+    common
+        .volumename
+        .as_deref()
+        .ok_or_else(|| Failure::usage("--volumename is missing; it names the volume").into())
+}
+
+fn open<'a>(invocation: &'a Invocation, common: &Common) -> Result<Box<dyn Driver + 'a>> {
+    driver::open_or_default(invocation, common.volumedriver.as_deref())
+}
+
+fn create(invocation: &Invocation, common: &Common, options: &Options, strict: bool) -> Result<()> {
+    let (volume, driver) = asked(invocation, common)?;
+    let doing = || format!("creating volume {volume}");
+    let Some(difference) =
+        volumes::create(invocation, driver.as_ref(), volume, options).with_context(doing)?
+    else {
+        return Ok(());
+    };
+    if strict {
+        bail!("creating volume {volume}: {difference}");
+    }
+    invocation
+        .log
+        .warn(&format!("creating volume {volume}: {difference}"));
+    Ok(())
+}
+
+fn remove(invocation: &Invocation, common: &Common, force: bool) -> Result<()> {
+    let (volume, driver) = asked(invocation, common)?;
+    match volumes::remove(invocation, driver.as_ref(), volume) {
+        Err(error) if force && Kind::of(&error) == Kind::Absent => Ok(()),
+        other => other.with_context(|| format!("removing volume {volume}")),
+    }
+}
+
+fn path(invocation: &Invocation, common: &Common) -> Result<()> {
+    let (volume, driver) = asked(invocation, common)?;
+    let doing = || format!("asking for the path of volume {volume}");
+    if let Some(path) = volumes::path(invocation, driver.as_ref(), volume).with_context(doing)? {
+        mountpoint::check(invocation, &path)
+            .context(driver.label())
+            .with_context(doing)?;
+        print(&format!("{}\n", path.display()))?;
+    }
+    Ok(())
+}
+
+fn get(invocation: &Invocation, common: &Common) -> Result<()> {
+    let (volume, driver) = asked(invocation, common)?;
+    let found = volumes::find(driver.as_ref(), volume)
+        .with_context(|| format!("looking up volume {volume}"))?;
+    print(&format!("{}\n", printable(&found.name)))
+}
+
+fn inspect_volume(invocation: &Invocation, common: &Common) -> Result<()> {
+    let (volume, driver) = asked(invocation, common)?;
+    let found = inspect(invocation, driver.as_ref(), volume)
+        .with_context(|| format!("inspecting volume {volume}"))?;
+    print_json(&json!([found]))
+}
+
+fn exists(invocation: &Invocation, common: &Common) -> Result<u8> {
+    let (volume, driver) = asked(invocation, common)?;
+    match driver
+        .get(volume)
+        .with_context(|| format!("looking up volume {volume}"))?
+    {
+        Lookup::Found(_) => Ok(0),
+        Lookup::Absent => Ok(Kind::Absent.exit_code()),
+        Lookup::CannotSay => bail!(
+            "looking up volume {volume}: {}: {}",
+            driver.label(),
+            volumes::CANNOT_SAY
+        ),
+    }
+}

@@ -1,0 +1,191 @@
+//! Which host has a volume on shared storage mounted: one at a time.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::base::failure::Failure;
+use crate::sys::process::host;
+
+/// A symbolic link in the volume's directory whose text names the host; it leads nowhere. Making one is a single step that
+/// only one of two hosts can succeed in, and its text is there with it.
+const LINK: &str = "host";
+
+/// The link that takes the place of another's.
+const NEXT: &str = "host.next";
+
+/// A host, between two boots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    pub machine_id: String,
+    pub boot_id: String,
+    pub name: String,
+}
+
+impl Host {
+    /// This host; its name is for messages only.
+    pub fn this() -> Result<Host> {
+        Ok(Host {
+            machine_id: host::machine_id()?,
+            boot_id: host::boot_id()?,
+            name: host::name(),
+        })
+    }
+
+    fn parse(text: &str) -> Option<Host> {
+        let mut fields = text.splitn(3, ':').map(str::to_owned);
+        Some(Host {
+            machine_id: fields.next()?,
+            boot_id: fields.next()?,
+            name: fields.next()?,
+        })
+    }
+
+    fn text(&self) -> String {
+        format!("{}:{}:{}", self.machine_id, self.boot_id, self.name)
+    }
+}
+
+/// What `claim` came upon.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nobody's, or an earlier boot's of this host: it was not mounted.
+    New,
+    /// This host's already.
+    Kept,
+    /// Another host's until now.
+    Taken(Host),
+}
+
+/// Makes this host the one that may mount the volume in `directory`. Another host's is refused, unless `preempt`.
+pub fn claim(directory: &Path, host: &Host, preempt: bool) -> Result<Claim> {
+    let link = directory.join(LINK);
+    let doing = || format!("claiming {}", link.display());
+    loop {
+        let Some(owner) = owner(directory)? else {
+            match symlink(host.text(), &link) {
+                Ok(()) => return Ok(Claim::New),
+                // Another host was faster; see which.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(error).with_context(doing),
+            }
+        };
+        let ours = owner.machine_id == host.machine_id;
+        if ours && owner.boot_id == host.boot_id {
+            return Ok(Claim::Kept);
+        }
+        if !ours && !preempt {
+            return Err(refused(&owner));
+        }
+        replace(directory, host).with_context(doing)?;
+        return Ok(if ours {
+            Claim::New
+        } else {
+            Claim::Taken(owner)
+        });
+    }
+}
+
+/// Gives the volume up, if it is this host's.
+pub fn release(directory: &Path, host: &Host) -> Result<()> {
+    let ours = owner(directory)?.is_some_and(|owner| owner.machine_id == host.machine_id);
+    if ours {
+        let link = directory.join(LINK);
+        fs::remove_file(&link).with_context(|| format!("releasing {}", link.display()))?;
+    }
+    Ok(())
+}
+
+/// Makes it as it was before a claim.
+pub fn undo(directory: &Path, host: &Host, claim: Claim) -> Result<()> {
+    match claim {
+        Claim::New => release(directory, host),
+        Claim::Kept => Ok(()),
+        Claim::Taken(other) => replace(directory, &other)
+            .with_context(|| format!("giving {} back", directory.join(LINK).display())),
+    }
+}
+
+/// The host that has the volume mounted, or had when it went down.
+pub fn owner(directory: &Path) -> Result<Option<Host>> {
+    let link = directory.join(LINK);
+    match fs::read_link(&link) {
+        Ok(text) => match Host::parse(&text.to_string_lossy()) {
+            Some(owner) => Ok(Some(owner)),
+            None => bail!(
+                "reading {}: it names no host; remove it if no host has the volume mounted",
+                link.display()
+            ),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", link.display())),
+    }
+}
+
+fn refused(owner: &Host) -> anyhow::Error {
+    Failure::in_use(format!(
+        "mounted on host {} (machine {}); unmount it there, or take it with the setting mount.preempt",
+        owner.name, owner.machine_id
+    ))
+    .into()
+}
+
+fn replace(directory: &Path, host: &Host) -> io::Result<()> {
+    let next = directory.join(NEXT);
+    match fs::remove_file(&next) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    symlink(host.text(), &next)?;
+    fs::rename(&next, directory.join(LINK)).inspect_err(|_| {
+        let _ = fs::remove_file(&next);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::failure::Kind;
+
+    fn host(machine_id: &str, boot_id: &str) -> Host {
+        Host {
+            machine_id: machine_id.into(),
+            boot_id: boot_id.into(),
+            name: format!("name-{machine_id}"),
+        }
+    }
+
+    #[test]
+    fn one_host_at_a_time() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let claim = |host: &Host, preempt| claim(directory.path(), host, preempt);
+        let (a, b) = (host("a", "1"), host("b", "1"));
+        assert_eq!(claim(&a, false).expect("free"), Claim::New);
+        assert_eq!(claim(&a, false).expect("ours"), Claim::Kept);
+        let error = claim(&b, false).expect_err("another host's");
+        assert_eq!(Kind::of(&error), Kind::InUse);
+        assert!(error.to_string().contains("name-a"), "{error}");
+        release(directory.path(), &b).expect("not ours to release");
+        assert_eq!(claim(&b, true).expect("taken"), Claim::Taken(a.clone()));
+        claim(&a, false).expect_err("taken by another");
+        undo(directory.path(), &b, Claim::Taken(a.clone())).expect("given back");
+        assert_eq!(claim(&a, false).expect("ours"), Claim::Kept);
+        assert_eq!(claim(&b, true).expect("taken"), Claim::Taken(a.clone()));
+        release(directory.path(), &b).expect("released");
+        assert_eq!(claim(&a, false).expect("free"), Claim::New);
+    }
+
+    #[test]
+    fn an_earlier_boot_is_stale() {
+        let directory = tempfile::tempdir().expect("a directory");
+        claim(directory.path(), &host("a", "1"), false).expect("free");
+        assert_eq!(
+            claim(directory.path(), &host("a", "2"), false).expect("stale"),
+            Claim::New
+        );
+        claim(directory.path(), &host("b", "2"), false).expect_err("another host's");
+    }
+}

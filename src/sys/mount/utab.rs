@@ -1,0 +1,79 @@
+//! Bind mounts of which umount(8) knows that it has to call us: mount(8) makes them, and notes so in libmount's own table.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::sys::mount::mount::mount_by_program;
+use crate::sys::mount::mountinfo;
+use crate::sys::process::child;
+
+const TABLE: &str = "/run/mount/utab";
+
+/// mount(8), `helper=`: umount(8) then calls `/sbin/umount.dvdcli`. (`uhelper=` counts for users other than root only.)
+const HELPER: &str = "helper=dvdcli";
+
+/// `options` are words of mount(8) that a bind mount can have, with commas between.
+pub fn bind(source: &Path, target: &Path, options: &str, ends: Instant) -> Result<()> {
+    let source = source
+        .to_str()
+        .context("a path that is not UTF-8 cannot be bound")?;
+    let separator = if options.is_empty() { "" } else { "," };
+    let options = format!("bind,{HELPER}{separator}{options}");
+    mount_by_program(source, target, "none", &options, ends)
+}
+
+/// Whether umount(8) has been told to call us for what is mounted there. Where the table cannot be read, it has not.
+pub fn lists(target: &Path) -> bool {
+    fs::read(TABLE).is_ok_and(|table| is_in(&table, target))
+}
+
+fn is_in(table: &[u8], target: &Path) -> bool {
+    table.split(|byte| *byte == b'\n').any(|line| {
+        let field = |name: &[u8]| {
+            line.split(|byte| *byte == b' ')
+                .find_map(|field| field.strip_prefix(name))
+        };
+        let is_ours = |options: &[u8]| {
+            options
+                .split(|byte| *byte == b',')
+                .any(|option| option == HELPER.as_bytes())
+        };
+        field(b"TARGET=").is_some_and(|path| mountinfo::path(path) == target)
+            && field(b"OPTS=").is_some_and(is_ours)
+    })
+}
+
+/// Unmounts by umount(8), which takes its note back.
+pub fn unmount(target: &Path, lazy: bool, ends: Instant) -> Result<()> {
+    let program = child::find("umount")
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        .context("finding umount (Debian package mount)")?;
+    // Without looking at the path, which may hang, and without calling us again.
+    let mut arguments = vec!["--internal-only".as_ref(), "--no-canonicalize".as_ref()];
+    if lazy {
+        arguments.push("--lazy".as_ref());
+    }
+    arguments.extend(["--".as_ref(), target.as_os_str()]);
+    child::run(&program, &arguments, None, ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_listed_by_its_whole_name_and_our_helper() {
+        let table = b"\
+SRC=/dev/vda TARGET=/srv/a\\040b ROOT=/x BINDSRC=/x OPTS=_netdev,helper=dvdcli\n\
+SRC=/dev/vda TARGET=/srv/other ROOT=/x OPTS=helper=udisks2\n\
+garbage\n";
+        assert!(is_in(table, Path::new("/srv/a b")));
+        for other in ["/srv/a", "/srv/other", "/srv/a\\040b", ""] {
+            assert!(!is_in(table, Path::new(other)), "{other}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Where else a mounted volume appears: targets, views, container paths.
+
+pub mod container_path;
+pub mod ownership;
+pub mod targets;
+pub mod view;

@@ -1,0 +1,132 @@
+//! Views: how a mounted volume is made to appear at a target, and that it is there as it was asked for.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::base::failure::Failure;
+use crate::invocation::Invocation;
+use crate::sys::files::directory::Ownership;
+use crate::sys::mount::mount::bind;
+use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::mountopts::restrictions;
+use crate::sys::mount::utab;
+use crate::volume::bind::ownership::bind_with_ownership;
+use crate::volume::bind::targets::{self, Seen};
+use crate::volume::holders::ledger::Ledger;
+use crate::volume::holders::mounted::Mounted;
+use crate::volume::mount::Request;
+
+/// How the volume is bound to a target. The words are mount(8)'s for a bind mount, `ro` among them where it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum View<'a> {
+    Plain(&'a str),
+    /// By mount(8), so that umount(8) calls us for it.
+    Listed(&'a str),
+    /// A task's container path: resolved already, and the volume takes over its owner and mode.
+    ContainerPath,
+}
+
+impl View<'_> {
+    pub fn of(read_only: bool) -> View<'static> {
+        View::Plain(if read_only { "ro" } else { "" })
+    }
+}
+
+/// Lets the volume appear at the target, in place of a view of its `old` mount that has died. Returns the owner and mode that
+/// the volume had, where they were changed.
+pub fn show(
+    invocation: &Invocation,
+    mounted: &Mounted,
+    old: Option<&Mounted>,
+    target: &Path,
+    request: Request,
+    others: &str,
+) -> Result<Option<Ownership>> {
+    // Another volume may be on its way to the same target.
+    let _lock = Ledger::lock(invocation, "--target", &target.to_string_lossy())?;
+    let ends = invocation.budget.ends();
+    let table = MountTable::read()?;
+    let is_seen = targets::look(target, Some(mounted), &table) == Seen::Volume;
+    if is_seen && is_whole(request.view, target) {
+        return check(mounted, target, request, &table).map(|()| None);
+    }
+    let gone = if is_seen { Some(mounted) } else { old };
+    targets::unbind(target, gone, &table, !is_seen, ends)?;
+    targets::refuse_other(target, None, &MountTable::read()?)?;
+    if let View::ContainerPath = request.view {
+        return bind_with_ownership(mounted, target, others);
+    }
+    let (source, place) = (mounted.path.display(), target.display());
+    invocation
+        .log
+        .step(|| format!("binding {source} to {place}"));
+    let bound = bind_view(mounted, target, request, &table, ends);
+    if bound.is_err() {
+        targets::unbind(target, Some(mounted), &MountTable::read()?, true, ends)?;
+    } else if !is_whole(request.view, target) {
+        invocation.log.warn(&format!(
+            "umount {} will not release the volume, since mount(8) could not note that it has to; dvdcli unmount --target will",
+            target.display()
+        ));
+    }
+    bound.map(|()| None)
+}
+
+/// One that another caller made, or that was cut off by a kill, is not known to umount(8).
+fn is_whole(view: View, target: &Path) -> bool {
+    !matches!(view, View::Listed(_)) || utab::lists(target)
+}
+
+fn bind_view(
+    mounted: &Mounted,
+    target: &Path,
+    request: Request,
+    table: &MountTable,
+    ends: Instant,
+) -> Result<()> {
+    match request.view {
+        View::Listed(words) => {
+            utab::bind(&mounted.path, target, &options(mounted, words, table), ends)?
+        }
+        View::Plain("") => bind(&mounted.path, target, "")?,
+        View::Plain(words) => bind(&mounted.path, target, &options(mounted, words, table))?,
+        View::ContainerPath => {}
+    }
+    // mount(8) may be another program than we know.
+    check(mounted, target, request, &MountTable::read()?)
+}
+
+/// The words, and those for what the volume's own mount keeps its users from: a view with words of its own would lose that.
+pub fn options(mounted: &Mounted, words: &str, table: &MountTable) -> String {
+    let inherited = table
+        .covering(mounted.real())
+        .map(|mount| restrictions(&mount.options))
+        .unwrap_or_default();
+    let words = words.split(',').filter(|word| !word.is_empty());
+    words.chain(inherited).collect::<Vec<_>>().join(",")
+}
+
+/// # Errors
+///
+/// In use: the volume is seen there otherwise than it is asked for.
+fn check(mounted: &Mounted, target: &Path, request: Request, table: &MountTable) -> Result<()> {
+    let read_only = request.read_only || mounted.read_only || mounted.is_read_only;
+    targets::check_mode(target, read_only, table)?;
+    let (View::Plain(words) | View::Listed(words)) = request.view else {
+        return Ok(());
+    };
+    let found = table
+        .at(target)
+        .map(|mount| restrictions(&mount.options))
+        .unwrap_or_default();
+    let wanted = restrictions(words);
+    match wanted.iter().find(|word| !found.contains(word)) {
+        None => Ok(()),
+        Some(word) => bail!(Failure::in_use(format!(
+            "target {}: it is there already, without {word}",
+            target.display()
+        ))),
+    }
+}

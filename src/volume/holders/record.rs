@@ -1,0 +1,250 @@
+//! What is remembered of a mounted volume: its mount, and who holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::sys::mount::mountinfo::MountTable;
+use crate::volume::holders::mounted::Mounted;
+use crate::volume::holders::process::Process;
+
+/// Who holds a volume, and where it is to appear for him as well.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    pub id: Option<&'a str>,
+    /// Absolute.
+    pub target: Option<&'a Path>,
+    /// Makes it a holder of its own, apart from all others of that ID, and for as long as the process lives.
+    pub process: Option<Process>,
+}
+
+/// The holder that gave neither an ID nor a target.
+const ANONYMOUS: &str = "";
+
+impl Holder<'_> {
+    /// The name under which it is remembered: its process, else its ID, else its target, else the anonymous one's.
+    fn name(&self) -> String {
+        if let Some(process) = self.process {
+            return format!(
+                "run {} {} {}",
+                process.pid, process.started, process.namespace
+            );
+        }
+        let target = || {
+            self.target
+                .map(|target| target.to_string_lossy().into_owned())
+        };
+        self.id
+            .map(str::to_owned)
+            .or_else(target)
+            .unwrap_or_else(|| ANONYMOUS.to_owned())
+    }
+}
+
+/// What is remembered of one volume. It counts only as far as the mount table agrees ([`Record::live`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The boot in which it was written: mounts do not outlive it, a record in a kept `/run` would.
+    pub boot: String,
+    /// For people; the file's name is a hash.
+    pub driver: String,
+    pub volume: String,
+    /// False while a mount or unmount is under way: whoever finds it so knows that a call was cut off.
+    pub settled: bool,
+    /// The mount, or while it is not settled the last one known.
+    pub mounted: Option<Mounted>,
+    pub holders: BTreeMap<String, Hold>,
+}
+
+/// What one holder holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The mount itself, apart from any target.
+    plain: bool,
+    /// Where the volume appears for it as well.
+    targets: BTreeSet<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+}
+
+/// A holder that lives as long as its process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Run {
+    process: Process,
+    /// For people.
+    id: Option<String>,
+}
+
+impl Hold {
+    fn has_died(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.process.has_died())
+    }
+}
+
+/// A holder whose process has died.
+#[derive(Debug)]
+pub struct Dead {
+    name: String,
+    /// For people.
+    pub shown: String,
+}
+
+impl Record {
+    /// Of a volume of which nothing is known.
+    pub fn new(boot: &str, driver: &str, volume: &str) -> Record {
+        Record {
+            boot: boot.into(),
+            driver: driver.into(),
+            volume: volume.into(),
+            settled: false,
+            mounted: None,
+            holders: BTreeMap::new(),
+        }
+    }
+
+    /// Where it is mounted, if the mount table says that it still is.
+    pub fn live(&self, table: &MountTable) -> Option<&Mounted> {
+        self.mounted
+            .as_ref()
+            .filter(|mounted| self.settled && mounted.is_live(table))
+    }
+
+    /// Whether it still appears at any holder's target.
+    pub fn is_seen(&self, table: &MountTable) -> bool {
+        let mut targets = self.holders.values().flat_map(|hold| &hold.targets);
+        let mounted = self.mounted.as_ref();
+        targets.any(|target| mounted.is_some_and(|mounted| mounted.is_seen_at(target, table)))
+    }
+
+    /// Where it is held mounted in another mount namespace, and is not seen in this one.
+    pub fn held_elsewhere(&self, table: &MountTable) -> Option<&Mounted> {
+        let mounted = self
+            .mounted
+            .as_ref()
+            .filter(|_| self.settled && !self.holders.is_empty());
+        mounted.filter(|mounted| !mounted.is_live(table) && mounted.is_used_elsewhere())
+    }
+
+    /// Adds the holder, or its target; false where it is there already.
+    pub fn hold(&mut self, holder: Holder) -> bool {
+        let hold = self.holders.entry(holder.name()).or_default();
+        hold.run = holder.process.map(|process| Run {
+            process,
+            id: holder.id.map(str::to_owned),
+        });
+        match holder.target {
+            Some(target) => hold.targets.insert(target.to_path_buf()),
+            None => !std::mem::replace(&mut hold.plain, true),
+        }
+    }
+
+    /// Whether the holder is there, with its target.
+    pub fn has(&self, holder: Holder) -> bool {
+        let hold = self.holders.get(&holder.name());
+        hold.is_some_and(|hold| match holder.target {
+            Some(target) => hold.targets.contains(target),
+            None => hold.plain,
+        })
+    }
+
+    /// Takes out the holder, or `all`, and returns the targets that go with it: those that no other holder has. Where a target
+    /// is given, only that one goes, and its holder if it holds nothing else.
+    pub fn release(&mut self, holder: Holder, all: bool) -> Vec<PathBuf> {
+        if all {
+            let gone = std::mem::take(&mut self.holders).into_values();
+            let targets: BTreeSet<PathBuf> = gone.flat_map(|hold| hold.targets).collect();
+            return targets.into_iter().collect();
+        }
+        let name = holder.name();
+        let Some(target) = holder.target else {
+            let gone = self.holders.remove(&name).unwrap_or_default();
+            return self.unheld(gone.targets);
+        };
+        let Some(hold) = self.holders.get_mut(&name) else {
+            return Vec::new();
+        };
+        let had = hold.targets.remove(target);
+        if !hold.plain && hold.targets.is_empty() {
+            self.holders.remove(&name);
+        }
+        self.unheld(had.then(|| target.to_path_buf()))
+    }
+
+    fn unheld(&self, targets: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+        let is_held = |target: &PathBuf| {
+            self.holders
+                .values()
+                .any(|hold| hold.targets.contains(target))
+        };
+        targets
+            .into_iter()
+            .filter(|target| !is_held(target))
+            .collect()
+    }
+
+    /// The name of a holder for whom the volume appears at the target.
+    pub fn holder_at(&self, target: &Path) -> Option<&str> {
+        let has = |hold: &Hold| hold.targets.contains(target);
+        let mut holders = self.holders.iter();
+        holders
+            .find(|(_, hold)| has(hold))
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// The holders whose processes have died.
+    pub fn dead(&self) -> Vec<Dead> {
+        let dead = self.holders.iter().filter(|(_, hold)| hold.has_died());
+        let dead = dead.map(|(name, hold)| Dead {
+            name: name.clone(),
+            shown: shown(name, hold),
+        });
+        dead.collect()
+    }
+
+    /// As [`Record::release`].
+    pub fn bury(&mut self, dead: &Dead) -> Vec<PathBuf> {
+        let gone = self.holders.remove(&dead.name).unwrap_or_default();
+        self.unheld(gone.targets)
+    }
+
+    /// The holders' names, for a message.
+    pub fn names(&self) -> String {
+        match self.holders.is_empty() {
+            true => "nobody any more".to_owned(),
+            false => self.names_but(None),
+        }
+    }
+
+    /// The names of the holders but for this one; empty where there is no other.
+    pub fn others(&self, holder: Holder) -> String {
+        self.names_but(Some(&holder.name()))
+    }
+
+    fn names_but(&self, left_out: Option<&str>) -> String {
+        let others = self.holders.iter();
+        let others = others.filter(|(name, _)| left_out != Some(name.as_str()));
+        let names = others.map(|(name, hold)| match name.as_str() {
+            ANONYMOUS => "a caller without an ID".to_owned(),
+            _ => shown(name, hold),
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The names of the holders that live.
+    pub fn listed(&self) -> Vec<String> {
+        let living = self.holders.iter().filter(|(_, hold)| !hold.has_died());
+        living.map(|(name, hold)| shown(name, hold)).collect()
+    }
+}
+
+fn shown(name: &str, hold: &Hold) -> String {
+    match &hold.run {
+        None => name.to_owned(),
+        Some(Run { process, id: None }) => format!("run {}", process.pid),
+        Some(Run {
+            process,
+            id: Some(id),
+        }) => format!("{id} (run {})", process.pid),
+    }
+}
