@@ -13,7 +13,8 @@ mod volume;
 use std::process::ExitCode;
 
 use base::failure::{Failure, Kind};
-use cli::{Cli, Unparsed};
+use cli::usage::Unparsed;
+use cli::{Cli, stdout};
 use invocation::log::Log;
 use sys::process::arena::Arena;
 
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     let cli = match Cli::parse_from_args(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(Unparsed::Answer(text)) => {
-            return commands::print(&text).map_or_else(
+            return stdout::print(&text).map_or_else(
                 |error| report(&Log::default(), &error),
                 |()| ExitCode::SUCCESS,
             );

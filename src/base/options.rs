@@ -3,7 +3,9 @@
 use anyhow::{Result, bail};
 
 use crate::base::failure::Failure;
-use crate::driver::Options;
+
+/// The options of a volume, `key` to `value`, in the order in which they were given; no key is empty or stands twice.
+pub type Options = Vec<(String, String)>;
 
 /// All options in their order: those of `lists`, each split by the comma rule, then `single` ones, never split.
 ///

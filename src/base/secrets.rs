@@ -1,6 +1,6 @@
 //! Which options are secret, and how their values are kept out of everything that is shown.
 
-use crate::driver::Options;
+use crate::base::options::Options;
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "****";

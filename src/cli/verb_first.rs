@@ -2,52 +2,61 @@
 
 use std::ffi::OsString;
 
-use clap::CommandFactory;
+use clap::{Arg, Command, CommandFactory};
 
 use crate::cli::Cli;
 
-/// Moves the verb in front of the flags, where clap knows each flag of that verb and sees one that is given twice.
+/// Moves the verb in front of the flags: there clap knows each flag of that verb, and refuses one that is given twice.
 pub fn verb_first(mut args: Vec<OsString>) -> Vec<OsString> {
-    let is_flag = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
     if !args.get(1).is_some_and(is_flag) {
         return args;
     }
-    let mut command = Cli::command();
-    command.build();
-    let takes_next = |flag: &str| {
-        command
-            .get_subcommands()
-            .flat_map(|verb| verb.get_arguments())
-            .any(|arg| {
-                let longs = arg
-                    .get_long()
-                    .into_iter()
-                    .chain(arg.get_all_aliases().unwrap_or_default());
-                let named = longs
-                    .map(|long| format!("--{long}"))
-                    .chain(arg.get_short().map(|short| format!("-{short}")));
-                arg.get_action().takes_values()
-                    && !arg.is_require_equals_set()
-                    && named.into_iter().any(|name| name == flag)
-            })
-    };
-    let mut at = 1;
-    while args.get(at).is_some_and(is_flag) {
-        at += if args[at].to_str().is_some_and(takes_next) {
-            2
-        } else {
-            1
-        };
-    }
-    let is_answered =
+    let at = position_of_verb(&args);
+    let asks_for_help =
         |arg: &OsString| matches!(arg.to_str(), Some("-h" | "--help" | "-V" | "--version"));
     if at < args.len() {
         args[1..=at].rotate_right(1);
-    } else if !args.iter().any(is_answered) {
-        // What is missing is the verb, whatever its flags are.
+    } else if !args.iter().any(asks_for_help) {
+        // Without a verb clap would complain about the first flag, but the verb is what is missing.
         args.truncate(1);
     }
     args
+}
+
+fn is_flag(arg: &OsString) -> bool {
+    arg.as_encoded_bytes().starts_with(b"-")
+}
+
+/// The index of the first word that is neither a flag nor a flag's value; the number of words where there is none.
+fn position_of_verb(args: &[OsString]) -> usize {
+    let mut command = Cli::command();
+    command.build();
+    let verbs_with_flags = command.get_subcommands().flat_map(Command::get_arguments);
+    let with_value: Vec<String> = verbs_with_flags
+        .filter(|flag| takes_next_word(flag))
+        .flat_map(spellings)
+        .collect();
+    let mut at = 1;
+    while let Some(arg) = args.get(at).filter(|arg| is_flag(arg)) {
+        let has_value = with_value.iter().any(|flag| arg.to_str() == Some(flag));
+        at += if has_value { 2 } else { 1 };
+    }
+    at
+}
+
+/// Whether the word after the flag is its value, unless `=` joins them.
+fn takes_next_word(flag: &Arg) -> bool {
+    flag.get_action().takes_values() && !flag.is_require_equals_set()
+}
+
+/// Every way to write a flag, with its hyphens.
+fn spellings(flag: &Arg) -> Vec<String> {
+    let aliases = flag.get_all_aliases().unwrap_or_default();
+    let longs = flag.get_long().into_iter().chain(aliases);
+    longs
+        .map(|long| format!("--{long}"))
+        .chain(flag.get_short().map(|short| format!("-{short}")))
+        .collect()
 }
 
 #[cfg(test)]

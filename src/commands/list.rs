@@ -4,9 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::base::failure::Kind;
+use crate::cli::arguments::{Common, DriversFormat, ListFormat};
+use crate::cli::stdout::{print, print_json};
 use crate::cli::table::{columns, printable};
-use crate::cli::{Common, DriversFormat, ListFormat};
-use crate::commands::{open, print, print_json};
+use crate::commands::open;
 use crate::driver::{self, overview};
 use crate::invocation::Invocation;
 

@@ -1,18 +1,19 @@
-//! The verbs. The only code that writes to stdout.
+//! The verbs.
 
-use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::base::failure::{Failure, Kind};
-use crate::base::options;
 use crate::base::secrets::Secrets;
 use crate::callers::task::described as from_env;
 use crate::callers::task::described::Described;
+use crate::cli::arguments::Common;
+use crate::cli::stdout::{print, print_json};
 use crate::cli::table::printable;
-use crate::cli::{self, Common, Verb};
+use crate::cli::verbs::Verb;
+use crate::cli::{completions, man};
 use crate::commands::about::version;
 use crate::commands::inspect::inspect;
 use crate::driver::{self, Driver, Lookup, Options};
@@ -36,8 +37,10 @@ const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Carries out a verb and returns its exit code. `log` learns which secrets to mask.
 pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
-    let typed = verb.options();
-    let options = options::parse(&typed.volumeopts, &typed.opt)?;
+    let options = match verb.volume_options() {
+        Some(typed) => typed.parse()?,
+        None => Options::new(),
+    };
     let common = verb.common();
     let described = match verb.is_from_env() {
         true => from_env::parse(std::env::vars_os())?,
@@ -52,7 +55,7 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
     if verb.is_from_env() && described.volumes.is_empty() {
         return Ok(0);
     }
-    let timeout = if matches!(verb, Verb::Unmount { .. }) {
+    let timeout = if matches!(verb, Verb::Unmount(_)) {
         UNMOUNT_TIMEOUT
     } else {
         TIMEOUT
@@ -70,94 +73,54 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         )
     };
     match verb {
-        Verb::Mount {
-            holder,
-            from_env: true,
-            ..
-        } => return mount::mount_all(invocation, &described, holder),
-        Verb::Unmount {
-            holder,
-            force,
-            lazy,
-            from_env: true,
-            ..
-        } => return mount::unmount_all(&invocation()?, &described, holder, *force, *lazy),
-        Verb::Create { strict, .. } => create(&invocation()?, common, &options, *strict)?,
-        Verb::Mount {
-            absent,
-            holder,
-            read_only,
-            ..
-        } => {
+        Verb::Mount(args) if args.from_env => {
+            return mount::mount_all(invocation, &described, &args.holder);
+        }
+        Verb::Unmount(args) if args.from_env => {
+            let (holder, force, lazy) = (&args.holder, args.force, args.lazy);
+            return mount::unmount_all(&invocation()?, &described, holder, force, lazy);
+        }
+        Verb::Create(args) => create(&invocation()?, common, &options, args.strict)?,
+        Verb::Mount(args) => {
             let wanted = Wanted {
                 common,
                 options: &options,
-                create: !absent.explicitcreate,
-                id: holder.id.as_deref(),
-                target: holder.target.as_deref(),
-                read_only: *read_only,
+                create: !args.creation.explicitcreate,
+                id: args.holder.id.as_deref(),
+                target: args.holder.target.as_deref(),
+                read_only: args.read_only,
             };
             mount::mount(&invocation()?, wanted)?;
         }
-        Verb::Run {
-            absent,
-            id,
-            target,
-            read_only,
-            command,
-            ..
-        } => {
+        Verb::Run(args) => {
             let wanted = Wanted {
                 common,
                 options: &options,
-                create: !absent.explicitcreate,
-                id: id.as_deref(),
-                target: target.as_deref(),
-                read_only: *read_only,
+                create: !args.creation.explicitcreate,
+                id: args.id.as_deref(),
+                target: args.target.as_deref(),
+                read_only: args.read_only,
             };
-            return mount::run(invocation, wanted, command);
+            return mount::run(invocation, wanted, &args.command);
         }
-        Verb::Unmount {
-            holder,
-            force,
-            lazy,
-            ..
-        } => mount::unmount(&invocation()?, common, holder, *force, *lazy)?,
-        Verb::Remove { force, .. } => remove(&invocation()?, common, *force)?,
-        Verb::Path { .. } => path(&invocation()?, common)?,
-        Verb::Get { .. } => get(&invocation()?, common)?,
-        Verb::List { format, .. } if common.volumedriver.is_some() => {
-            list::list(&invocation()?, common, *format)?
+        Verb::Unmount(args) => {
+            mount::unmount(&invocation()?, common, &args.holder, args.force, args.lazy)?
         }
-        Verb::List { format, .. } => return list::list_all(&overview()?, *format),
-        Verb::Inspect { .. } => inspect_volume(&invocation()?, common)?,
-        Verb::Exists { .. } => return exists(&invocation()?, common),
-        Verb::Drivers { format, .. } => list::drivers(&overview()?, *format)?,
-        Verb::Version { .. } => print(&version()?)?,
-        Verb::Completions { shell, .. } => print(&String::from_utf8(cli::completions(*shell))?)?,
-        Verb::Man { .. } => print(&String::from_utf8(cli::man::page()?)?)?,
+        Verb::Remove(args) => remove(&invocation()?, common, args.force)?,
+        Verb::Path(_) => path(&invocation()?, common)?,
+        Verb::Get(_) => get(&invocation()?, common)?,
+        Verb::List(args) if common.volumedriver.is_some() => {
+            list::list(&invocation()?, common, args.format)?
+        }
+        Verb::List(args) => return list::list_all(&overview()?, args.format),
+        Verb::Inspect(_) => inspect_volume(&invocation()?, common)?,
+        Verb::Exists(_) => return exists(&invocation()?, common),
+        Verb::Drivers(args) => list::drivers(&overview()?, args.format)?,
+        Verb::Version(_) => print(&version()?)?,
+        Verb::Completions(args) => print(&String::from_utf8(completions::script(args.shell))?)?,
+        Verb::Man(_) => print(&String::from_utf8(man::page()?)?)?,
     }
     Ok(0)
-}
-
-/// Writes an answer to stdout. Where nobody reads it any more, that is no error of ours.
-pub fn print(text: &str) -> Result<()> {
-    match write_answer(text) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context(WRITING),
-        _ => Ok(()),
-    }
-}
-
-const WRITING: &str = "writing the answer to stdout";
-
-fn write_answer(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "{text}")?;
-    stdout.flush()
-}
-
-fn print_json(value: &Value) -> Result<()> {
-    print(&format!("{value:#}\n"))
 }
 
 /// The volume that a verb needs, and its driver. Nothing is asked of it yet.

@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 use crate::base::failure::Kind;
 use crate::callers::task::described::Described;
 use crate::callers::task::mount as several;
-use crate::cli::{self, Common};
+use crate::cli::arguments::{Common, HolderArgs};
+use crate::cli::stdout;
 use crate::commands::run::Job;
-use crate::commands::{UNMOUNT_TIMEOUT, WRITING, asked, run as running, write_answer};
+use crate::commands::{UNMOUNT_TIMEOUT, asked, run as running};
 use crate::driver::Options;
 use crate::invocation::Invocation;
 use crate::sys::process::foreground::Foreground;
@@ -53,7 +54,7 @@ pub fn mount(invocation: &Invocation, wanted: Wanted) -> Result<()> {
     let doing = || format!("mounting volume {volume}");
     let mounted = mounting::mount(invocation, driver.as_ref(), request).with_context(doing)?;
     // A path that reaches nobody is held by nobody.
-    if let Err(error) = write_answer(&format!("{}\n", mounted.path.display())) {
+    if let Err(error) = stdout::deliver(&format!("{}\n", mounted.path.display())) {
         if mounted.is_new_holder {
             let undo = Release {
                 volume,
@@ -63,7 +64,7 @@ pub fn mount(invocation: &Invocation, wanted: Wanted) -> Result<()> {
             };
             releasing::unmount(invocation, driver.as_ref(), undo).with_context(doing)?;
         }
-        return Err(error).context(WRITING).with_context(doing);
+        return Err(error).with_context(doing);
     }
     Ok(())
 }
@@ -90,7 +91,7 @@ pub fn run(
 pub fn unmount(
     invocation: &Invocation,
     common: &Common,
-    holder: &cli::Holder,
+    holder: &HolderArgs,
     force: bool,
     lazy: bool,
 ) -> Result<()> {
@@ -112,7 +113,7 @@ pub fn unmount(
 pub fn mount_all(
     invocation: impl FnOnce() -> Result<Invocation>,
     described: &Described,
-    holder: &cli::Holder,
+    holder: &HolderArgs,
 ) -> Result<u8> {
     // First of all: a signal must not end us with some of them mounted.
     let foreground = Foreground::prepare().context("taking over the signals")?;
@@ -120,9 +121,9 @@ pub fn mount_all(
     let (log, id) = (invocation.log.clone(), holder.id.as_deref());
     let interruption = || foreground.interruption();
     let mounted = several::mount(invocation, &described.volumes, id, interruption);
-    let failed = match mounted.map(|mounted| (write_answer(&mounted.lines()), mounted)) {
+    let failed = match mounted.map(|mounted| (stdout::deliver(&mounted.lines()), mounted)) {
         Ok((Ok(()), _)) => return Ok(0),
-        Ok((Err(error), mounted)) => mounted.undone(anyhow::Error::from(error).context(WRITING)),
+        Ok((Err(error), mounted)) => mounted.undone(error),
         Err(error) => error,
     };
     match foreground.interruption() {
@@ -137,7 +138,7 @@ pub fn mount_all(
 pub fn unmount_all(
     invocation: &Invocation,
     described: &Described,
-    holder: &cli::Holder,
+    holder: &HolderArgs,
     force: bool,
     lazy: bool,
 ) -> Result<u8> {

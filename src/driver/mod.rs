@@ -15,8 +15,7 @@ use crate::driver::plugin::Plugin;
 use crate::driver::shared::Base;
 use crate::invocation::Invocation;
 
-/// The options of a volume, `key` to `value`, in the order in which they were given; no key is empty or stands twice.
-pub type Options = Vec<(String, String)>;
+pub use crate::base::options::Options;
 
 /// A volume as its driver tells it (protocol: `Get`, `List`).
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -14,9 +14,10 @@ use crate::base::secrets::Secrets;
 use crate::base::text::chain;
 use crate::callers::fstab::line as fstab;
 use crate::callers::fstab::line::MountLine;
-use crate::cli::Unparsed;
-use crate::cli::helper::{HelperCommon, MountHelper, UmountHelper, parse};
-use crate::commands::{self, TIMEOUT, UNMOUNT_TIMEOUT};
+use crate::cli::mount_helper::{HelperCommon, MountHelper, UmountHelper, parse};
+use crate::cli::stdout;
+use crate::cli::usage::Unparsed;
+use crate::commands::{TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::driver::{self, Driver, Options};
 use crate::invocation::Invocation;
 use crate::invocation::log::Log;
@@ -59,7 +60,7 @@ fn called<A>(
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(Unparsed::Answer(text)) => {
-            let printed = commands::print(&text);
+            let printed = stdout::print(&text);
             return ExitCode::from(if printed.is_ok() { 0 } else { FAILURE });
         }
         Err(Unparsed::Wrong(words)) => {

@@ -3,7 +3,7 @@
 use std::io;
 
 use clap::builder::Resettable;
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
@@ -13,59 +13,19 @@ use crate::cli::man::sections::SECTIONS;
 mod sections;
 
 /// One page with every verb and its flags, in roff.
+///
+/// # Errors
+///
+/// None in practice: the text is written to memory, and roff's writers return what writing there returns.
 pub fn page() -> io::Result<Vec<u8>> {
     let mut command = Cli::command();
     command.build();
-    let global = |id: &str| {
-        command
-            .get_subcommands()
-            .all(|verb| verb.get_name() == "help" || has(verb, id))
-    };
-    let first = command.get_subcommands().next();
-    let common: Vec<_> = first
-        .map(|verb| {
-            verb.get_arguments()
-                .filter(|arg| global(arg.get_id().as_str()))
-                .cloned()
-                .collect()
-        })
-        .unwrap_or_default();
-
+    let common = common_flags(&command);
     let mut text = Vec::new();
-    let man = Man::new(command.clone()).section("8");
-    man.render_title(&mut text)?;
-    man.render_name_section(&mut text)?;
-    let mut synopsis = Roff::new();
-    synopsis.control("SH", ["SYNOPSIS"]);
-    synopsis.text([
-        bold("dvdcli"),
-        roman(" VERB [--volumedriver DRIVER] [--volumename NAME] [OPTIONS]"),
-    ]);
-    synopsis.to_writer(&mut text)?;
-    man.render_description_section(&mut text)?;
-
+    introduction(&mut text, &command)?;
     heading(&mut text, "SH", "VERBS")?;
-    for verb in command
-        .get_subcommands()
-        .filter(|verb| verb.get_name() != "help")
-    {
-        let own = verb
-            .get_arguments()
-            .filter(|arg| !common.iter().any(|known| known.get_id() == arg.get_id()));
-        heading(&mut text, "SS", verb.get_name())?;
-        let about = verb
-            .get_long_about()
-            .or(verb.get_about())
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        paragraphs(
-            &mut text,
-            &about
-                .split("\n\n")
-                .map(|paragraph| ("", paragraph))
-                .collect::<Vec<_>>(),
-        )?;
-        flags(&mut text, &Command::new("verb").args(own.cloned()))?;
+    for verb in verbs(&command) {
+        verb_section(&mut text, verb, &common)?;
     }
     heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
     paragraphs(
@@ -80,16 +40,66 @@ pub fn page() -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn has(verb: &Command, id: &str) -> bool {
-    verb.get_arguments().any(|arg| arg.get_id() == id)
+/// All verbs but clap's own `help`.
+fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
+    command
+        .get_subcommands()
+        .filter(|verb| verb.get_name() != "help")
 }
 
+/// The flags that every verb has.
+fn common_flags(command: &Command) -> Vec<Arg> {
+    let has = |verb: &Command, flag: &Arg| {
+        verb.get_arguments()
+            .any(|other| other.get_id() == flag.get_id())
+    };
+    let is_common = |flag: &&Arg| verbs(command).all(|verb| has(verb, flag));
+    let first = verbs(command).next().into_iter();
+    first
+        .flat_map(|verb| verb.get_arguments().filter(is_common))
+        .cloned()
+        .collect()
+}
+
+/// Title, name, synopsis and description.
+fn introduction(text: &mut Vec<u8>, command: &Command) -> io::Result<()> {
+    let man = Man::new(command.clone()).section("8");
+    man.render_title(text)?;
+    man.render_name_section(text)?;
+    let mut synopsis = Roff::new();
+    synopsis.control("SH", ["SYNOPSIS"]);
+    synopsis.text([
+        bold("dvdcli"),
+        roman(" VERB [--volumedriver DRIVER] [--volumename NAME] [OPTIONS]"),
+    ]);
+    synopsis.to_writer(text)?;
+    man.render_description_section(text)
+}
+
+/// What a verb does, and the flags that not every verb has.
+fn verb_section(text: &mut Vec<u8>, verb: &Command, common: &[Arg]) -> io::Result<()> {
+    heading(text, "SS", verb.get_name())?;
+    let about = verb.get_long_about().or(verb.get_about());
+    let about = about.map(ToString::to_string).unwrap_or_default();
+    let about: Vec<_> = about
+        .split("\n\n")
+        .map(|paragraph| ("", paragraph))
+        .collect();
+    paragraphs(text, &about)?;
+    let own = verb
+        .get_arguments()
+        .filter(|flag| !common.iter().any(|known| known.get_id() == flag.get_id()));
+    flags(text, &Command::new("verb").args(own.cloned()))
+}
+
+/// `level` is roff's request: `SH` for a section, `SS` for one inside it.
 fn heading(text: &mut Vec<u8>, level: &str, title: &str) -> io::Result<()> {
     let mut roff = Roff::new();
     roff.control(level, [title]);
     roff.to_writer(text)
 }
 
+/// Pairs of a term and its text; an empty term makes a plain paragraph.
 fn paragraphs(text: &mut Vec<u8>, entries: &[(&str, &str)]) -> io::Result<()> {
     let mut roff = Roff::new();
     for (term, paragraph) in entries {
@@ -103,9 +113,9 @@ fn paragraphs(text: &mut Vec<u8>, entries: &[(&str, &str)]) -> io::Result<()> {
     roff.to_writer(text)
 }
 
-/// The flags of a command, as clap_mangen lays them out, without its heading.
+/// The flags of a command, as clap_mangen formats them, without the heading of its section.
 fn flags(text: &mut Vec<u8>, command: &Command) -> io::Result<()> {
-    // What they do not go with may be missing here.
+    // clap panics on a conflict with a flag that the command does not have, as here, where some were left out.
     let command = command
         .clone()
         .mut_args(|arg| arg.conflicts_with(Resettable::Reset))

@@ -1,4 +1,4 @@
-//! The command lines under which mount(8) and umount(8) call their helpers (mount(8), EXTERNAL HELPERS).
+//! The command lines with which mount(8) and umount(8) call `mount.dvdcli` and `umount.dvdcli` (mount(8), EXTERNAL HELPERS).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,9 +6,14 @@ use std::time::Duration;
 use clap::{Args, Parser};
 
 use crate::base::duration::parse_duration;
-use crate::cli::{Unparsed, timeout};
+use crate::cli::arguments::timeout;
+use crate::cli::usage::Unparsed;
 
-/// A helper's command line, as this process was called.
+/// Parses the command line of this process.
+///
+/// # Errors
+///
+/// The text to print for `--help` and `--version`; one line for wrong usage.
 pub fn parse<A: Parser>() -> Result<A, Unparsed> {
     Ok(A::try_parse()?)
 }
@@ -59,7 +64,7 @@ pub struct UmountHelper {
     pub common: HelperCommon,
 }
 
-/// What both take. The times and the file have no flags here, as mount(8) would not pass them on.
+/// What both take. The times and the file come from variables only, because mount(8) would not pass their flags on.
 #[derive(Debug, Args)]
 pub struct HelperCommon {
     /// The type as it was given or found; after a dot, the driver of a volume without one

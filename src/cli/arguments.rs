@@ -1,0 +1,239 @@
+//! The arguments of each verb, and the groups of flags that several verbs share.
+//!
+//! The structs have no doc comments, because clap would print one in place of the verb's own help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum};
+
+use crate::base::duration::parse_duration;
+use crate::base::options::{self, Options};
+
+// The flags that every verb takes, before or after the verb.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The driver: a plugin's name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]
+    #[arg(short = 'd', long, visible_alias = "driver", value_name = "DRIVER", value_parser = NonEmptyStringValueParser::new())]
+    pub volumedriver: Option<String>,
+    /// The volume
+    #[arg(short = 'n', long, visible_alias = "name", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub volumename: Option<String>,
+    /// How long the whole command may take [default: 110s; 590s for unmount]
+    #[arg(long, value_name = "TIME", env = "DVDCLI_TIMEOUT", hide_env_values = true, value_parser = timeout)]
+    pub timeout: Option<Duration>,
+    /// How long to wait for a plugin that is not there yet [default: 15s]
+    #[arg(long, value_name = "TIME", env = "DVDCLI_WAIT", hide_env_values = true, value_parser = parse_duration)]
+    pub wait: Option<Duration>,
+    /// The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DVDCLI_CONFIG",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+    /// Show each step, request and answer on stderr, secrets masked
+    #[arg(long)]
+    pub verbose: bool,
+}
+
+// A volume's options, as they were typed.
+#[derive(Debug, Args)]
+pub struct VolumeOptions {
+    /// Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows
+    #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]")]
+    pub volumeopts: Vec<String>,
+    /// An option of the volume, KEY=VALUE, never split at commas
+    #[arg(short = 'o', long, value_name = "KEY=VALUE")]
+    pub opt: Vec<String>,
+}
+
+impl VolumeOptions {
+    /// The options in their order, those of `--volumeopts` first.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage, as [`options::parse`] has it.
+    pub fn parse(&self) -> Result<Options> {
+        options::parse(&self.volumeopts, &self.opt)
+    }
+}
+
+// Whether `mount` and `run` create a volume that is absent.
+#[derive(Debug, Args)]
+pub struct CreationArgs {
+    /// Fail where the volume is absent, instead of creating it
+    #[arg(
+        long,
+        visible_aliases = ["explicitCreate", "explicit-create"],
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub explicitcreate: bool,
+}
+
+// Who holds a mounted volume.
+#[derive(Debug, Args)]
+pub struct HolderArgs {
+    /// The holder; without it the anonymous one, or with --target that path
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    pub id: Option<String>,
+    /// A directory where the volume appears as well
+    #[arg(long, value_name = "PATH")]
+    pub target: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub options: VolumeOptions,
+    /// Fail where the volume exists with other options, instead of warning
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct MountArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub options: VolumeOptions,
+    #[command(flatten)]
+    pub creation: CreationArgs,
+    #[command(flatten)]
+    pub holder: HolderArgs,
+    /// Make it read-only: the view at --target, or the mount of a built-in driver
+    #[arg(long)]
+    pub read_only: bool,
+    /// Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe
+    #[arg(
+        long,
+        conflicts_with_all = ["volumedriver", "volumename", "volumeopts", "opt", "target", "explicitcreate", "read_only"]
+    )]
+    pub from_env: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct UnmountArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub holder: HolderArgs,
+    /// Release it for every holder
+    #[arg(long)]
+    pub force: bool,
+    /// Detach a busy mount now, and let the kernel clean up when it is free
+    #[arg(long)]
+    pub lazy: bool,
+    /// Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe
+    #[arg(long, conflicts_with_all = ["volumedriver", "volumename", "target"])]
+    pub from_env: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub options: VolumeOptions,
+    #[command(flatten)]
+    pub creation: CreationArgs,
+    // Not `HolderArgs`: a run is a holder of its own, and both flags mean something else here.
+    /// What the run is called among the holders
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    pub id: Option<String>,
+    /// A directory where the volume appears as well, and the path that the command gets
+    #[arg(long, value_name = "PATH")]
+    pub target: Option<PathBuf>,
+    /// Make it read-only: the view at --target, or the mount of a built-in driver
+    #[arg(long)]
+    pub read_only: bool,
+    /// The command and its arguments, after --
+    #[arg(last = true, required = true, num_args = 1.., value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Let a volume that does not exist be no error
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// How to print them: names for one driver, else a table, unless given
+    #[arg(long, value_enum)]
+    pub format: Option<ListFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    Names,
+    Table,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub common: Common,
+    // Nobody reads it: there is one format only.
+    /// How to print it
+    #[arg(long, value_parser = ["json"], default_value = "json")]
+    pub format: String,
+}
+
+#[derive(Debug, Args)]
+pub struct DriversArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = DriversFormat::Table)]
+    pub format: DriversFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DriversFormat {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The shell to complete for
+    pub shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Reads the value of `--timeout`, which must not be zero: a command without any time could do nothing.
+pub fn timeout(text: &str) -> Result<Duration> {
+    let timeout = parse_duration(text)?;
+    if timeout.is_zero() {
+        bail!("it must be more than zero");
+    }
+    Ok(timeout)
+}

@@ -1,0 +1,104 @@
+//! The verbs: what each does, as the help and the man page say it, and which arguments it takes.
+
+use clap::Subcommand;
+
+use crate::cli::arguments::{
+    Common, CompletionsArgs, CreateArgs, DriversArgs, InspectArgs, ListArgs, MountArgs, RemoveArgs,
+    RunArgs, UnmountArgs, VolumeOptions,
+};
+
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum Verb {
+    /// Create a volume
+    ///
+    /// A volume that exists already is fine; where its options are others, or the driver cannot tell, a warning says so.
+    Create(CreateArgs),
+    /// Mount a volume and print its path
+    ///
+    /// Creates the volume first where it is known to be absent. A volume is mounted once per host, and held by each ID
+    /// that has mounted it until that ID unmounts it.
+    ///
+    /// With --from-env it mounts all volumes that the environment describes (TASK ENVIRONMENT in the man page), or
+    /// none, and prints a path for each.
+    Mount(MountArgs),
+    /// Unmount a volume: release it, and unmount it when nobody holds it any more
+    ///
+    /// What is not mounted, or unknown to the driver, is no error: a warning says so.
+    ///
+    /// With --from-env it unmounts all volumes that the environment describes, and goes on where one fails.
+    #[command(alias = "umount")]
+    Unmount(UnmountArgs),
+    /// Run a command with a volume mounted, and unmount it when the command ends
+    ///
+    /// Mounts as mount does, runs the command with the path in DVDCLI_MOUNTPOINT, passes signals on to it, and exits as it
+    /// does. Each run is a holder of its own. The command may take any time: --timeout is for mounting, and again for
+    /// unmounting [default: 110s, 590s].
+    Run(RunArgs),
+    /// Remove a volume and its data, unless it is held or mounted
+    #[command(alias = "rm")]
+    Remove(RemoveArgs),
+    /// Print where a volume is mounted, or nothing where it is not
+    Path(Common),
+    /// Print a volume's name, if it exists
+    Get(Common),
+    /// List the volumes of one driver, or of all
+    ///
+    /// Without --volumedriver every driver is asked, side by side; one that does not answer is named on stderr, and the
+    /// exit code is 1.
+    #[command(alias = "ls")]
+    List(ListArgs),
+    /// Print all that is known of a volume, as a JSON array with Docker's keys
+    Inspect(InspectArgs),
+    /// Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say
+    Exists(Common),
+    /// List every driver found, where it is, and whether it answers
+    Drivers(DriversArgs),
+    /// Print the version and how the program was built
+    Version(Common),
+    /// Print a shell's completion script
+    Completions(CompletionsArgs),
+    /// Print the man page
+    Man(Common),
+}
+
+impl Verb {
+    /// The flags that every verb takes.
+    pub fn common(&self) -> &Common {
+        match self {
+            Verb::Create(args) => &args.common,
+            Verb::Mount(args) => &args.common,
+            Verb::Unmount(args) => &args.common,
+            Verb::Run(args) => &args.common,
+            Verb::Remove(args) => &args.common,
+            Verb::List(args) => &args.common,
+            Verb::Inspect(args) => &args.common,
+            Verb::Drivers(args) => &args.common,
+            Verb::Completions(args) => &args.common,
+            Verb::Path(common)
+            | Verb::Get(common)
+            | Verb::Exists(common)
+            | Verb::Version(common)
+            | Verb::Man(common) => common,
+        }
+    }
+
+    /// The volume's options as they were typed; `None` for a verb that takes none.
+    pub fn volume_options(&self) -> Option<&VolumeOptions> {
+        match self {
+            Verb::Create(args) => Some(&args.options),
+            Verb::Mount(args) => Some(&args.options),
+            Verb::Run(args) => Some(&args.options),
+            _ => None,
+        }
+    }
+
+    /// Whether the environment describes the volumes (`--from-env`).
+    pub fn is_from_env(&self) -> bool {
+        match self {
+            Verb::Mount(args) => args.from_env,
+            Verb::Unmount(args) => args.from_env,
+            _ => false,
+        }
+    }
+}
