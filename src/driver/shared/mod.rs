@@ -36,9 +36,13 @@ pub fn directory(kind: &str, invocation: &Invocation) -> PathBuf {
         .join(kind)
 }
 
-/// Whether an option of `loop` may have that value.
-pub fn check_option(name: &str, value: &str) -> Result<()> {
-    options::read(options::LOOP, &vec![(name.to_owned(), value.to_owned())]).map(drop)
+/// Refuses a default of the configuration that no volume of `loop` can have: wrong usage, with file and line.
+fn check_create_defaults(settings: &Config) -> Result<()> {
+    for (option, default) in &settings.create_defaults {
+        let options = vec![((*option).to_owned(), default.value.clone())];
+        options::read(options::LOOP, &options).with_context(|| Failure::usage(&default.origin))?;
+    }
+    Ok(())
 }
 
 /// What both drivers are made of.
@@ -56,10 +60,15 @@ pub struct Base<'a> {
 
 impl<'a> Base<'a> {
     /// Of the driver of this name. Nothing is looked at but this host's identity.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: a default of an option in the configuration that the option cannot have.
     pub fn new(kind: &str, invocation: &'a Invocation) -> Result<Base<'a>> {
         // What we make is to have the modes that we give it: whoever may use a volume has to get there.
         umask(Mode::from_raw_mode(0o022));
         let settings = &invocation.config;
+        check_create_defaults(settings)?;
         let host = Host::this()?;
         Ok(Base {
             kind: kind.to_owned(),
@@ -82,7 +91,7 @@ impl<'a> Base<'a> {
         self.settings
             .create_defaults
             .iter()
-            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .map(|(key, default)| ((*key).to_owned(), default.value.clone()))
             .collect()
     }
 

@@ -6,15 +6,15 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 
-use crate::base::duration::parse_duration;
 use crate::base::failure::Failure;
 use crate::base::suggest;
-use crate::driver::shared as builtin;
+use crate::invocation::config::settings::SETTINGS;
 use crate::invocation::config::yaml::{Entry, entries};
 use crate::sys::files::small as files;
 
+mod settings;
 mod yaml;
 
 /// What the configuration file and the environment say (man page: CONFIGURATION).
@@ -40,8 +40,16 @@ pub struct Config {
     pub mount_path: Option<PathBuf>,
     /// The directory of a volume that is handed out, below its mount point.
     pub root_path: String,
-    /// Options that `create` takes where the caller gives none, by lower-case name.
-    pub create_defaults: BTreeMap<&'static str, String>,
+    /// Options that `create` takes where the caller gives none, by lower-case name. Their values are not checked yet.
+    pub create_defaults: BTreeMap<&'static str, CreateDefault>,
+}
+
+/// The default of an option, as the configuration gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateDefault {
+    pub value: String,
+    /// Where it stands, as the context of an error: `reading FILE: line N: NAME`, or `reading environment variable NAME`.
+    pub origin: String,
 }
 
 impl Default for Config {
@@ -64,149 +72,33 @@ impl Default for Config {
     }
 }
 
-/// One setting: its names, newest generation first, in lower case, and where its value goes.
-struct Setting {
-    names: &'static [&'static str],
-    set: fn(&mut Config, &str) -> Result<()>,
-}
-
-const SETTINGS: &[Setting] = &[
-    Setting {
-        names: &["dvdcli.driver"],
-        set: |c, v| text(v).map(|v| c.driver = Some(v)),
-    },
-    Setting {
-        names: &["dvdcli.root"],
-        set: |c, v| absolute(v).map(|v| c.root = Some(v)),
-    },
-    Setting {
-        names: &["dvdcli.timeout"],
-        set: |c, v| parse_duration(v).map(|v| c.timeout = Some(v)),
-    },
-    Setting {
-        names: &["dvdcli.wait"],
-        set: |c, v| parse_duration(v).map(|v| c.wait = Some(v)),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.mount.preempt",
-            "rexray.volume.mount.preempt",
-        ],
-        set: |c, v| boolean(v).map(|v| c.preempt = v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.unmount.ignoreusedcount",
-            "rexray.volume.unmount.ignoreusedcount",
-        ],
-        set: |c, v| boolean(v).map(|v| c.ignore_used_count = v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.remove.disable",
-            "rexray.volume.remove.disable",
-        ],
-        set: |c, v| boolean(v).map(|v| c.remove_disable = v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.create.disable",
-            "rexray.volume.create.disable",
-        ],
-        set: |c, v| boolean(v).map(|v| c.create_disable = v),
-    },
-    Setting {
-        names: &["libstorage.integration.volume.operations.create.implicit"],
-        set: |c, v| boolean(v).map(|v| c.create_implicit = v),
-    },
-    Setting {
-        names: &["libstorage.integration.volume.operations.mount.path"],
-        set: |c, v| absolute(v).map(|v| c.mount_path = Some(v)),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.mount.rootpath",
-            "linux.volume.rootpath",
-        ],
-        set: |c, v| text(v).map(|v| c.root_path = v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.create.default.size",
-            "docker.size",
-        ],
-        set: |c, v| create_default(c, "size", v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.create.default.iops",
-            "docker.iops",
-        ],
-        set: |c, v| create_default(c, "iops", v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.create.default.type",
-            "docker.volumetype",
-        ],
-        set: |c, v| create_default(c, "volumetype", v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.create.default.fstype",
-            "docker.fstype",
-        ],
-        set: |c, v| create_default(c, "fstype", v),
-    },
-    Setting {
-        names: &[
-            "libstorage.integration.volume.operations.create.default.availabilityzone",
-            "docker.availabilityzone",
-        ],
-        set: |c, v| create_default(c, "availabilityzone", v),
-    },
-];
-
 const ALIASES: &str = "dvdcli.aliases.";
 
 impl Config {
-    /// Reads the file that was asked for, else the first of `candidates` that is there, and then the environment.
+    /// Reads the file that was asked for, else the first of `candidates` that exists, and then the environment.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, is not YAML or has a value of the wrong kind, with file and line; wrong usage all.
+    /// Wrong usage: a file that is not there though it was asked for, or is not YAML; a value of the wrong kind, with file
+    /// and line, or with its variable. Any other failure to read a file is an error of no kind.
     pub fn load(
         asked: Option<&Path>,
         candidates: &[PathBuf],
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Config> {
         let mut config = Config::default();
-        for path in asked
-            .into_iter()
-            .chain(candidates.iter().map(PathBuf::as_path))
-        {
-            match files::read_text(path) {
-                Ok(text) => {
-                    config
-                        .read_file(&text)
-                        .with_context(|| Failure::usage(format!("reading {}", path.display())))?;
-                    break;
-                }
-                Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => {}
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("reading {}", path.display()));
-                }
-                Err(error) => {
-                    return Err(error)
-                        .with_context(|| Failure::usage(format!("reading {}", path.display())));
-                }
-            }
+        if let Some((path, text)) = first_file(asked, candidates)? {
+            let reading = format!("reading {}", path.display());
+            config
+                .read_file(&text, &reading)
+                .with_context(|| Failure::usage(&reading))?;
         }
         config.read_environment(environment)?;
         Ok(config)
     }
 
-    fn read_file(&mut self, text: &str) -> Result<()> {
+    /// `reading` is the context of the file's errors.
+    fn read_file(&mut self, text: &str, reading: &str) -> Result<()> {
         let entries = entries(text)?;
         for setting in SETTINGS {
             let at = |name: &&str| {
@@ -216,15 +108,16 @@ impl Config {
                     .find(|entry| entry.is_at_or_below(name))
             };
             if let Some(entry) = setting.names.iter().find_map(at) {
-                let whole = setting.names.contains(&entry.name.as_str());
-                let value = if whole {
-                    entry.scalar()
-                } else {
-                    Err(anyhow!("it has no single value"))
+                // A map where a value belongs.
+                let is_deeper = !setting.names.contains(&entry.name.as_str());
+                let value = match is_deeper {
+                    true => Err(anyhow!("it has no single value")),
+                    false => entry.scalar(),
                 };
+                let origin = || format!("{reading}: {}", place(entry));
                 value
-                    .and_then(|value| (setting.set)(self, value))
-                    .with_context(|| format!("line {}: {}", entry.line, entry.written))?;
+                    .and_then(|value| setting.apply(self, value, origin))
+                    .with_context(|| place(entry))?;
             }
         }
         for entry in entries
@@ -236,28 +129,20 @@ impl Config {
         Ok(())
     }
 
-    /// Aliases; and every other name below `dvdcli:` that is no setting is a mistake.
+    /// Reads an alias. Any other name below `dvdcli:` that is no setting is an error, because no other program reads it.
     fn read_own(&mut self, entry: &Entry) -> Result<()> {
         let is_section = matches!(entry.name.as_str(), "dvdcli" | "dvdcli.aliases");
         if is_section && entry.is_empty() {
             // A section without settings.
         } else if is_section {
-            bail!("line {}: {}: it has to be a map", entry.line, entry.written);
+            bail!("{}: it has to be a map", place(entry));
         } else if entry.name.starts_with(ALIASES) {
             let alias = entry.written[ALIASES.len()..].to_owned();
-            let driver = entry
-                .scalar()
-                .and_then(text)
-                .with_context(|| format!("line {}: {}", entry.line, entry.written))?;
+            let driver = entry.scalar().and_then(settings::text);
+            let driver = driver.with_context(|| place(entry))?;
             self.aliases.insert(alias, driver);
-        } else if !SETTINGS
-            .iter()
-            .any(|setting| setting.names.contains(&entry.name.as_str()))
-        {
-            let known = SETTINGS
-                .iter()
-                .flat_map(|setting| setting.names.iter().copied());
-            let nearest = suggest::did_you_mean(&entry.name, known);
+        } else if !settings::is_known(&entry.name) {
+            let nearest = suggest::did_you_mean(&entry.name, settings::names());
             bail!(
                 "line {}: unknown setting {}{nearest}",
                 entry.line,
@@ -267,8 +152,8 @@ impl Config {
         Ok(())
     }
 
-    /// A variable is named after the property: `REXRAY_VOLUME_MOUNT_PREEMPT`. Not so for `dvdcli.*`: its variables are
-    /// those of the command line, and `DVDCLI_ROOT` is another thing than `dvdcli.root`.
+    /// Reads REX-Ray's variables, each named after its setting: `REXRAY_VOLUME_MOUNT_PREEMPT`. Settings below `dvdcli` have
+    /// none: the command line has variables for them, and `DVDCLI_ROOT` means something else than `dvdcli.root`.
     fn read_environment(
         &mut self,
         environment: impl Iterator<Item = (OsString, OsString)>,
@@ -284,15 +169,15 @@ impl Config {
             return Ok(());
         }
         for setting in SETTINGS {
+            // The newest name last, so that its value is the one that stays.
             for name in setting.names.iter().rev() {
                 let variable = name.replace('.', "_").to_ascii_uppercase();
-                if let Some((_, value)) = variables
-                    .iter()
-                    .find(|(name, _)| name.to_str() == Some(&variable))
-                {
-                    (setting.set)(self, &value.to_string_lossy()).with_context(|| {
-                        Failure::usage(format!("reading environment variable {variable}"))
-                    })?;
+                let named = |(name, _): &&(OsString, OsString)| name.to_str() == Some(&variable);
+                if let Some((_, value)) = variables.iter().find(named) {
+                    let origin = || format!("reading environment variable {variable}");
+                    setting
+                        .apply(self, &value.to_string_lossy(), origin)
+                        .with_context(|| Failure::usage(origin()))?;
                 }
             }
         }
@@ -300,30 +185,81 @@ impl Config {
     }
 }
 
-fn boolean(value: &str) -> Result<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "t" | "1" | "yes" | "on" => Ok(true),
-        "false" | "f" | "0" | "no" | "off" => Ok(false),
-        _ => bail!("'{value}' is neither true nor false"),
+/// The first file that exists, with its text. One that was asked for has to exist; candidates are not looked at then.
+fn first_file<'a>(
+    asked: Option<&'a Path>,
+    candidates: &'a [PathBuf],
+) -> Result<Option<(&'a Path, String)>> {
+    let candidates = candidates.iter().map(PathBuf::as_path);
+    for path in asked.into_iter().chain(candidates) {
+        let reading = || format!("reading {}", path.display());
+        match files::read_text(path) {
+            Ok(text) => return Ok(Some((path, text))),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(reading);
+            }
+            Err(error) if asked.is_some() => {
+                return Err(Error::from(error).context(Failure::usage(reading())));
+            }
+            Err(_) => {}
+        }
     }
+    Ok(None)
 }
 
-fn text(value: &str) -> Result<String> {
-    if value.is_empty() {
-        bail!("it is empty");
-    }
-    Ok(value.to_owned())
+/// Where an entry stands in its file, as the context of an error.
+fn place(entry: &Entry) -> String {
+    format!("line {}: {}", entry.line, entry.written)
 }
 
-fn absolute(value: &str) -> Result<PathBuf> {
-    if !value.starts_with('/') {
-        bail!("'{value}' is no absolute path");
-    }
-    Ok(PathBuf::from(value))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn create_default(config: &mut Config, option: &'static str, value: &str) -> Result<()> {
-    builtin::check_option(option, value)?;
-    config.create_defaults.insert(option, value.to_owned());
-    Ok(())
+    fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config> {
+        let mut config = Config::default();
+        config.read_file(text, "reading FILE")?;
+        let variables = variables.iter();
+        config.read_environment(variables.map(|(name, value)| (name.into(), value.into())))?;
+        Ok(config)
+    }
+
+    #[test]
+    fn the_newest_name_counts_and_variables_override_the_file() {
+        let text = "rexray.volume.unmount.ignoreUsedCount: no\n\
+                    libstorage.integration.volume.operations.unmount.ignoreUsedCount: yes\n";
+        let config = read(text, &[]).expect("good settings");
+        assert!(config.ignore_used_count);
+        let variable = ("REXRAY_VOLUME_UNMOUNT_IGNOREUSEDCOUNT", "0");
+        let config = read(text, &[variable]).expect("good settings");
+        assert!(!config.ignore_used_count);
+    }
+
+    #[test]
+    fn a_default_of_an_option_keeps_where_it_stands_and_is_not_checked() {
+        let config = read(
+            "docker:\n  fsType: zfs\n  size: 1\n",
+            &[("DOCKER_SIZE", "2")],
+        );
+        let defaults = config.expect("drivers check them").create_defaults;
+        let found: Vec<_> = defaults
+            .iter()
+            .map(|(option, it)| (*option, it.value.as_str(), it.origin.as_str()))
+            .collect();
+        let expected = [
+            ("fstype", "zfs", "reading FILE: line 2: docker.fsType"),
+            ("size", "2", "reading environment variable DOCKER_SIZE"),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn only_names_of_dvdcli_have_to_be_known() {
+        read("rexray.volume.mount.premt: true\nother: 1\n", &[]).expect("others read them");
+        let error = read("a: 1\ndvdcli.rot: /x\n", &[]).expect_err("no setting");
+        assert_eq!(
+            error.to_string(),
+            "line 2: unknown setting dvdcli.rot; did you mean dvdcli.root?"
+        );
+    }
 }

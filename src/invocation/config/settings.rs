@@ -1,0 +1,193 @@
+//! The table of settings: every name of each, and what its value does to the configuration.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::base::duration::parse_duration;
+use crate::invocation::config::{Config, CreateDefault};
+
+/// One setting.
+pub struct Setting {
+    /// In lower case, newest generation first; where several are set, the first of these counts.
+    pub names: &'static [&'static str],
+    effect: Effect,
+}
+
+enum Effect {
+    /// Checks the value and puts it into the configuration.
+    Set(fn(&mut Config, &str) -> Result<()>),
+    /// The value is that of an option, by its lower-case name, where `create` is given none.
+    CreateDefault(&'static str),
+}
+
+const fn set(
+    names: &'static [&'static str],
+    effect: fn(&mut Config, &str) -> Result<()>,
+) -> Setting {
+    Setting {
+        names,
+        effect: Effect::Set(effect),
+    }
+}
+
+const fn create_default(option: &'static str, names: &'static [&'static str]) -> Setting {
+    Setting {
+        names,
+        effect: Effect::CreateDefault(option),
+    }
+}
+
+pub const SETTINGS: &[Setting] = &[
+    set(&["dvdcli.driver"], |c, v| {
+        text(v).map(|v| c.driver = Some(v))
+    }),
+    set(&["dvdcli.root"], |c, v| {
+        absolute(v).map(|v| c.root = Some(v))
+    }),
+    set(&["dvdcli.timeout"], |c, v| {
+        parse_duration(v).map(|v| c.timeout = Some(v))
+    }),
+    set(&["dvdcli.wait"], |c, v| {
+        parse_duration(v).map(|v| c.wait = Some(v))
+    }),
+    set(
+        &[
+            "libstorage.integration.volume.operations.mount.preempt",
+            "rexray.volume.mount.preempt",
+        ],
+        |c, v| boolean(v).map(|v| c.preempt = v),
+    ),
+    set(
+        &[
+            "libstorage.integration.volume.operations.unmount.ignoreusedcount",
+            "rexray.volume.unmount.ignoreusedcount",
+        ],
+        |c, v| boolean(v).map(|v| c.ignore_used_count = v),
+    ),
+    set(
+        &[
+            "libstorage.integration.volume.operations.remove.disable",
+            "rexray.volume.remove.disable",
+        ],
+        |c, v| boolean(v).map(|v| c.remove_disable = v),
+    ),
+    set(
+        &[
+            "libstorage.integration.volume.operations.create.disable",
+            "rexray.volume.create.disable",
+        ],
+        |c, v| boolean(v).map(|v| c.create_disable = v),
+    ),
+    set(
+        &["libstorage.integration.volume.operations.create.implicit"],
+        |c, v| boolean(v).map(|v| c.create_implicit = v),
+    ),
+    set(
+        &["libstorage.integration.volume.operations.mount.path"],
+        |c, v| absolute(v).map(|v| c.mount_path = Some(v)),
+    ),
+    set(
+        &[
+            "libstorage.integration.volume.operations.mount.rootpath",
+            "linux.volume.rootpath",
+        ],
+        |c, v| text(v).map(|v| c.root_path = v),
+    ),
+    create_default(
+        "size",
+        &[
+            "libstorage.integration.volume.operations.create.default.size",
+            "docker.size",
+        ],
+    ),
+    create_default(
+        "iops",
+        &[
+            "libstorage.integration.volume.operations.create.default.iops",
+            "docker.iops",
+        ],
+    ),
+    create_default(
+        "volumetype",
+        &[
+            "libstorage.integration.volume.operations.create.default.type",
+            "docker.volumetype",
+        ],
+    ),
+    create_default(
+        "fstype",
+        &[
+            "libstorage.integration.volume.operations.create.default.fstype",
+            "docker.fstype",
+        ],
+    ),
+    create_default(
+        "availabilityzone",
+        &[
+            "libstorage.integration.volume.operations.create.default.availabilityzone",
+            "docker.availabilityzone",
+        ],
+    ),
+];
+
+impl Setting {
+    /// Takes over a value. `origin` says where it stands, in the form of an error's context.
+    ///
+    /// # Errors
+    ///
+    /// A value of the wrong kind, without its origin. The default of an option is not checked: only drivers know options.
+    pub fn apply(
+        &self,
+        config: &mut Config,
+        value: &str,
+        origin: impl Fn() -> String,
+    ) -> Result<()> {
+        match self.effect {
+            Effect::Set(set) => set(config, value)?,
+            Effect::CreateDefault(option) => {
+                let default = CreateDefault {
+                    value: value.to_owned(),
+                    origin: origin(),
+                };
+                config.create_defaults.insert(option, default);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a setting has this name, which is in lower case.
+pub fn is_known(name: &str) -> bool {
+    names().any(|known| known == name)
+}
+
+/// Every name of every setting.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SETTINGS
+        .iter()
+        .flat_map(|setting| setting.names.iter().copied())
+}
+
+fn boolean(value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" | "yes" | "on" => Ok(true),
+        "false" | "f" | "0" | "no" | "off" => Ok(false),
+        _ => bail!("'{value}' is neither true nor false"),
+    }
+}
+
+/// Any text but none.
+pub fn text(value: &str) -> Result<String> {
+    if value.is_empty() {
+        bail!("it is empty");
+    }
+    Ok(value.to_owned())
+}
+
+fn absolute(value: &str) -> Result<PathBuf> {
+    if !value.starts_with('/') {
+        bail!("'{value}' is no absolute path");
+    }
+    Ok(PathBuf::from(value))
+}
