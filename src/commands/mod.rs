@@ -17,8 +17,8 @@ use crate::cli::{completions, man};
 use crate::commands::about::version;
 use crate::commands::inspect::inspect;
 use crate::driver::{self, Driver, Lookup, Options};
-use crate::invocation::Invocation;
 use crate::invocation::log::Log;
+use crate::invocation::{Invocation, Limits};
 use crate::volume::{create as volumes, mountpoint};
 
 use crate::commands::mount::Wanted;
@@ -61,16 +61,19 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         TIMEOUT
     };
     let config = common.config.as_deref();
-    let invocation = || Invocation::new(config, common.timeout, timeout, common.wait, log.clone());
+    let limits = Limits {
+        timeout: common.timeout,
+        default_timeout: timeout,
+        wait: common.wait,
+    };
+    let invocation = || Invocation::new(config, limits, log.clone());
     let overview = || {
-        let timeout = common.timeout.unwrap_or(OVERVIEW_TIMEOUT);
-        Invocation::new(
-            config,
-            Some(timeout),
-            timeout,
-            Some(Duration::ZERO),
-            log.clone(),
-        )
+        let limits = Limits {
+            timeout: common.timeout.or(Some(OVERVIEW_TIMEOUT)),
+            wait: Some(Duration::ZERO),
+            ..limits
+        };
+        Invocation::new(config, limits, log.clone())
     };
     match verb {
         Verb::Mount(args) if args.from_env => {

@@ -1,53 +1,69 @@
 //! The time that a command may take, `--timeout`, and what is left of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-#[derive(Debug, Clone, Copy)]
+/// A time that runs from [`Budget::new`]. A part of it can be kept back for undoing, and given free again, while drivers and
+/// threads share the budget by reference: what they ask it follows at once.
+#[derive(Debug)]
 pub struct Budget {
-    ends: Instant,
-    total: Duration,
+    started: Instant,
+    whole: Duration,
+    is_reserving: AtomicBool,
 }
 
 impl Budget {
-    /// Starts now. `total` is at most [`Budget::MOST`].
-    pub fn new(total: Duration) -> Budget {
-        let total = total.min(Budget::MOST);
-        Budget {
-            ends: Instant::now() + total,
-            total,
-        }
-    }
-
-    /// All but a fifth, at most [`Budget::UNDOING`]: what is left of the whole then is for taking back what was done.
-    pub fn but_for_undoing(self) -> Budget {
-        let kept = (self.total / 5).min(Budget::UNDOING);
-        Budget {
-            ends: self.ends.checked_sub(kept).unwrap_or(self.ends),
-            total: self.total - kept,
-        }
-    }
-
-    const UNDOING: Duration = Duration::from_secs(20);
-
     /// Longer than any host runs, and short enough that no clock overflows.
     pub const MOST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+    /// The most that is kept back for undoing.
+    const UNDOING: Duration = Duration::from_secs(20);
+
+    /// Starts now. What `total` has above [`Budget::MOST`] is cut off.
+    pub fn new(total: Duration) -> Budget {
+        Budget {
+            started: Instant::now(),
+            whole: total.min(Budget::MOST),
+            is_reserving: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on all but a fifth of the whole counts, and at most 20 s are kept back: with them, what was done can be
+    /// undone when the rest has run out.
+    pub fn reserve_undo_time(&self) {
+        self.is_reserving.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the whole counts again.
+    pub fn use_undo_time(&self) {
+        self.is_reserving.store(false, Ordering::Relaxed);
+    }
+
+    /// The part of the whole that counts now.
+    fn total(&self) -> Duration {
+        match self.is_reserving.load(Ordering::Relaxed) {
+            true => self.whole - (self.whole / 5).min(Budget::UNDOING),
+            false => self.whole,
+        }
+    }
+
+    /// When what counts now has run out. Ask again after a switch: the instant does not follow it.
     pub fn ends(&self) -> Instant {
-        self.ends
+        self.started + self.total()
     }
 
     /// Zero once it has run out.
     pub fn left(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
+        self.ends().saturating_duration_since(Instant::now())
     }
 
-    /// The message for when it has run out; what ran out of time is the context's to name.
+    /// The message for when it has run out, with the total that counts now. What ran out of time is the context's to name.
     pub fn exhausted(&self) -> String {
         format!(
             "no answer within {} (--timeout)",
-            humantime::format_duration(self.total)
+            humantime::format_duration(self.total())
         )
     }
 
@@ -77,5 +93,66 @@ impl Backoff {
         std::thread::sleep(self.0.min(left));
         self.0 = (self.0 * 2).min(Duration::from_millis(250));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_fifth_is_kept_back_and_at_most_twenty_seconds() {
+        for (whole, counting) in [(10, 8), (100, 80), (110, 90), (590, 570), (0, 0)] {
+            let budget = Budget::new(seconds(whole));
+            let ends = budget.ends();
+            budget.reserve_undo_time();
+            assert_eq!(ends - budget.ends(), seconds(whole - counting));
+            assert!(budget.left() <= seconds(counting));
+            budget.use_undo_time();
+            assert_eq!(budget.ends(), ends);
+        }
+    }
+
+    #[test]
+    fn the_message_names_the_total_that_counts() {
+        let budget = Budget::new(seconds(110));
+        assert_eq!(budget.exhausted(), "no answer within 1m 50s (--timeout)");
+        budget.reserve_undo_time();
+        assert_eq!(budget.exhausted(), "no answer within 1m 30s (--timeout)");
+        budget.use_undo_time();
+        assert_eq!(budget.exhausted(), "no answer within 1m 50s (--timeout)");
+    }
+
+    #[test]
+    fn what_ran_out_can_go_on_with_the_time_for_undoing() {
+        let budget = Budget {
+            started: Instant::now() - seconds(9),
+            whole: seconds(10),
+            is_reserving: AtomicBool::new(true),
+        };
+        assert!(budget.left().is_zero());
+        budget.check().expect_err("nine of eight seconds are over");
+        budget.use_undo_time();
+        assert!(!budget.left().is_zero());
+        budget.check().expect("a second is left");
+    }
+
+    #[test]
+    fn a_switch_is_seen_by_all_who_share_the_budget() {
+        let budget = Budget::new(seconds(100));
+        let shared = &budget;
+        budget.reserve_undo_time();
+        let seen = std::thread::scope(|scope| scope.spawn(|| shared.left()).join());
+        assert!(seen.expect("the thread does not panic") <= seconds(80));
+    }
+
+    #[test]
+    fn no_total_overflows_the_clock() {
+        let budget = Budget::new(Duration::MAX);
+        assert!(budget.left() > Budget::MOST / 2);
     }
 }

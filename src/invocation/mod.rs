@@ -19,6 +19,7 @@ use crate::invocation::paths::Paths;
 /// How long to wait for a plugin that is not there yet, unless told otherwise.
 const WAIT: Duration = Duration::from_secs(15);
 
+/// What every driver and every volume is given by reference, also on several threads.
 #[derive(Debug)]
 pub struct Invocation {
     pub paths: Paths,
@@ -29,28 +30,38 @@ pub struct Invocation {
     pub log: Log,
 }
 
+/// The times that a command line asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// `--timeout`; without it the configuration's counts, and without that, `default_timeout`.
+    pub timeout: Option<Duration>,
+    /// The verb's own.
+    pub default_timeout: Duration,
+    /// `--wait`; without it the configuration's counts, and without that, 15 s.
+    pub wait: Option<Duration>,
+}
+
 impl Invocation {
-    /// `timeout` and `wait` are what the command line says, and go before the configuration's; `default` is the verb's own.
-    pub fn new(
-        config: Option<&Path>,
-        timeout: Option<Duration>,
-        default: Duration,
-        wait: Option<Duration>,
-        log: Log,
-    ) -> Result<Invocation> {
+    /// Reads the configuration (`config` is `--config`) and the environment, and starts the budget's time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::load`].
+    pub fn new(config: Option<&Path>, limits: Limits, log: Log) -> Result<Invocation> {
         let root = env::var_os("DVDCLI_ROOT").filter(|root| !root.is_empty());
         let paths = Paths::below(&PathBuf::from(root.unwrap_or_else(|| "/".into())));
         let config = Config::load(config, &paths.configs, env::vars_os())?;
+        let timeout = limits.timeout.or(config.timeout);
         Ok(Invocation {
-            budget: Budget::new(timeout.or(config.timeout).unwrap_or(default)),
-            wait: wait.or(config.wait).unwrap_or(WAIT),
+            budget: Budget::new(timeout.unwrap_or(limits.default_timeout)),
+            wait: limits.wait.or(config.wait).unwrap_or(WAIT),
             paths,
             config,
             log,
         })
     }
 
-    /// The same with other time.
+    /// The same with another budget, as for the second half of `run`.
     pub fn with_budget(&self, budget: Budget) -> Invocation {
         Invocation {
             paths: self.paths.clone(),

@@ -42,7 +42,7 @@ struct Turn<'a> {
 /// Mounts them, or none: then the error is that of the first in the order of the suffixes. A signal that is held back, of which
 /// `interruption` tells, is a failure like any other.
 pub fn mount<'a>(
-    mut invocation: Invocation,
+    invocation: Invocation,
     wanted: &'a [Wanted],
     id: Option<&'a str>,
     interruption: impl Fn() -> Option<i32>,
@@ -50,9 +50,8 @@ pub fn mount<'a>(
     // The directories that we make are to have the mode that we give them.
     umask(Mode::from_raw_mode(0o022));
     let planned = task_plan::to_mount(&invocation, wanted)?;
-    let whole = invocation.budget;
     if planned.len() > 1 {
-        invocation.budget = whole.but_for_undoing();
+        invocation.budget.reserve_undo_time();
     }
     for volume in task_plan::copies(&planned) {
         create(&invocation, volume).with_context(|| volume.wanted.doing("creating"))?;
@@ -76,7 +75,7 @@ pub fn mount<'a>(
         id,
         turns,
     };
-    mounted.invocation.budget = whole;
+    mounted.invocation.budget.use_undo_time();
     let interrupted = || {
         interruption()
             .map(|signal| anyhow!("signal {signal} came meanwhile, and nothing stays mounted"))
