@@ -1,4 +1,4 @@
-//! Addresses of plugins, and the spec files that hold them (protocol: Finding a plugin).
+//! The addresses of plugins, and how spec files write them (protocol: Finding a plugin).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,10 +10,11 @@ use ureq::http::Uri;
 /// How to reach a plugin.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Address {
+    /// An absolute path.
     Unix(PathBuf),
-    /// `host:port`, plain.
+    /// Plain HTTP to `host:port`.
     Tcp(String),
-    /// `host:port`, by TLS.
+    /// TLS to `host:port`.
     Tls(String, TlsFiles),
 }
 
@@ -27,7 +28,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// The `TLSConfig` of a `.json` spec. Without a CA the system's roots are trusted.
+/// The `TLSConfig` of a `.json` spec; paths of PEM files, empty where it names none. Without `CAFile` the host's own
+/// authorities are trusted.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct TlsFiles {
@@ -38,11 +40,20 @@ pub struct TlsFiles {
     pub key_file: String,
 }
 
-/// One line, a URL.
+/// Reads a `.spec` file: a URL, with white space around it.
+///
+/// # Errors
+///
+/// What is wrong with the URL.
 pub fn parse_spec(text: &str) -> Result<Address> {
     parse_address(text.trim(), TlsFiles::default())
 }
 
+/// Reads a `.json` file: `Addr` and `TLSConfig`; other keys do not matter.
+///
+/// # Errors
+///
+/// What is wrong with the JSON or the URL.
 pub fn parse_json(text: &str) -> Result<Address> {
     #[derive(Deserialize)]
     struct Spec {
@@ -55,7 +66,7 @@ pub fn parse_json(text: &str) -> Result<Address> {
     parse_address(&spec.addr, spec.tls.unwrap_or_default())
 }
 
-/// `unix:///path`, or `tcp://`, `http://`, `https://` with a host; a path behind the host is ignored.
+/// Reads `unix:///path`, or `tcp://`, `http://`, `https://` with a host. As in Docker, a path after the host is ignored.
 fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
     if url.is_empty() {
         bail!("it holds no address");
@@ -72,25 +83,31 @@ fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
         }
         return Ok(Address::Unix(PathBuf::from(rest)));
     }
-    let uri: Uri = format!("http://{rest}")
-        .parse()
-        .map_err(|error| anyhow!("address '{shown}': {error}"))?;
-    let authority = uri
-        .authority()
-        .filter(|authority| !authority.host().is_empty());
-    let authority = authority.ok_or_else(|| anyhow!("address '{shown}' has no host"))?;
-    if authority.as_str().contains('@') {
-        bail!(
-            "address '{}' holds a user, which plugins do not know",
-            authority.host()
-        );
-    }
-    let authority = authority.to_string();
+    let authority = parse_authority(rest, &shown)?;
     match scheme {
         "tcp" | "http" => Ok(Address::Tcp(authority)),
         "https" => Ok(Address::Tls(authority, tls)),
         _ => bail!("address '{shown}' has an unknown scheme; unix, tcp, http and https are known"),
     }
+}
+
+/// Reads `host:port`, or a host alone. `shown` is the whole address, for errors.
+fn parse_authority(text: &str, shown: &impl fmt::Display) -> Result<String> {
+    let uri: Uri = format!("http://{text}")
+        .parse()
+        .map_err(|error| anyhow!("address '{shown}': {error}"))?;
+    let authority = uri
+        .authority()
+        .filter(|authority| !authority.host().is_empty())
+        .ok_or_else(|| anyhow!("address '{shown}' has no host"))?;
+    if authority.as_str().contains('@') {
+        // The address itself would show a password.
+        bail!(
+            "address '{}' holds a user, which plugins do not know",
+            authority.host()
+        );
+    }
+    Ok(authority.to_string())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Requests and answers of the volume plugin protocol, in all the forms that plugins send (protocol: The wire).
+//! What goes to a plugin (messages) and what comes back (answers), in all the forms that plugins send (protocol: The wire).
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,40 +12,46 @@ use serde_json::{Map, Value};
 use crate::base::text::one_line;
 use crate::protocol::client::Response;
 
+/// To `VolumeDriver.Create`. The options are strings, as in Docker.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateRequest<'a> {
+pub struct CreateMessage<'a> {
     pub name: &'a str,
     pub opts: Map<String, Value>,
 }
 
+/// To `VolumeDriver.Remove`, `Path` and `Get`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct NameRequest<'a> {
+pub struct NameMessage<'a> {
     pub name: &'a str,
 }
 
+/// To `VolumeDriver.Mount` and `Unmount`.
 #[derive(Debug, Serialize)]
-pub struct MountRequest<'a> {
+pub struct MountMessage<'a> {
     #[serde(rename = "Name")]
     pub name: &'a str,
     #[serde(rename = "ID")]
     pub id: &'a str,
 }
 
+/// To `VolumeDriver.List` and `Capabilities`: `{}`.
 #[derive(Debug, Serialize)]
-pub struct EmptyRequest {}
+pub struct EmptyMessage {}
 
+/// From the methods that answer with nothing but `Err`: `Create`, `Remove`, `Unmount`.
 #[derive(Debug, Deserialize)]
 pub struct EmptyAnswer {}
 
-#[derive(Debug, Deserialize)]
+/// From `Plugin.Activate`.
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
 pub struct ActivateAnswer {
     pub implements: Option<Vec<String>>,
 }
 
+/// From `VolumeDriver.Mount` and `Path`; the path is empty or missing where the plugin has none to tell.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MountpointAnswer {
@@ -53,6 +59,7 @@ pub struct MountpointAnswer {
     pub mountpoint: Option<String>,
 }
 
+/// From `VolumeDriver.Get`; without a volume it is absent.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetAnswer {
@@ -60,6 +67,7 @@ pub struct GetAnswer {
     pub volume: Option<Object<WireVolume>>,
 }
 
+/// From `VolumeDriver.List`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListAnswer {
@@ -67,6 +75,7 @@ pub struct ListAnswer {
     pub volumes: Option<Vec<Object<WireVolume>>>,
 }
 
+/// From `VolumeDriver.Capabilities`: an object with `Scope`, or anything else.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CapabilitiesAnswer {
@@ -74,10 +83,9 @@ pub struct CapabilitiesAnswer {
     pub capabilities: Option<Value>,
 }
 
-/// Only the name is certain; `CreatedAt` may be of any form.
-#[derive(Debug, Deserialize)]
+/// A volume in an answer. Only its name can be relied on; `Status` and `CreatedAt` may be of any JSON type.
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
 pub struct WireVolume {
     pub name: Option<String>,
     pub mountpoint: Option<String>,
@@ -85,7 +93,7 @@ pub struct WireVolume {
     pub created_at: Option<Value>,
 }
 
-/// A JSON object and nothing else: serde would take an array for a structure, too.
+/// A JSON object and nothing else: serde alone would also read an array as a structure.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -109,20 +117,20 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// What a plugin says where it does not say yes.
+/// A plugin's answer that it has not done what was asked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The plugin's own words, in one line.
     pub words: String,
-    /// It does not know the method at all.
+    /// The plugin has no such method.
     pub unimplemented: bool,
 }
 
-/// Reads an answer: `Err` is the plugin's refusal, in any of its four forms.
+/// Reads an answer. The inner error is the plugin's refusal, in any of its four forms.
 ///
 /// # Errors
 ///
-/// An answer that is neither the one expected nor a refusal.
+/// An answer that is neither the expected one nor a refusal: the plugin may or may not have done what was asked.
 pub fn read<A: DeserializeOwned>(response: &Response) -> Result<Result<A, Refusal>> {
     let wrong = |error: serde_json::Error| match describe(response) {
         text if text == NOT_AS_EXPECTED => anyhow!("{text}: {error}"),
@@ -137,7 +145,7 @@ pub fn read<A: DeserializeOwned>(response: &Response) -> Result<Result<A, Refusa
     Ok(Ok(answer))
 }
 
-/// The errors of any answer, of whatever type.
+/// The keys that hold an error, in any answer. Their values may be of any JSON type.
 #[derive(Debug, Deserialize)]
 struct Errors {
     #[serde(rename = "Err", default)]
@@ -146,7 +154,7 @@ struct Errors {
     error: Option<Value>,
 }
 
-/// Errors come as status 500 with `Err`, as status 200 with a non-empty `Err`, as `Error`, or as plain text.
+/// The refusal in an answer: status 500 with `Err`, status 200 with a non-empty `Err`, `Error`, or plain text.
 fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
     let said = errors.and_then(|errors| {
         [&errors.err, &errors.error]
@@ -158,7 +166,7 @@ fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
                 other => Some(other.to_string()),
             })
     });
-    let in_json = said.is_some();
+    let is_in_json = said.is_some();
     let words = match said {
         Some(words) => one_line(&words),
         None if response.status == 200 => return None,
@@ -171,7 +179,7 @@ fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
         "page not found",
         "method not found",
     ];
-    let unimplemented = (!in_json && matches!(response.status, 404 | 405 | 501))
+    let unimplemented = (!is_in_json && matches!(response.status, 404 | 405 | 501))
         || no_such_method.iter().any(|text| lower.contains(text));
     Some(Refusal {
         words,
@@ -181,7 +189,7 @@ fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
 
 const NOT_AS_EXPECTED: &str = "the answer is not as the protocol has it";
 
-/// An answer without an error in JSON: its status, and what it holds, in a few words.
+/// A few words for an answer that holds no error in JSON: its status, and the text in it.
 fn describe(response: &Response) -> String {
     let body = String::from_utf8_lossy(&response.body);
     let text = one_line(&body);
@@ -206,117 +214,8 @@ fn describe(response: &Response) -> String {
     }
 }
 
-/// How much of an answer in plain text is shown, in characters.
+/// The most of an answer in plain text that an error shows, in characters.
 const LONGEST_WORDS: usize = 300;
-
-/// The meanings that a plugin's words can have for us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
-    Absent,
-    AlreadyExists,
-    AlreadyMounted,
-    NotMounted,
-    InUse,
-}
-
-/// Plugins have no error codes, so their words must do. The phrases that mean absence are whole ones: "executable file not
-/// found" while looking at a volume must not lead to its creation.
-const PHRASES: &[(Meaning, &[&str])] = &[
-    (
-        Meaning::Absent,
-        &[
-            "no such volume",
-            "volume not found",
-            "volume is not found",
-            "volume was not found",
-            "volume name not found",
-            "volume does not exist",
-            "volume doesnt exist",
-            "volume not exist",
-            "resource not found",
-            "could not find volume",
-            "couldnt find volume",
-            "cannot find volume",
-            "cant find volume",
-            "unable to find volume",
-            "unknown volume",
-            "no volume found",
-            "no volume named",
-            "no volume with name",
-        ],
-    ),
-    (
-        Meaning::AlreadyExists,
-        &["already exist", "exists already", "volume exists"],
-    ),
-    (Meaning::AlreadyMounted, &["already mounted"]),
-    (
-        Meaning::NotMounted,
-        &[
-            "not mounted",
-            "isnt mounted",
-            "not currently mounted",
-            "not been mounted",
-        ],
-    ),
-    (
-        Meaning::InUse,
-        &[
-            "in use",
-            "busy",
-            "is mounted",
-            "still mounted",
-            "currently mounted",
-            "has active mounts",
-        ],
-    ),
-];
-
-impl Refusal {
-    /// Whether the words, about this volume, mean that. Its name is taken out first: a volume may be called `busy-box`.
-    pub fn means(&self, meaning: Meaning, volume: &str) -> bool {
-        let words = normal(&without_name(&self.words, volume));
-        let phrases = PHRASES
-            .iter()
-            .filter(|(known, _)| *known == meaning)
-            .flat_map(|(_, phrases)| phrases.iter());
-        let whole = meaning == Meaning::Absent
-            && matches!(
-                words.as_str(),
-                "not found" | "does not exist" | "doesnt exist"
-            );
-        !self.unimplemented && (whole || phrases.into_iter().any(|phrase| words.contains(phrase)))
-    }
-}
-
-/// The text without the name, where it stands for itself and is no part of a longer word.
-fn without_name(text: &str, name: &str) -> String {
-    let mut left = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(name).filter(|_| !name.is_empty()) {
-        let (before, found) = rest.split_at(at);
-        let after = &found[name.len()..];
-        let is_word =
-            |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
-        left.push_str(before);
-        let within = is_word(before.chars().next_back()) || is_word(after.chars().next());
-        left.push_str(if within { name } else { " " });
-        rest = after;
-    }
-    left + rest
-}
-
-/// Lower case, without quotes and punctuation, one blank between words.
-fn normal(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let quotes = ['\'', '"', '`', '\u{2019}'];
-    let letters: String = lower.chars().filter(|c| !quotes.contains(c)).collect();
-    letters
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
 
 #[cfg(test)]
 mod tests {
@@ -387,37 +286,6 @@ mod tests {
                 expected.map(|(text, missing)| (text.to_owned(), missing)),
                 "{status} {body}"
             );
-        }
-    }
-
-    #[test]
-    fn absence_is_told_by_whole_phrases() {
-        let absent = |words: &str| {
-            Refusal {
-                words: words.into(),
-                unimplemented: false,
-            }
-            .means(Meaning::Absent, "db")
-        };
-        for text in [
-            "volume not found",
-            "resource not found",
-            "Could not find volume db.",
-            "Volume 'db' not found",
-            "no such volume: db",
-            "db: not found",
-            "volume \"db\" doesn't exist",
-        ] {
-            assert!(absent(text), "{text}");
-        }
-        for text in [
-            "volume db: exec: rbd: executable file not found in $PATH",
-            "host not found",
-            "looking up volume db: backend not found",
-            "plugin not found",
-            "boom",
-        ] {
-            assert!(!absent(text), "{text}");
         }
     }
 }

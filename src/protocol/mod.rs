@@ -1,7 +1,8 @@
-//! Docker's volume plugin protocol: messages, addresses, the client, unix sockets, TLS.
+//! Docker's volume plugin protocol: addresses of plugins, the messages, and the client that exchanges them.
 
 pub mod address;
 pub mod client;
 pub mod messages;
+mod sent;
 mod tls;
 mod unix;

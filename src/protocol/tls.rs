@@ -1,4 +1,4 @@
-//! TLS to a plugin: whom we trust, and who we are.
+//! The TLS settings of a plugin: which certificates are trusted, and which one the client shows.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +13,12 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use crate::protocol::address::TlsFiles;
 use crate::sys::files::small as files;
 
+/// The settings that a spec file's `TLSConfig` asks for (protocol: Finding a plugin).
+///
 /// # Errors
 ///
-/// A file that cannot be read or holds no certificate or key, a client's pair that is not whole or does not fit.
+/// A file that cannot be read, or holds no certificate or key; a certificate of the client without a key, or with one that
+/// does not fit.
 pub fn config(files: &TlsFiles) -> Result<TlsConfig> {
     let provider = Arc::new(ring::default_provider());
     let mut config = TlsConfig::builder()
@@ -27,6 +30,7 @@ pub fn config(files: &TlsFiles) -> Result<TlsConfig> {
     Ok(config.client_cert(client(files, &provider)?).build())
 }
 
+/// The authorities that a server's certificate may come from: those of `CAFile`, else the host's.
 fn trusted(files: &TlsFiles) -> Result<Vec<Certificate<'static>>> {
     let roots = if files.ca_file.is_empty() {
         rustls_native_certs::load_native_certs().certs
@@ -44,7 +48,7 @@ fn trusted(files: &TlsFiles) -> Result<Vec<Certificate<'static>>> {
         .collect())
 }
 
-/// The client's certificate, if the spec names one.
+/// The client's certificate and key, where the spec names them.
 fn client(files: &TlsFiles, provider: &CryptoProvider) -> Result<Option<ClientCert>> {
     let (cert_file, key_file) = match (files.cert_file.as_str(), files.key_file.as_str()) {
         ("", "") => return Ok(None),
@@ -57,7 +61,7 @@ fn client(files: &TlsFiles, provider: &CryptoProvider) -> Result<Option<ClientCe
     let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|_| anyhow!("it holds no private key in PEM form"))
         .with_context(|| format!("reading {key_file}"))?;
-    // ureq panics on a key that does not fit its certificate.
+    // Checked here, because ureq panics on a key that does not fit its certificate.
     CertifiedKey::from_der(chain.clone(), key, provider).with_context(|| {
         format!("using the client certificate {cert_file} with the key {key_file}")
     })?;

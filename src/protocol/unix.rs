@@ -1,4 +1,4 @@
-//! A unix socket as a transport of ureq.
+//! A unix socket as a transport of ureq, with a time limit on every step.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::protocol::client::Sent;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, setsockopt, socket,
     sockopt,
@@ -19,7 +18,9 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-/// Connects to the socket at a path, whatever the URL says.
+use crate::protocol::sent::Sent;
+
+/// Connects to the socket at a path; the host in the URL does not matter.
 #[derive(Debug)]
 pub struct UnixConnector {
     pub path: PathBuf,
@@ -37,7 +38,7 @@ impl Connector for UnixConnector {
         let stream = self
             .open(details.timeout)
             .map_err(|error| match error.kind() {
-                // `SO_SNDTIMEO` has passed while the plugin's backlog was full.
+                // The plugin's backlog was full until `SO_SNDTIMEO` had passed.
                 ErrorKind::WouldBlock => ureq::Error::Timeout(details.timeout.reason),
                 _ => ureq::Error::Io(error),
             })?;
@@ -55,7 +56,7 @@ impl Connector for UnixConnector {
 }
 
 impl UnixConnector {
-    /// Connecting to a socket whose backlog is full blocks for ever, unless the time limit is set before.
+    /// The time limit is set before connecting: with a full backlog, connect(2) blocks for as long as nobody accepts.
     fn open(&self, timeout: NextTimeout) -> io::Result<UnixStream> {
         let socket = socket(
             AddressFamily::Unix,
@@ -75,16 +76,19 @@ impl UnixConnector {
     }
 }
 
+/// A connection to a plugin.
 #[derive(Debug)]
 pub struct UnixTransport {
     stream: UnixStream,
     buffers: LazyBuffers,
-    /// What is to be sent before the next answer is awaited: head and body in one write wake the plugin once.
+    /// What has been handed over but not sent. Head and body go out in one write, when the answer is awaited, so that the
+    /// plugin wakes up once.
     request: Vec<u8>,
     sent: Sent,
 }
 
 impl UnixTransport {
+    /// Sends all of the request.
     fn flush(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
         let request = std::mem::take(&mut self.request);
         if request.is_empty() {
@@ -145,7 +149,8 @@ impl Transport for UnixTransport {
         }
     }
 
-    /// Closed by the plugin, or with bytes that nobody asked for, it is of no use for a next call.
+    /// Whether the connection can serve another call: not where the plugin has closed it, nor where it has sent bytes that
+    /// belong to no answer.
     fn is_open(&mut self) -> bool {
         let peeked = recv(
             self.stream.as_raw_fd(),
@@ -156,6 +161,7 @@ impl Transport for UnixTransport {
     }
 }
 
+/// The error, as ureq's own where it means that the time is over.
 fn timed_out(error: io::Error, timeout: NextTimeout) -> ureq::Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => ureq::Error::Timeout(timeout.reason),
@@ -163,7 +169,7 @@ fn timed_out(error: io::Error, timeout: NextTimeout) -> ureq::Error {
     }
 }
 
-/// A unix socket has no host to look up.
+/// Looks up nothing: a unix socket has no host. The address is one that nobody uses, because ureq wants one.
 #[derive(Debug)]
 pub struct NoResolver;
 

@@ -3,6 +3,7 @@
 mod calls;
 pub mod discovery;
 mod managed;
+mod refusals;
 
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
@@ -13,11 +14,12 @@ use serde_json::{Map, Value};
 use crate::base::failure::{Failure, Kind};
 use crate::driver::plugin::discovery::Endpoint;
 use crate::driver::plugin::managed::Managed;
+use crate::driver::plugin::refusals::Meaning;
 use crate::driver::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Volume};
 use crate::invocation::Invocation;
 use crate::protocol::client::Client;
 use crate::protocol::messages as wire;
-use crate::protocol::messages::{Meaning, Object, Refusal, WireVolume};
+use crate::protocol::messages::{Object, Refusal, WireVolume};
 use crate::sys::mount::mountinfo::MountTable;
 
 /// A plugin by its name. It is looked for, connected to and activated at the first call.
@@ -104,7 +106,7 @@ impl<'a> Plugin<'a> {
 
     /// Every volume, or `None` where the plugin has no `List`.
     fn try_list(&self) -> Result<Option<Vec<Volume>>> {
-        match self.call::<wire::ListAnswer>("List", &wire::EmptyRequest {})? {
+        match self.call::<wire::ListAnswer>("List", &wire::EmptyMessage {})? {
             Ok(answer) => {
                 let volumes = answer.volumes.unwrap_or_default().into_iter();
                 Ok(Some(
@@ -172,7 +174,7 @@ impl Driver for Plugin<'_> {
             .map(|(key, value)| (key.clone(), value.as_str().into()))
             .collect();
         match self
-            .call::<wire::EmptyAnswer>("Create", &wire::CreateRequest { name: volume, opts })?
+            .call::<wire::EmptyAnswer>("Create", &wire::CreateMessage { name: volume, opts })?
         {
             Ok(_) => Ok(Created::New),
             Err(refusal) if refusal.means(Meaning::AlreadyExists, volume) => Ok(Created::Existed),
@@ -200,14 +202,14 @@ impl Driver for Plugin<'_> {
             }
             Lookup::CannotSay => {}
         }
-        match self.call::<wire::EmptyAnswer>("Remove", &wire::NameRequest { name: volume })? {
+        match self.call::<wire::EmptyAnswer>("Remove", &wire::NameMessage { name: volume })? {
             Ok(_) => Ok(()),
             Err(refusal) => Err(self.refused("Remove", volume, refusal)),
         }
     }
 
     fn mount(&self, volume: &str, request: MountRequest) -> Result<PathBuf> {
-        let request = wire::MountRequest {
+        let request = wire::MountMessage {
             name: volume,
             id: request.id,
         };
@@ -224,7 +226,7 @@ impl Driver for Plugin<'_> {
     }
 
     fn unmount(&self, volume: &str, id: &str, _lazy: bool) -> Result<Unmounted> {
-        match self.call::<wire::EmptyAnswer>("Unmount", &wire::MountRequest { name: volume, id })? {
+        match self.call::<wire::EmptyAnswer>("Unmount", &wire::MountMessage { name: volume, id })? {
             Ok(_) => Ok(Unmounted::Done),
             Err(refusal) => {
                 let nothing = [Meaning::NotMounted, Meaning::Absent]
@@ -241,7 +243,7 @@ impl Driver for Plugin<'_> {
     }
 
     fn path(&self, volume: &str) -> Result<Option<PathBuf>> {
-        match self.call::<wire::MountpointAnswer>("Path", &wire::NameRequest { name: volume })? {
+        match self.call::<wire::MountpointAnswer>("Path", &wire::NameMessage { name: volume })? {
             Ok(answer) => Ok(answer
                 .mountpoint
                 .filter(|path| !path.is_empty())
@@ -252,7 +254,7 @@ impl Driver for Plugin<'_> {
     }
 
     fn get(&self, volume: &str) -> Result<Lookup> {
-        match self.call::<wire::GetAnswer>("Get", &wire::NameRequest { name: volume })? {
+        match self.call::<wire::GetAnswer>("Get", &wire::NameMessage { name: volume })? {
             Ok(answer) => {
                 let known = answer.volume.map(|Object(known)| known);
                 let known = known
@@ -284,7 +286,7 @@ impl Driver for Plugin<'_> {
 
     fn capabilities(&self) -> Result<Scope> {
         self.link()?;
-        let answer = self.call::<wire::CapabilitiesAnswer>("Capabilities", &wire::EmptyRequest {});
+        let answer = self.call::<wire::CapabilitiesAnswer>("Capabilities", &wire::EmptyMessage {});
         let scope = match &answer {
             Ok(Ok(answer)) => answer
                 .capabilities
