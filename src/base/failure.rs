@@ -4,6 +4,8 @@ use std::fmt;
 
 use anyhow::Error;
 
+use crate::base::text::chain;
+
 /// Why a command failed, as far as its exit code tells (man page: EXIT STATUS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -74,3 +76,14 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// The error, and what became of undoing what had been begun. The kind stays the first error's.
+pub fn with_undo_error(error: Error, undone: anyhow::Result<()>) -> Error {
+    match undone {
+        Ok(()) => error,
+        Err(second) => {
+            let words = format!("{}; unmounting it again: {}", chain(&error), chain(&second));
+            Failure::new(Kind::of(&error), words).into()
+        }
+    }
+}

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use crate::cli::arguments::{
     Common, CompletionsArgs, CreateArgs, DriversArgs, InspectArgs, ListArgs, MountArgs, RemoveArgs,
-    RunArgs, UnmountArgs, VolumeOptions,
+    RunArgs, UnmountArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -80,25 +80,6 @@ impl Verb {
             | Verb::Exists(common)
             | Verb::Version(common)
             | Verb::Man(common) => common,
-        }
-    }
-
-    /// The volume's options as they were typed; `None` for a verb that takes none.
-    pub fn volume_options(&self) -> Option<&VolumeOptions> {
-        match self {
-            Verb::Create(args) => Some(&args.options),
-            Verb::Mount(args) => Some(&args.options),
-            Verb::Run(args) => Some(&args.options),
-            _ => None,
-        }
-    }
-
-    /// Whether the environment describes the volumes (`--from-env`).
-    pub fn is_from_env(&self) -> bool {
-        match self {
-            Verb::Mount(args) => args.from_env,
-            Verb::Unmount(args) => args.from_env,
-            _ => false,
         }
     }
 }

@@ -1,41 +1,84 @@
-//! All that is known of one volume, in the keys of `docker volume inspect` and our own.
+//! `inspect`, `path`, `get` and `exists`: what is known of one volume.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use crate::base::failure::Kind;
+use crate::base::options::Options;
 use crate::base::secrets::Secrets;
-use crate::driver::Driver;
-use crate::invocation::Invocation;
+use crate::cli::arguments::{Common, InspectArgs};
+use crate::cli::stdout::{print, print_json};
+use crate::cli::table::printable;
+use crate::commands::{begin, open_volume, shown_name};
+use crate::driver::interface::Volume;
+use crate::invocation::log::Log;
+use crate::invocation::{Invocation, TIMEOUT};
 use crate::sys::mount::mountinfo::MountTable;
-use crate::volume::create as volumes;
-use crate::volume::holders::ledger as holders;
+use crate::volume::holders::ledger;
+use crate::volume::{lookup, mount_point};
 
-/// Keys that the driver does not know are null or empty.
-pub fn inspect(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Result<Value> {
-    let found = volumes::find(driver, volume)?;
-    let scope = driver.capabilities()?;
-    let record = holders::peek(invocation, driver.name(), &driver.plain_name(volume)?)?;
+pub fn inspect(args: &InspectArgs, log: &mut Log) -> Result<u8> {
+    let invocation = begin(&args.common, &Options::new(), TIMEOUT, log)?;
+    let volume = open_volume(&invocation, &args.common, &Options::new())?;
+    let known = all_that_is_known(&invocation, volume.as_ref())
+        .with_context(|| format!("inspecting volume {}", shown_name(&args.common)))?;
+    print_json(&json!([known]))?;
+    Ok(0)
+}
+
+pub fn path(common: &Common, log: &mut Log) -> Result<u8> {
+    let invocation = begin(common, &Options::new(), TIMEOUT, log)?;
+    let volume = open_volume(&invocation, common, &Options::new())?;
+    let doing = || format!("asking for the path of volume {}", shown_name(common));
+    if let Some(path) = lookup::path(&invocation, volume.as_ref()).with_context(doing)? {
+        mount_point::check(&invocation, &path)
+            .context(volume.driver().label())
+            .with_context(doing)?;
+        print(&format!("{}\n", path.display()))?;
+    }
+    Ok(0)
+}
+
+pub fn get(common: &Common, log: &mut Log) -> Result<u8> {
+    let invocation = begin(common, &Options::new(), TIMEOUT, log)?;
+    let volume = open_volume(&invocation, common, &Options::new())?;
+    let found = lookup::find(volume.as_ref())
+        .with_context(|| format!("looking up volume {}", shown_name(common)))?;
+    print(&format!("{}\n", printable(&found.name)))?;
+    Ok(0)
+}
+
+pub fn exists(common: &Common, log: &mut Log) -> Result<u8> {
+    let invocation = begin(common, &Options::new(), TIMEOUT, log)?;
+    let volume = open_volume(&invocation, common, &Options::new())?;
+    match lookup::find(volume.as_ref()) {
+        Ok(_) => Ok(0),
+        Err(error) if Kind::of(&error) == Kind::Absent => Ok(Kind::Absent.exit_code()),
+        Err(error) => Err(error.context(format!("looking up volume {}", shown_name(common)))),
+    }
+}
+
+/// The keys of `docker volume inspect` and our own. Those that the driver does not know are null or empty.
+fn all_that_is_known(invocation: &Invocation, volume: &dyn Volume) -> Result<Value> {
+    let found = lookup::find(volume)?;
+    let scope = volume.driver().capabilities()?;
+    let record = ledger::peek(invocation, volume)?;
     let table = MountTable::read()?;
     let live = record
         .as_ref()
-        .and_then(|record| record.live(&table).map(|mounted| (record, mounted)));
-    let holders = live.map(|(record, _)| record.listed()).unwrap_or_default();
+        .and_then(|record| record.live(&table).map(|mount| (record, mount)));
+    let holders = live.map(|(record, _)| record.living()).unwrap_or_default();
     let mountpoint = found
         .mountpoint
         .as_deref()
-        .or(live.map(|(_, mounted)| mounted.path.as_path()));
-    let options = found.options.map(|options| {
-        let secrets = Secrets::of(&options, "");
-        let shown = |(key, value): (String, String)| (key, Value::from(secrets.mask(&value)));
-        options.into_iter().map(shown).collect::<Map<_, _>>()
-    });
+        .or(live.map(|(_, mount)| mount.path.as_path()));
     let mut keys = json!({
         "CreatedAt": found.created_at,
-        "Driver": driver.name(),
+        "Driver": volume.driver().name(),
         "Labels": {},
         "Mountpoint": mountpoint.map(|path| path.to_string_lossy()).unwrap_or_default(),
         "Name": found.name,
-        "Options": options,
+        "Options": found.options.map(masked),
         "Scope": scope.as_str(),
         "Status": found.status.unwrap_or_default(),
         "Holders": holders,
@@ -44,4 +87,10 @@ pub fn inspect(invocation: &Invocation, driver: &dyn Driver, volume: &str) -> Re
         keys.extend(found.details);
     }
     Ok(keys)
+}
+
+fn masked(options: Options) -> Map<String, Value> {
+    let secrets = Secrets::of(&options, "");
+    let shown = |(key, value): (String, String)| (key, Value::from(secrets.mask(&value)));
+    options.into_iter().map(shown).collect()
 }

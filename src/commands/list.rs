@@ -1,75 +1,125 @@
-//! The verbs that list: the volumes of one driver or of all, and the drivers.
+//! `list` and `drivers`.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::base::failure::Kind;
-use crate::cli::arguments::{Common, DriversFormat, ListFormat};
+use crate::base::options::Options;
+use crate::base::text::{chain, one_line};
+use crate::cli::arguments::{Common, DriversArgs, DriversFormat, ListArgs, ListFormat};
 use crate::cli::stdout::{print, print_json};
 use crate::cli::table::{columns, printable};
-use crate::commands::open;
-use crate::driver::{self, overview};
-use crate::invocation::Invocation;
+use crate::commands::begin;
+use crate::driver::interface::VolumeInfo;
+use crate::driver::overview::{self, DriverInfo};
+use crate::driver::{self};
+use crate::invocation::log::Log;
+use crate::invocation::{Invocation, TIMEOUT};
 
-pub fn list(invocation: &Invocation, common: &Common, format: Option<ListFormat>) -> Result<()> {
-    let driver = open(invocation, common)?;
-    let volumes = driver.list().context("listing volumes")?;
-    let volumes: Vec<_> = volumes
-        .iter()
-        .map(|volume| (driver.name(), volume))
-        .collect();
-    print_list(&volumes, format.unwrap_or(ListFormat::Names))
+/// What a verb that asks every driver gives each of them; none is waited for.
+const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub fn list(args: &ListArgs, log: &mut Log) -> Result<u8> {
+    match args.common.volumedriver.as_deref() {
+        Some(driver) => list_one(args, driver, log),
+        None => list_all(args, log),
+    }
 }
 
-pub fn list_all(invocation: &Invocation, format: Option<ListFormat>) -> Result<u8> {
-    let answers = overview::ask_all(invocation, |driver| driver.list())?;
-    let mut volumes = Vec::new();
+fn list_one(args: &ListArgs, driver: &str, log: &mut Log) -> Result<u8> {
+    let invocation = begin(&args.common, &Options::new(), TIMEOUT, log)?;
+    let driver = driver::open(&invocation, driver)?;
+    let volumes = driver.list().context("listing volumes")?;
+    let rows: Vec<_> = volumes.iter().map(|it| (driver.name(), it)).collect();
+    print_list(&rows, args.format.unwrap_or(ListFormat::Names))?;
+    Ok(0)
+}
+
+fn list_all(args: &ListArgs, log: &mut Log) -> Result<u8> {
+    let invocation = begin_overview(&args.common, log)?;
+    let answers = overview::ask_all(&invocation, |driver| driver.list())?;
+    let mut rows = Vec::new();
     let mut code = 0;
     for (driver, answer) in &answers {
         match answer {
-            Ok(listed) => volumes.extend(listed.iter().map(|volume| (driver.as_str(), volume))),
+            Ok(volumes) => rows.extend(volumes.iter().map(|it| (driver.as_str(), it))),
             Err(error) => {
                 code = Kind::Other.exit_code();
-                invocation.log.error(&anyhow::anyhow!(
-                    "listing volumes: {}",
-                    crate::base::text::chain(error)
-                ));
+                log.error(&anyhow::anyhow!("listing volumes: {}", chain(error)));
             }
         }
     }
-    print_list(&volumes, format.unwrap_or(ListFormat::Table))?;
+    print_list(&rows, args.format.unwrap_or(ListFormat::Table))?;
     Ok(code)
 }
 
-fn print_list(volumes: &[(&str, &driver::Volume)], format: ListFormat) -> Result<()> {
+/// None is waited for that is not there.
+fn begin_overview(common: &Common, log: &mut Log) -> Result<Invocation> {
+    let invocation = begin(common, &Options::new(), OVERVIEW_TIMEOUT, log)?;
+    Ok(Invocation {
+        wait: Duration::ZERO,
+        ..invocation
+    })
+}
+
+fn print_list(volumes: &[(&str, &VolumeInfo)], format: ListFormat) -> Result<()> {
     match format {
-        ListFormat::Names => print(
-            &volumes
-                .iter()
-                .map(|(_, volume)| printable(&volume.name) + "\n")
-                .collect::<String>(),
-        ),
+        ListFormat::Names => {
+            let line = |(_, volume): &(&str, &VolumeInfo)| printable(&volume.name) + "\n";
+            print(&volumes.iter().map(line).collect::<String>())
+        }
         ListFormat::Table => {
-            let rows: Vec<_> = volumes
-                .iter()
-                .map(|(driver, volume)| [(*driver).to_owned(), volume.name.clone()])
-                .collect();
+            let row = |(driver, volume): &(&str, &VolumeInfo)| {
+                [(*driver).to_owned(), volume.name.clone()]
+            };
+            let rows: Vec<_> = volumes.iter().map(row).collect();
             print(&columns(["DRIVER", "VOLUME NAME"], &rows))
         }
         ListFormat::Json => {
-            let row = |(driver, volume): &(&str, &driver::Volume)| json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
+            let row = |(driver, volume): &(&str, &VolumeInfo)| json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
             print_json(&volumes.iter().map(row).collect())
         }
     }
 }
 
-pub fn drivers(invocation: &Invocation, format: DriversFormat) -> Result<()> {
-    let drivers = overview::drivers(invocation)?;
-    match format {
-        DriversFormat::Table => print(&columns(
-            overview::HEAD,
-            &drivers.iter().map(overview::Row::cells).collect::<Vec<_>>(),
-        )),
-        DriversFormat::Json => print_json(&drivers.iter().map(overview::Row::json).collect()),
+pub fn drivers(args: &DriversArgs, log: &mut Log) -> Result<u8> {
+    const HEAD: [&str; 5] = ["DRIVER", "TYPE", "SCOPE", "ADDRESS", "STATUS"];
+    let invocation = begin_overview(&args.common, log)?;
+    let drivers = overview::drivers(&invocation)?;
+    match args.format {
+        DriversFormat::Table => {
+            let rows: Vec<_> = drivers.iter().map(cells).collect();
+            print(&columns(HEAD, &rows))?;
+        }
+        DriversFormat::Json => print_json(&drivers.iter().map(keys).collect())?,
     }
+    Ok(0)
+}
+
+fn cells(driver: &DriverInfo) -> [String; 5] {
+    let (scope, status) = match &driver.answer {
+        Ok(scope) => (scope.as_str(), "answers".to_owned()),
+        Err(error) => ("-", one_line(&chain(error))),
+    };
+    [
+        driver.name.clone(),
+        driver.kind.into(),
+        scope.into(),
+        driver.address.clone(),
+        status,
+    ]
+}
+
+fn keys(driver: &DriverInfo) -> Value {
+    let scope = driver.answer.as_ref().ok();
+    json!({
+        "Name": driver.name,
+        "Type": driver.kind,
+        "Scope": scope.map(|scope| scope.as_str()),
+        "Address": driver.address,
+        "Answers": driver.answer.is_ok(),
+        "Error": driver.answer.as_ref().err().map(chain),
+    })
 }

@@ -1,216 +1,83 @@
-//! The verbs.
-
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
-use serde_json::json;
-
-use crate::base::failure::{Failure, Kind};
-use crate::base::secrets::Secrets;
-use crate::callers::task::described as from_env;
-use crate::callers::task::described::Described;
-use crate::cli::arguments::Common;
-use crate::cli::stdout::{print, print_json};
-use crate::cli::table::printable;
-use crate::cli::verbs::Verb;
-use crate::cli::{completions, man};
-use crate::commands::about::version;
-use crate::commands::inspect::inspect;
-use crate::driver::{self, Driver, Lookup, Options};
-use crate::invocation::log::Log;
-use crate::invocation::{Invocation, Limits};
-use crate::volume::{create as volumes, mountpoint};
-
-use crate::commands::mount::Wanted;
+//! The verbs, a file for each group of one kind.
 
 mod about;
+mod create;
+mod from_env;
 mod inspect;
 mod list;
 mod mount;
 mod run;
 
-/// Under the limits at which Mesos kills, 120 s and 10 minutes, so that our words reach its log.
-pub const TIMEOUT: Duration = Duration::from_secs(110);
-pub const UNMOUNT_TIMEOUT: Duration = Duration::from_secs(590);
-/// What a verb that asks every driver gives each of them; none is waited for.
-const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::base::failure::Failure;
+use crate::base::options::Options;
+use crate::base::secrets::Secrets;
+use crate::cli::arguments::Common;
+use crate::cli::verbs::Verb;
+use crate::driver;
+use crate::driver::interface::Volume;
+use crate::invocation::log::Log;
+use crate::invocation::{Invocation, Limits};
 
 /// Carries out a verb and returns its exit code. `log` learns which secrets to mask.
 pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
-    let options = match verb.volume_options() {
-        Some(typed) => typed.parse()?,
-        None => Options::new(),
-    };
-    let common = verb.common();
-    let described = match verb.is_from_env() {
-        true => from_env::parse(std::env::vars_os())?,
-        false => Described::default(),
-    };
-    let name = common.volumename.as_deref().unwrap_or_default();
-    log.secrets = Secrets::of(&options, name).and(described.secrets());
-    described
-        .warnings
-        .iter()
-        .for_each(|warning| log.warn(warning));
-    if verb.is_from_env() && described.volumes.is_empty() {
-        return Ok(0);
+    match verb {
+        Verb::Create(args) => create::create(args, log),
+        Verb::Mount(args) if args.from_env => from_env::mount(args, log),
+        Verb::Mount(args) => mount::mount(args, log),
+        Verb::Unmount(args) if args.from_env => from_env::unmount(args, log),
+        Verb::Unmount(args) => mount::unmount(args, log),
+        Verb::Run(args) => run::run(args, log),
+        Verb::Remove(args) => create::remove(args, log),
+        Verb::Path(common) => inspect::path(common, log),
+        Verb::Get(common) => inspect::get(common, log),
+        Verb::List(args) => list::list(args, log),
+        Verb::Inspect(args) => inspect::inspect(args, log),
+        Verb::Exists(common) => inspect::exists(common, log),
+        Verb::Drivers(args) => list::drivers(args, log),
+        Verb::Version(_) => about::version(),
+        Verb::Completions(args) => about::completions(args),
+        Verb::Man(_) => about::man(),
     }
-    let timeout = if matches!(verb, Verb::Unmount(_)) {
-        UNMOUNT_TIMEOUT
-    } else {
-        TIMEOUT
-    };
-    let config = common.config.as_deref();
+}
+
+/// What a verb has to work with, where the command line says `common` and names a volume with `options`.
+fn begin(
+    common: &Common,
+    options: &Options,
+    default_timeout: Duration,
+    log: &mut Log,
+) -> Result<Invocation> {
+    log.secrets = Secrets::of(options, shown_name(common));
+    start(common, default_timeout, log)
+}
+
+/// As [`begin`], where `log` knows the secrets.
+fn start(common: &Common, default_timeout: Duration, log: &Log) -> Result<Invocation> {
     let limits = Limits {
         timeout: common.timeout,
-        default_timeout: timeout,
+        default_timeout,
         wait: common.wait,
     };
-    let invocation = || Invocation::new(config, limits, log.clone());
-    let overview = || {
-        let limits = Limits {
-            timeout: common.timeout.or(Some(OVERVIEW_TIMEOUT)),
-            wait: Some(Duration::ZERO),
-            ..limits
-        };
-        Invocation::new(config, limits, log.clone())
-    };
-    match verb {
-        Verb::Mount(args) if args.from_env => {
-            return mount::mount_all(invocation, &described, &args.holder);
-        }
-        Verb::Unmount(args) if args.from_env => {
-            let (holder, force, lazy) = (&args.holder, args.force, args.lazy);
-            return mount::unmount_all(&invocation()?, &described, holder, force, lazy);
-        }
-        Verb::Create(args) => create(&invocation()?, common, &options, args.strict)?,
-        Verb::Mount(args) => {
-            let wanted = Wanted {
-                common,
-                options: &options,
-                create: !args.creation.explicitcreate,
-                id: args.holder.id.as_deref(),
-                target: args.holder.target.as_deref(),
-                read_only: args.read_only,
-            };
-            mount::mount(&invocation()?, wanted)?;
-        }
-        Verb::Run(args) => {
-            let wanted = Wanted {
-                common,
-                options: &options,
-                create: !args.creation.explicitcreate,
-                id: args.id.as_deref(),
-                target: args.target.as_deref(),
-                read_only: args.read_only,
-            };
-            return mount::run(invocation, wanted, &args.command);
-        }
-        Verb::Unmount(args) => {
-            mount::unmount(&invocation()?, common, &args.holder, args.force, args.lazy)?
-        }
-        Verb::Remove(args) => remove(&invocation()?, common, args.force)?,
-        Verb::Path(_) => path(&invocation()?, common)?,
-        Verb::Get(_) => get(&invocation()?, common)?,
-        Verb::List(args) if common.volumedriver.is_some() => {
-            list::list(&invocation()?, common, args.format)?
-        }
-        Verb::List(args) => return list::list_all(&overview()?, args.format),
-        Verb::Inspect(_) => inspect_volume(&invocation()?, common)?,
-        Verb::Exists(_) => return exists(&invocation()?, common),
-        Verb::Drivers(args) => list::drivers(&overview()?, args.format)?,
-        Verb::Version(_) => print(&version()?)?,
-        Verb::Completions(args) => print(&String::from_utf8(completions::script(args.shell))?)?,
-        Verb::Man(_) => print(&String::from_utf8(man::page()?)?)?,
-    }
-    Ok(0)
+    Invocation::new(common.config.as_deref(), limits, log.clone())
 }
 
-/// The volume that a verb needs, and its driver. Nothing is asked of it yet.
-fn asked<'a, 'c>(
+/// The volume that a verb needs. Nothing is asked yet.
+fn open_volume<'a>(
     invocation: &'a Invocation,
-    common: &'c Common,
-) -> Result<(&'c str, Box<dyn Driver + 'a>)> {
-    let volume = volume_name(common)?;
-    let driver = open(invocation, common)?;
-    driver.plain_name(volume)?;
-    Ok((volume, driver))
+    common: &Common,
+    options: &Options,
+) -> Result<Box<dyn Volume + 'a>> {
+    let name = common.volumename.as_deref();
+    let name =
+        name.ok_or_else(|| Failure::usage("--volumename is missing; it names the volume"))?;
+    driver::open_volume(invocation, common.volumedriver.as_deref(), name, options)
 }
 
-fn volume_name(common: &Common) -> Result<&str> {
-    common
-        .volumename
-        .as_deref()
-        .ok_or_else(|| Failure::usage("--volumename is missing; it names the volume").into())
-}
-
-fn open<'a>(invocation: &'a Invocation, common: &Common) -> Result<Box<dyn Driver + 'a>> {
-    driver::open_or_default(invocation, common.volumedriver.as_deref())
-}
-
-fn create(invocation: &Invocation, common: &Common, options: &Options, strict: bool) -> Result<()> {
-    let (volume, driver) = asked(invocation, common)?;
-    let doing = || format!("creating volume {volume}");
-    let Some(difference) =
-        volumes::create(invocation, driver.as_ref(), volume, options).with_context(doing)?
-    else {
-        return Ok(());
-    };
-    if strict {
-        bail!("creating volume {volume}: {difference}");
-    }
-    invocation
-        .log
-        .warn(&format!("creating volume {volume}: {difference}"));
-    Ok(())
-}
-
-fn remove(invocation: &Invocation, common: &Common, force: bool) -> Result<()> {
-    let (volume, driver) = asked(invocation, common)?;
-    match volumes::remove(invocation, driver.as_ref(), volume) {
-        Err(error) if force && Kind::of(&error) == Kind::Absent => Ok(()),
-        other => other.with_context(|| format!("removing volume {volume}")),
-    }
-}
-
-fn path(invocation: &Invocation, common: &Common) -> Result<()> {
-    let (volume, driver) = asked(invocation, common)?;
-    let doing = || format!("asking for the path of volume {volume}");
-    if let Some(path) = volumes::path(invocation, driver.as_ref(), volume).with_context(doing)? {
-        mountpoint::check(invocation, &path)
-            .context(driver.label())
-            .with_context(doing)?;
-        print(&format!("{}\n", path.display()))?;
-    }
-    Ok(())
-}
-
-fn get(invocation: &Invocation, common: &Common) -> Result<()> {
-    let (volume, driver) = asked(invocation, common)?;
-    let found = volumes::find(driver.as_ref(), volume)
-        .with_context(|| format!("looking up volume {volume}"))?;
-    print(&format!("{}\n", printable(&found.name)))
-}
-
-fn inspect_volume(invocation: &Invocation, common: &Common) -> Result<()> {
-    let (volume, driver) = asked(invocation, common)?;
-    let found = inspect(invocation, driver.as_ref(), volume)
-        .with_context(|| format!("inspecting volume {volume}"))?;
-    print_json(&json!([found]))
-}
-
-fn exists(invocation: &Invocation, common: &Common) -> Result<u8> {
-    let (volume, driver) = asked(invocation, common)?;
-    match driver
-        .get(volume)
-        .with_context(|| format!("looking up volume {volume}"))?
-    {
-        Lookup::Found(_) => Ok(0),
-        Lookup::Absent => Ok(Kind::Absent.exit_code()),
-        Lookup::CannotSay => bail!(
-            "looking up volume {volume}: {}: {}",
-            driver.label(),
-            volumes::CANNOT_SAY
-        ),
-    }
+/// The volume's name as the caller wrote it, for messages.
+fn shown_name(common: &Common) -> &str {
+    common.volumename.as_deref().unwrap_or_default()
 }

@@ -3,34 +3,28 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow};
-use rustix::io::Errno;
+use nix::errno::Errno;
 
 use crate::base::failure::Kind;
-use crate::driver::{self, Driver};
-use crate::invocation::Invocation;
+use crate::cli::arguments::RunArgs;
+use crate::commands::{begin, open_volume, shown_name};
+use crate::driver;
 use crate::invocation::budget::Budget;
+use crate::invocation::log::Log;
+use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::foreground::Foreground;
-use crate::volume::holders::process::Process;
+use crate::volume::bind::view::View;
+use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
-use crate::volume::mount::Request;
-use crate::volume::release::Release;
-use crate::volume::{mount as mounting, release as releasing};
+use crate::volume::mount::{self, MountRequest};
+use crate::volume::release::{self, Release};
 
 /// The variable in which the command finds the volume's path.
 const VARIABLE: &str = "DVDCLI_MOUNTPOINT";
-
-/// What is run.
-pub struct Job<'a> {
-    /// The command and its arguments; not empty.
-    pub words: &'a [OsString],
-    pub foreground: &'a Foreground,
-    /// How long unmounting may take, from the command's end.
-    pub unmount_timeout: Duration,
-}
 
 /// Runs the command and returns the exit code: the command's, or what env(1) and shells make of its end, where it failed in a
 /// way of its own.
@@ -38,35 +32,25 @@ pub struct Job<'a> {
 /// # Errors
 ///
 /// What went wrong before the command was started; where the command was successful, also what went wrong afterwards.
-pub fn run(
-    invocation: &Invocation,
-    driver: Box<dyn Driver + '_>,
-    request: Request,
-    job: Job,
-) -> Result<u8> {
-    let volume = request.volume;
-    let doing = || format!("running {} with volume {volume}", job.words[0].display());
-    let holder = Holder {
-        process: Some(Process::current().with_context(doing)?),
-        ..request.holder
-    };
-    let mounted = mounting::mount(invocation, driver.as_ref(), Request { holder, ..request })
+pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
+    let options = args.options.parse()?;
+    // First of all: a signal must not end us with the volume mounted.
+    let foreground = Foreground::prepare().context("taking over the signals")?;
+    let invocation = begin(&args.common, &options, TIMEOUT, log)?;
+    let volume = open_volume(&invocation, &args.common, &options)?;
+    let (name, words) = (shown_name(&args.common), args.command.as_slice());
+    let doing = || format!("running {} with volume {name}", words[0].display());
+    let request = request(args, &invocation).with_context(doing)?;
+    let mut holder = request.holder.clone();
+    let mounted = mount::mount(&invocation, volume.as_ref(), request)
         .context("mounting it")
         .with_context(doing)?;
     // Nothing of ours is open while the command runs.
-    let name = driver.name().to_owned();
-    drop(driver);
+    let driver = volume.driver().name().to_owned();
+    drop(volume);
 
-    let mut command = Command::new(&job.words[0]);
-    command.args(&job.words[1..]).env(VARIABLE, &mounted.path);
-    invocation
-        .log
-        .step(|| format!("running it with {VARIABLE}={}", mounted.path.display()));
-    let code = match started(&mut command, job.foreground) {
-        Ok(status) => {
-            invocation.log.step(|| format!("it has ended: {status}"));
-            code_of(status)
-        }
+    let code = match command(&invocation, words, &mounted.path, &foreground) {
+        Ok(status) => code_of(status),
         Err(End::Lost(error)) => return Err(error).with_context(doing),
         Err(End::NotStarted(code, why)) => {
             invocation.log.error(&why.context(doing()));
@@ -74,17 +58,13 @@ pub fn run(
         }
     };
 
-    let invocation = invocation.with_budget(Budget::new(job.unmount_timeout));
-    // The target by the name that it is recorded under: what the caller's leads to may have changed.
-    let target = holder.target.map(|_| mounted.path.as_path());
-    let release = Release {
-        volume,
-        holder: Holder { target, ..holder },
-        all: false,
-        lazy: false,
-    };
-    let unmounted = driver::open_exactly(&invocation, &name)
-        .and_then(|driver| releasing::unmount(&invocation, driver.as_ref(), release))
+    let timeout = args.common.timeout.or(invocation.config.timeout);
+    let invocation = invocation.with_budget(Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT)));
+    // The target by the name that it is recorded under: what the caller's path leads to may have changed.
+    holder.target = holder.target.map(|_| mounted.path);
+    let unmounted = driver::open_exactly(&invocation, &driver)
+        .and_then(|driver| driver.volume(name, &Vec::new()))
+        .and_then(|volume| release::unmount(&invocation, volume.as_ref(), holder, Release::ONE))
         .context("unmounting it")
         .with_context(doing);
     match unmounted {
@@ -92,6 +72,20 @@ pub fn run(
         other => other?,
     }
     Ok(code)
+}
+
+/// Each run is a holder of its own, which lives as long as this process.
+fn request(args: &RunArgs, invocation: &Invocation) -> Result<MountRequest<'static>> {
+    Ok(MountRequest {
+        create: !args.creation.explicitcreate && invocation.config.create_implicit,
+        holder: Holder {
+            id: args.id.clone(),
+            target: args.target.clone(),
+            process: Some(HolderProcess::current()?),
+        },
+        read_only: args.read_only,
+        view: View::of(args.read_only),
+    })
 }
 
 /// Why there is no exit status.
@@ -102,23 +96,37 @@ enum End {
     Lost(Error),
 }
 
-fn started(command: &mut Command, foreground: &Foreground) -> Result<ExitStatus, End> {
+/// Runs the command to its end.
+fn command(
+    invocation: &Invocation,
+    words: &[OsString],
+    path: &Path,
+    foreground: &Foreground,
+) -> Result<ExitStatus, End> {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env(VARIABLE, path);
+    let log = &invocation.log;
+    log.step(|| format!("running it with {VARIABLE}={}", path.display()));
     if let Some(signal) = foreground.interruption() {
         let why = anyhow!("not started: signal {signal} came before");
         return Err(End::NotStarted(code_of_signal(signal), why));
     }
     let pid = foreground
-        .start(command)
+        .start(&mut command)
         .map_err(|error| End::NotStarted(code_of_failure(&error), error.into()))?;
     let ended = foreground.wait(pid).context("waiting for its end");
-    ended.map_err(End::Lost)
+    let status = ended.map_err(End::Lost)?;
+    log.step(|| format!("it has ended: {status}"));
+    Ok(status)
 }
 
 /// As env(1) and shells have it, but where we had no means to start anything.
 fn code_of_failure(error: &io::Error) -> u8 {
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => Kind::Other.exit_code(),
-        Some(Errno::NOENT) => 127,
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => {
+            Kind::Other.exit_code()
+        }
+        Some(Errno::ENOENT) => 127,
         _ => 126,
     }
 }

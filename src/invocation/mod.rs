@@ -16,6 +16,11 @@ use crate::invocation::config::Config;
 use crate::invocation::log::Log;
 use crate::invocation::paths::Paths;
 
+/// How long a verb may take unless told otherwise, `unmount` excepted. Both are under the limits at which Mesos kills, 120 s and
+/// 10 minutes, so that our words reach its log.
+pub const TIMEOUT: Duration = Duration::from_secs(110);
+pub const UNMOUNT_TIMEOUT: Duration = Duration::from_secs(590);
+
 /// How long to wait for a plugin that is not there yet, unless told otherwise.
 const WAIT: Duration = Duration::from_secs(15);
 

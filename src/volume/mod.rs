@@ -1,8 +1,66 @@
-//! One volume on this host: created, mounted, released, removed.
+//! One volume on this host: created, mounted, released, removed, under its lock.
 
 pub mod bind;
+mod conclude;
 pub mod create;
 pub mod holders;
+pub mod lookup;
 pub mod mount;
-pub mod mountpoint;
+mod mount_anew;
+pub mod mount_point;
 pub mod release;
+mod release_dead;
+mod remove;
+
+use anyhow::Result;
+
+use crate::driver::interface::Volume;
+use crate::invocation::Invocation;
+use crate::sys::mount::mountinfo::MountTable;
+use crate::volume::holders::ledger::Ledger;
+use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::holders::record::{Holder, HolderRecord};
+
+/// One volume under its lock, and the holder on whose behalf we act: nobody else on this host mounts, unmounts, creates or
+/// removes it meanwhile.
+pub struct Locked<'v> {
+    invocation: &'v Invocation,
+    volume: &'v dyn Volume,
+    ledger: Ledger,
+    holder: Holder,
+}
+
+impl<'v> Locked<'v> {
+    /// Waits for the lock within the time budget. The holder's target is a path as the mount table writes it.
+    pub fn lock(
+        invocation: &'v Invocation,
+        volume: &'v dyn Volume,
+        holder: Holder,
+    ) -> Result<Locked<'v>> {
+        Ok(Locked {
+            invocation,
+            volume,
+            ledger: Ledger::lock(invocation, volume)?,
+            holder,
+        })
+    }
+
+    /// What is remembered of the volume.
+    pub fn record(&self) -> Option<&HolderRecord> {
+        self.ledger.record()
+    }
+
+    /// Whether the holder holds the volume, with its target if it has one.
+    pub fn is_held(&self) -> bool {
+        self.record().is_some_and(|record| record.has(&self.holder))
+    }
+
+    /// Where we mounted it, if the mount table says that it still is mounted there.
+    pub fn live(&self, table: &MountTable) -> Option<&MountRecord> {
+        self.record().and_then(|record| record.live(table))
+    }
+
+    fn warn(&self, message: &str) {
+        self.invocation.log.warn(message);
+    }
+}

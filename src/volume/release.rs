@@ -1,262 +1,201 @@
-//! A holder releases a volume; the last one unmounts it.
+//! Releasing a volume: a holder lets go; the last one has the driver unmount it.
 
-use std::time::{Duration, Instant};
+use anyhow::{Context, Result};
 
-use anyhow::{Context, Result, bail};
-use nix::errno::Errno;
-
-use crate::base::failure::{Failure, Kind};
+use crate::base::failure::Kind;
 use crate::base::text::chain;
-use crate::driver::{Driver, Unmounted};
+use crate::driver::interface::{Unmounted, Volume};
 use crate::invocation::Invocation;
-use crate::invocation::budget::Backoff;
-use crate::sys::mount::mount::unmount_at;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::volume::Locked;
+use crate::volume::bind::ownership::set_ownership;
 use crate::volume::bind::targets;
-use crate::volume::holders::ledger::Ledger;
-use crate::volume::holders::mounted::Mounted;
-use crate::volume::holders::record::{Holder, Record};
-use crate::volume::mountpoint;
+use crate::volume::holders::record::{Holder, HolderRecord};
+use crate::volume::mount::Outcome;
+use crate::volume::release_dead::patiently;
 
-/// What `unmount` is asked for.
+/// How a volume is released.
 #[derive(Debug, Clone, Copy)]
-pub struct Release<'a> {
-    pub volume: &'a str,
-    pub holder: Holder<'a>,
-    /// Release every holder.
+pub struct Release {
+    /// For every holder.
     pub all: bool,
+    /// Busy mounts are detached.
     pub lazy: bool,
 }
 
-/// Releases the holder, and unmounts when no holder is left.
-pub fn unmount(invocation: &Invocation, driver: &dyn Driver, request: Release) -> Result<()> {
-    let target = request
-        .holder
+impl Release {
+    /// For one holder; what is busy stays.
+    pub const ONE: Release = Release {
+        all: false,
+        lazy: false,
+    };
+
+    pub const ALL: Release = Release {
+        all: true,
+        lazy: false,
+    };
+}
+
+/// Releases the volume for the holder, and unmounts when no holder is left.
+pub fn unmount(
+    invocation: &Invocation,
+    volume: &dyn Volume,
+    mut holder: Holder,
+    release: Release,
+) -> Result<()> {
+    holder.target = holder
         .target
-        .map(|target| targets::name(invocation, target));
-    let holder = Holder {
-        target: target.as_deref(),
-        ..request.holder
-    };
-    let name = driver.plain_name(request.volume)?;
-    let mut ledger = Ledger::lock(invocation, driver.name(), &name)?;
-    let record = ledger.record().cloned();
-    let at_target = record
-        .as_ref()
-        .filter(|record| !record.has(holder))
-        .zip(holder.target)
-        .and_then(|(record, target)| record.holder_at(target));
-    // Who gives no ID means whoever has the volume there.
-    let id = match holder.process {
-        None => holder.id.or(at_target),
-        Some(_) => holder.id,
-    };
-    let holder = Holder { id, ..holder };
-    let request = Release { holder, ..request };
-    let record = record.as_ref();
-    if let Some(target) = holder.target {
-        let known = record.and_then(|record| record.mounted.as_ref());
-        let other = targets::refuse_other(target, known, &MountTable::read()?);
-        match record.is_some_and(|record| record.has(holder)) {
-            true => other?,
-            // Nothing of ours was ever there, as after a mount that was refused.
-            false => other.unwrap_or_else(|error| invocation.log.warn(&chain(&error))),
-        }
-    }
-    if holder.process.is_some() && !record.is_some_and(|record| record.has(holder)) {
-        // Whatever is mounted by now may be another's, in use by those whom we do not know.
-        invocation.log.warn(&format!(
-            "volume {name} is not held by this run any more, as after unmount --force, and left as it is"
+        .map(|target| targets::name(invocation, &target));
+    let mut locked = Locked::lock(invocation, volume, holder)?;
+    locked.adopt_holder_at_target();
+    locked.refuse_other_at_target()?;
+    if locked.holder.process.is_some() && !locked.is_held() {
+        // Whatever is mounted by now may be another's, in use by holders that we do not know.
+        locked.warn(&format!(
+            "volume {} is not held by this run any more, as after unmount --force, and left as it is",
+            volume.name()
         ));
         return Ok(());
     }
-    let has_dead = record.is_some_and(|record| !record.dead().is_empty());
-    if holder.process.is_none() && !has_dead {
-        return release(invocation, driver, &mut ledger, request);
-    }
-    let stuck = patiently(invocation, || {
-        release_dead(invocation, &mut ledger, request.lazy)
-    });
-    patiently(invocation, || {
-        release(invocation, driver, &mut ledger, request)
-    })?;
-    match (stuck, ledger.record()) {
-        (Err(error), Some(record)) if record.listed().is_empty() => Err(error),
-        _ => Ok(()),
-    }
+    locked.unmount(release)
 }
 
-/// How long processes that die along with another one may take to let go of a volume.
-const DYING: Duration = Duration::from_secs(2);
-
-/// Tries again for a moment where it is busy.
-fn patiently(invocation: &Invocation, mut act: impl FnMut() -> Result<()>) -> Result<()> {
-    let ends = Instant::now() + DYING.min(invocation.budget.left());
-    let mut backoff = Backoff::new();
-    loop {
-        match act() {
-            Err(error)
-                if Kind::of(&error) == Kind::InUse
-                    && backoff.sleep(ends.saturating_duration_since(Instant::now())) => {}
-            other => return other,
+impl Locked<'_> {
+    /// `unmount --target P` without `--id` releases whoever holds P.
+    fn adopt_holder_at_target(&mut self) {
+        let Holder {
+            id: None,
+            target: Some(target),
+            process: None,
+        } = &self.holder
+        else {
+            return;
+        };
+        if !self.is_held() {
+            let found = self.record().and_then(|record| record.holder_at(target));
+            self.holder.id = found.map(str::to_owned);
         }
     }
-}
 
-/// Releases the holders whose processes have died.
-///
-/// # Errors
-///
-/// One whose target cannot be unmounted stays a holder; the others are released all the same.
-pub fn release_dead(invocation: &Invocation, ledger: &mut Ledger, lazy: bool) -> Result<()> {
-    let Some(mut record) = ledger.record().cloned() else {
-        return Ok(());
-    };
-    let dead = record.dead();
-    if dead.is_empty() {
-        return Ok(());
+    /// Something else at the holder's target is an error; a warning where nothing of ours was ever there, as after a mount
+    /// that was refused.
+    fn refuse_other_at_target(&self) -> Result<()> {
+        let Some(target) = &self.holder.target else {
+            return Ok(());
+        };
+        let known = self.record().and_then(|record| record.mount.as_ref());
+        match targets::refuse_other(target, known, &MountTable::read()?) {
+            Err(error) if !self.is_held() => {
+                self.warn(&chain(&error));
+                Ok(())
+            }
+            seen => seen,
+        }
     }
-    let table = MountTable::read()?;
-    if record.held_elsewhere(&table).is_some() {
-        // Its targets are where we do not see them.
-        return Ok(());
+
+    fn unmount(&mut self, release: Release) -> Result<()> {
+        let has_dead = self
+            .record()
+            .is_some_and(|record| !record.dead().is_empty());
+        if self.holder.process.is_none() && !has_dead {
+            return self.release(release);
+        }
+        let invocation = self.invocation;
+        let stuck = patiently(invocation, || self.release_dead(release.lazy));
+        patiently(invocation, || self.release(release))?;
+        match (stuck, self.record()) {
+            (Err(error), Some(record)) if record.living().is_empty() => Err(error),
+            _ => Ok(()),
+        }
     }
-    let mounted = record.mounted.clone();
-    let mut stuck = Ok(());
-    for holder in dead {
-        let shown = &holder.shown;
-        let mut after = record.clone();
-        let ends = invocation.budget.ends();
-        let unbind = |target| targets::unbind(target, mounted.as_ref(), &table, lazy, ends);
-        match after
-            .bury(&holder)
-            .iter()
-            .try_for_each(|target| unbind(target))
+
+    /// Takes the holder out, and has the driver unmount where no other is left. What else is mounted at the target stays.
+    pub fn release(&mut self, release: Release) -> Result<()> {
+        let before = self.record().cloned();
+        let table = MountTable::read()?;
+        if let Some(record) = &before
+            && self.let_go(record, release, &table)?
         {
-            Ok(()) => {
-                let volume = ledger.volume();
-                let step = || format!("volume {volume} is released for {shown}, which has died");
-                invocation.log.step(step);
-                record = after;
-            }
-            Err(error) => {
-                stuck = Err(error.context(format!("releasing it for {shown}, which has died")))
-            }
+            return Ok(());
         }
+        let mount = before.as_ref().and_then(|record| record.mount.as_ref());
+        let was_directory = mount.is_some_and(|mount| !mount.is_mount && mount.is_live(&table));
+        let unmounted = self.tell_driver(before.as_ref(), release.lazy)?;
+        self.conclude(before, unmounted, was_directory)
     }
-    ledger.save(record)?;
-    stuck
-}
 
-/// As [`unmount`], with the lock held already and the target's name resolved. What else is mounted at the target stays.
-pub fn release(
-    invocation: &Invocation,
-    driver: &dyn Driver,
-    ledger: &mut Ledger,
-    request: Release,
-) -> Result<()> {
-    let table = MountTable::read()?;
-    let before = ledger.record().cloned();
-    let known = before.as_ref().and_then(|record| record.mounted.as_ref());
-    if let Some(record) = &before {
-        let live = record.live(&table).is_some()
-            || record.held_elsewhere(&table).is_some()
-            || record.is_seen(&table);
+    /// Takes the holder and its targets out of the record; true where other holders remain, so that the volume stays mounted.
+    fn let_go(
+        &mut self,
+        record: &HolderRecord,
+        release: Release,
+        table: &MountTable,
+    ) -> Result<bool> {
+        let is_mounted = record.live(table).is_some()
+            || record.held_elsewhere(table).is_some()
+            || record.is_seen(table);
         let mut after = record.clone();
-        // A mount that has gone has gone for all.
-        for target in after.release(request.holder, request.all || !live) {
-            targets::unbind(
-                &target,
-                known,
-                &table,
-                request.lazy,
-                invocation.budget.ends(),
-            )?;
+        // Where the mount is gone, every holder is released.
+        for target in after.release(&self.holder, release.all || !is_mounted) {
+            self.unbind(&target, record, table, release.lazy)?;
         }
-        if !after.holders.is_empty() {
-            let (volume, names) = (ledger.volume(), after.names());
-            let stays = || format!("volume {volume} stays mounted, it is held by {names}");
-            if after == *record {
-                invocation.log.warn(&format!(
-                    "volume {volume} was not held by this caller; it is held by {names}"
-                ));
-            } else if request.holder.process.is_some() {
-                invocation.log.step(stays);
-            } else {
-                invocation.log.warn(&stays());
-            }
-            return ledger.save(after);
+        if after.is_held() {
+            self.say_who_remains(&after, after == *record);
+            self.ledger.save(after)?;
+            return Ok(true);
         }
         if record.settled {
-            // Whoever finds it so knows that this call was cut off. Where there is no room to write it, unmounting matters more.
-            if let Err(error) = ledger.save(Record {
+            let begun = HolderRecord {
                 settled: false,
                 ..after
-            }) {
-                invocation.log.warn(&chain(&error));
+            };
+            // Whoever finds the record so knows that this call was cut off. Where it cannot be written, unmounting matters more.
+            if let Err(error) = self.ledger.save(begun) {
+                self.warn(&chain(&error));
             }
         }
+        Ok(false)
     }
-    let was_directory = known.is_some_and(|mounted| !mounted.is_mount && mounted.is_live(&table));
-    let outcome = match driver.unmount(request.volume, &ledger.mount_id()?, request.lazy) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            if let Some(record) = before
-                && Kind::of(&error) != Kind::Unsure
-            {
-                let _ = ledger.save(record);
-            }
-            return Err(error);
-        }
-    };
-    let table = MountTable::read()?;
-    let may_be_mounted_later = driver.outlives_its_caller()
-        && matches!(outcome, Unmounted::WasNot(_))
-        && before
-            .as_ref()
-            .is_some_and(|record| !record.settled && record.mounted.is_none());
-    let still = before.clone().and_then(|record| record.mounted);
-    match (outcome, still.filter(|mounted| mounted.is_mount && mounted.is_live(&table))) {
-        (Unmounted::Done, None) => {}
-        (Unmounted::Done, Some(mounted)) => invocation.log.warn(&format!(
-            "volume {}: the driver has released it, but {} is still mounted; another caller may hold it",
-            ledger.volume(),
-            mounted.path.display()
-        )),
-        // A plain directory that was held has nothing to unmount.
-        (Unmounted::WasNot(_), None) if was_directory => {}
-        (Unmounted::WasNot(why), None) => {
-            let volume = ledger.volume();
-            invocation.log.warn(&format!("unmounting volume {volume}: {why}; nothing was left to do"));
-        }
-        (Unmounted::WasNot(why), Some(mounted)) if is_abandoned(invocation, &mounted) => {
-            let place = mounted.mount_point();
-            unmount_at(place, true).with_context(|| format!("unmounting {}", place.display()))?;
-            let (volume, place) = (ledger.volume(), place.display());
-            invocation.log.warn(&format!(
-                "unmounting volume {volume}: {why}; nobody served {place} any more, and it is unmounted"
-            ));
-        }
-        (Unmounted::WasNot(why), Some(mounted)) => {
-            if let Some(record) = before {
-                ledger.save(record)?;
-            }
-            let place = mounted.path.display();
-            bail!(Failure::in_use(format!(
-                "{why}, but {place} is still mounted; where the driver has lost it, run umount --lazy {place}"
-            )));
-        }
-    }
-    if may_be_mounted_later {
-        // The mount was cut off, and the plugin may still be at work on it: who mounts next unmounts first, so that it ends up
-        // mounted once.
-        return ledger.save(ledger.fresh());
-    }
-    ledger.clear()
-}
 
-/// Whether the process that served the mount has ended: it never answers again, and no plugin that was started anew knows it.
-fn is_abandoned(invocation: &Invocation, mounted: &Mounted) -> bool {
-    let answer = mountpoint::answers(invocation, &mounted.path);
-    answer.is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
+    fn say_who_remains(&self, after: &HolderRecord, is_unchanged: bool) {
+        let (name, holders) = (self.volume.name(), after.names());
+        let stays = || format!("volume {name} stays mounted, it is held by {holders}");
+        if is_unchanged {
+            self.warn(&format!(
+                "volume {name} was not held by this caller; it is held by {holders}"
+            ));
+        } else if self.holder.process.is_some() {
+            self.invocation.log.step(stays);
+        } else {
+            self.warn(&stays());
+        }
+    }
+
+    /// Where the driver refuses, the record is as it was; where its answer is missing, it stays unsettled.
+    fn tell_driver(&mut self, before: Option<&HolderRecord>, lazy: bool) -> Result<Unmounted> {
+        let id = self.ledger.mount_id()?;
+        self.volume.unmount(&id, lazy).inspect_err(|error| {
+            if let Some(record) = before
+                && Kind::of(error) != Kind::Unsure
+            {
+                let _ = self.ledger.save(record.clone());
+            }
+        })
+    }
+
+    /// Takes a mount back that this holder has just made, and the owner and mode that it gave to the volume.
+    pub fn undo(&mut self, mounted: &Outcome) -> Result<()> {
+        let table = MountTable::read()?;
+        // Another holder has found the volume with owner and mode as they are.
+        let alone = self
+            .record()
+            .filter(|record| record.others(&self.holder).is_empty());
+        let mount = alone.and_then(|record| record.live(&table));
+        let given_back = match (mounted.ownership_before, mount) {
+            (Some(before), Some(mount)) => set_ownership(mount.real(), before),
+            _ => Ok(()),
+        };
+        self.release(Release::ONE)?;
+        given_back.context("giving it its owner and mode back")
+    }
 }

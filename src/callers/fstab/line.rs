@@ -5,9 +5,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::base::failure::Failure;
-use crate::base::options;
+use crate::base::options::{self, Options};
 use crate::base::secrets::is_secret;
-use crate::driver::Options;
 use crate::sys::mount::mountopts::{self, Class, MountOptions};
 
 /// The driver, if one is named, and the volume: the last slash stands between them, since drivers' names may hold some

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use crate::base::failure::Failure;
-use crate::base::options;
+use crate::base::options::{self, Options};
 use crate::base::secrets::Secrets;
-use crate::callers::task::variables;
-use crate::callers::task::variables::{Kind, Slot, Variable, shown};
-use crate::driver::Options;
+use crate::callers::task::variables::{self, Kind, Slot, Variable, shown};
 
 const DEFAULT_DRIVER: &str = "rexray";
 
@@ -19,7 +17,7 @@ const LONGEST: usize = 4095;
 
 /// A volume, as the environment describes it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wanted {
+pub struct TaskVolume {
     pub name: Variable,
     pub driver: String,
     pub options: Options,
@@ -31,7 +29,7 @@ pub struct Wanted {
     pub create: bool,
 }
 
-impl Wanted {
+impl TaskVolume {
     /// `VERB volume NAME (VARIABLE)`, for errors.
     pub fn doing(&self, verb: &str) -> String {
         format!("{verb} volume {} ({})", self.name.value, self.name.name)
@@ -42,7 +40,7 @@ impl Wanted {
 #[derive(Debug, Default)]
 pub struct Described {
     /// In the order of their suffixes.
-    pub volumes: Vec<Wanted>,
+    pub volumes: Vec<TaskVolume>,
     /// What is set and has no effect.
     pub warnings: Vec<String>,
 }
@@ -66,7 +64,7 @@ pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Res
     let mut described = Described::default();
     for mut slot in variables::read(environment)? {
         match slot.take(Kind::Name) {
-            Some(name) => described.volumes.push(wanted(name, slot)?),
+            Some(name) => described.volumes.push(volume(name, slot)?),
             None => described.warnings.extend(without_name(&slot)),
         }
     }
@@ -74,7 +72,7 @@ pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Res
     Ok(described)
 }
 
-fn wanted(name: Variable, mut slot: Slot) -> Result<Wanted> {
+fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
     let driver = slot.take(Kind::Driver);
     // A plugin would take these for directories.
     for variable in [Some(&name), driver.as_ref()].into_iter().flatten() {
@@ -91,7 +89,7 @@ fn wanted(name: Variable, mut slot: Slot) -> Result<Wanted> {
         [] => Options::new(),
         list => options::parse_list(&options_from, &list.join(","))?,
     };
-    Ok(Wanted {
+    Ok(TaskVolume {
         name,
         driver: driver.map_or(DEFAULT_DRIVER.to_owned(), |it| it.value),
         options,
@@ -135,7 +133,7 @@ fn container_path(variable: Variable) -> Result<(String, PathBuf)> {
     bail!(Failure::usage(format!("{}: '{text}' {why}", variable.name)))
 }
 
-fn refuse_equal_paths(volumes: &[Wanted]) -> Result<()> {
+fn refuse_equal_paths(volumes: &[TaskVolume]) -> Result<()> {
     let paths: Vec<_> = volumes
         .iter()
         .filter_map(|it| it.container_path.as_ref())

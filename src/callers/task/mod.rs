@@ -3,4 +3,6 @@
 pub mod described;
 pub mod mount;
 mod plan;
+mod undo;
+pub mod unmount;
 mod variables;

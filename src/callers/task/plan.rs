@@ -5,29 +5,29 @@ use std::path::Path;
 use anyhow::{Error, Result, bail};
 
 use crate::base::failure::{Failure, Kind};
-use crate::callers::task::described as from_env;
-use crate::callers::task::described::Wanted;
-use crate::driver::{self, Driver};
+use crate::callers::task::described::{self, TaskVolume};
+use crate::driver;
+use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::volume::Locked;
 use crate::volume::bind::container_path::{self, Place};
 use crate::volume::bind::targets::{self, Seen};
-use crate::volume::holders::ledger as holders;
+use crate::volume::holders::ledger;
+use crate::volume::holders::record::Holder;
 
 /// A volume, with all that is known of it before anything is done.
-#[derive(Debug)]
 pub struct Planned<'a> {
-    pub wanted: &'a Wanted,
+    pub described: &'a TaskVolume,
+    pub volume: Box<dyn Volume + 'a>,
+    /// The ID of its holder.
+    id: Option<String>,
     /// Its place in the order of the suffixes.
     pub number: usize,
-    /// The driver's own name, by which it is recorded.
-    driver: String,
-    /// The plain one.
-    pub name: String,
     /// Whether to create it where it is absent.
     pub create: bool,
     /// The volume of the same driver that it is to be a copy of.
-    original: Option<String>,
+    copy_source: Option<String>,
     /// Where it is to appear.
     pub place: Option<Place>,
     /// Inside how many other container paths that is.
@@ -35,8 +35,17 @@ pub struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    pub fn open<'i>(&self, invocation: &'i Invocation) -> Result<Box<dyn Driver + 'i>> {
-        driver::open(invocation, &self.wanted.driver)
+    /// The holder for whom it is mounted.
+    pub fn holder(&self) -> Holder {
+        Holder {
+            id: self.id.clone(),
+            target: self.place.as_ref().map(|place| place.path.clone()),
+            process: None,
+        }
+    }
+
+    pub fn lock<'l>(&'l self, invocation: &'l Invocation) -> Result<Locked<'l>> {
+        Locked::lock(invocation, self.volume.as_ref(), self.holder())
     }
 
     /// # Errors
@@ -46,9 +55,9 @@ impl Planned<'_> {
         let Some(place) = &self.place else {
             return Ok(());
         };
-        let record = holders::peek(invocation, &self.driver, &self.name)?;
-        let mounted = record.as_ref().and_then(|record| record.mounted.as_ref());
-        if targets::look(&place.path, mounted, &MountTable::read()?) == Seen::Other {
+        let record = ledger::peek(invocation, self.volume.as_ref())?;
+        let mount = record.as_ref().and_then(|record| record.mount.as_ref());
+        if targets::look(&place.path, mount, &MountTable::read()?) == Seen::Other {
             bail!(Failure::in_use(format!(
                 "{}: something is mounted there that is not this volume",
                 place.path.display()
@@ -59,18 +68,22 @@ impl Planned<'_> {
 }
 
 /// Checks everything, and changes nothing.
-pub fn to_mount<'a>(invocation: &Invocation, wanted: &'a [Wanted]) -> Result<Vec<Planned<'a>>> {
-    let mut planned = identify(invocation, wanted)?;
-    for volume in planned.iter_mut().filter(|volume| volume.create) {
-        let wanted = volume.wanted;
-        let variable = match wanted.options.is_empty() {
-            true => &wanted.name.name,
-            false => &wanted.options_from,
+pub fn to_mount<'a>(
+    invocation: &'a Invocation,
+    volumes: &'a [TaskVolume],
+    id: Option<&str>,
+) -> Result<Vec<Planned<'a>>> {
+    let mut planned = identify(invocation, volumes, id)?;
+    for planned in planned.iter_mut().filter(|planned| planned.create) {
+        let described = planned.described;
+        let variable = match described.options.is_empty() {
+            true => &described.name.name,
+            false => &described.options_from,
         };
-        volume.original = volume
-            .open(invocation)?
-            .original(&wanted.name.value, &wanted.options)
-            .map_err(|error| blamed_on(variable, wanted, error))?;
+        planned.copy_source = planned
+            .volume
+            .copy_source()
+            .map_err(|error| blamed_on(variable, described, error))?;
     }
     locate(&mut planned, |path| {
         container_path::resolve(invocation, path)
@@ -93,39 +106,47 @@ pub fn to_mount<'a>(invocation: &Invocation, wanted: &'a [Wanted]) -> Result<Vec
 }
 
 /// As [`to_mount`], but for what need not be there any more.
-pub fn to_unmount<'a>(invocation: &Invocation, wanted: &'a [Wanted]) -> Result<Vec<Planned<'a>>> {
-    let mut planned = identify(invocation, wanted)?;
+pub fn to_unmount<'a>(
+    invocation: &'a Invocation,
+    volumes: &'a [TaskVolume],
+    id: Option<&str>,
+) -> Result<Vec<Planned<'a>>> {
+    let mut planned = identify(invocation, volumes, id)?;
     locate(&mut planned, |path| container_path::name(invocation, path))?;
     Ok(planned)
 }
 
-/// What each volume is called, once for those that are the same.
-fn identify<'a>(invocation: &Invocation, wanted: &'a [Wanted]) -> Result<Vec<Planned<'a>>> {
+/// Opens each volume, once for those that are the same.
+fn identify<'a>(
+    invocation: &'a Invocation,
+    volumes: &'a [TaskVolume],
+    id: Option<&str>,
+) -> Result<Vec<Planned<'a>>> {
     let mut planned: Vec<Planned> = Vec::new();
-    for (number, wanted) in wanted.iter().enumerate() {
-        let variable = &wanted.name.name;
-        let driver = driver::open(invocation, &wanted.driver)
-            .map_err(|error| error.context(wanted.doing("opening the driver of")))?;
-        let name = driver
-            .plain_name(&wanted.name.value)
+    for (number, described) in volumes.iter().enumerate() {
+        let variable = &described.name.name;
+        let volume = driver::open(invocation, &described.driver)
+            .map_err(|error| error.context(described.doing("opening the driver of")))?
+            .volume(&described.name.value, &described.options)
             .map_err(|error| error.context(variable.clone()))?;
-        let same = planned
-            .iter()
-            .find(|other| other.name == name && other.driver == driver.name());
-        match (same, &wanted.container_path) {
+        let is_same = |other: &&Planned| {
+            let other = other.volume.as_ref();
+            other.name() == volume.name() && other.driver().name() == volume.driver().name()
+        };
+        match (planned.iter().find(is_same), &described.container_path) {
             (None, _) => planned.push(Planned {
-                wanted,
+                described,
+                volume,
+                id: id.map(str::to_owned),
                 number,
-                driver: driver.name().to_owned(),
-                name,
-                create: wanted.create && invocation.config.create_implicit,
-                original: None,
+                create: described.create && invocation.config.create_implicit,
+                copy_source: None,
                 place: None,
                 level: 0,
             }),
             (Some(_), None) => {}
             (Some(first), Some((path, _))) => {
-                let first = &first.wanted.name.name;
+                let first = &first.described.name.name;
                 bail!(Failure::usage(format!(
                     "{path}: {variable} is the same volume as {first}, and a task has it at one place"
                 )))
@@ -136,10 +157,10 @@ fn identify<'a>(invocation: &Invocation, wanted: &'a [Wanted]) -> Result<Vec<Pla
 }
 
 /// Names the variable where it is to blame.
-fn blamed_on(variable: &str, wanted: &Wanted, error: Error) -> Error {
+fn blamed_on(variable: &str, described: &TaskVolume, error: Error) -> Error {
     let blamed = match Kind::of(&error) {
         Kind::Usage => variable.to_owned(),
-        _ => wanted.doing("mounting"),
+        _ => described.doing("mounting"),
     };
     error.context(blamed)
 }
@@ -150,7 +171,7 @@ fn locate(planned: &mut [Planned], find: impl Fn(&Path) -> Result<Place>) -> Res
     order.sort_by_key(|volume| path_of(volume).map_or(0, |path| path.components().count()));
     let mut found: Vec<(&Path, Place)> = Vec::new();
     for volume in order {
-        let Some((variable, path)) = &volume.wanted.container_path else {
+        let Some((variable, path)) = &volume.described.container_path else {
             continue;
         };
         // The last of those found lies deepest.
@@ -177,7 +198,7 @@ fn locate(planned: &mut [Planned], find: impl Fn(&Path) -> Result<Place>) -> Res
 }
 
 fn path_of<'a>(volume: &Planned<'a>) -> Option<&'a Path> {
-    let path = volume.wanted.container_path.as_ref();
+    let path = volume.described.container_path.as_ref();
     path.map(|(_, path)| path.as_path())
 }
 
@@ -186,7 +207,7 @@ fn located<'p>(
     planned: &'p [Planned],
 ) -> impl Iterator<Item = (&'p Planned<'p>, &'p Place, &'p str)> {
     planned.iter().filter_map(|volume| {
-        let (variable, _) = volume.wanted.container_path.as_ref()?;
+        let (variable, _) = volume.described.container_path.as_ref()?;
         Some((volume, volume.place.as_ref()?, variable.as_str()))
     })
 }
@@ -199,7 +220,7 @@ fn refuse_same(planned: &[Planned]) -> Result<()> {
             .iter()
             .find(|(_, other, _)| other.path == second.path)
         {
-            bail!(from_env::same_path(first, variable));
+            bail!(described::same_path(first, variable));
         }
     }
     Ok(())
@@ -210,44 +231,46 @@ pub fn copies<'p, 'a>(planned: &'p [Planned<'a>]) -> Vec<&'p Planned<'a>> {
     let mut order = Vec::new();
     for volume in planned
         .iter()
-        .filter(|volume| original_of(volume, planned).is_some())
+        .filter(|volume| source_of(volume, planned).is_some())
     {
-        put_originals_first(volume, planned, planned.len(), &mut order);
+        put_sources_first(volume, planned, planned.len(), &mut order);
     }
     order.retain(|volume| volume.create);
     order
 }
 
-fn original_of<'p, 'a>(copy: &Planned, planned: &'p [Planned<'a>]) -> Option<&'p Planned<'a>> {
-    let name = copy.original.as_ref()?;
+fn source_of<'p, 'a>(copy: &Planned, planned: &'p [Planned<'a>]) -> Option<&'p Planned<'a>> {
+    let name = copy.copy_source.as_ref()?;
+    let driver = copy.volume.driver().name();
+    let is_of_driver = |other: &&Planned| other.volume.driver().name() == driver;
     planned
         .iter()
-        .find(|other| other.driver == copy.driver && other.name == *name)
+        .find(|other| is_of_driver(other) && other.volume.name() == name)
 }
 
 /// Those that would copy each other, at most `depth` of them, come in any order: the driver refuses them.
-fn put_originals_first<'p, 'a>(
+fn put_sources_first<'p, 'a>(
     volume: &'p Planned<'a>,
     planned: &'p [Planned<'a>],
     depth: usize,
     order: &mut Vec<&'p Planned<'a>>,
 ) {
-    if let Some(original) = original_of(volume, planned).filter(|_| depth > 0) {
-        put_originals_first(original, planned, depth - 1, order);
+    if let Some(source) = source_of(volume, planned).filter(|_| depth > 0) {
+        put_sources_first(source, planned, depth - 1, order);
     }
     if !order.iter().any(|known| known.number == volume.number) {
         order.push(volume);
     }
 }
 
-/// In waves of such as are independent of each other: what is inside a container path comes after it.
-pub fn waves(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
-    let mut waves: Vec<Vec<Planned>> = Vec::new();
+/// In groups that can be mounted in parallel; container paths inside others come later.
+pub fn groups(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
+    let mut groups: Vec<Vec<Planned>> = Vec::new();
     for volume in planned {
-        while waves.len() <= volume.level {
-            waves.push(Vec::new());
+        while groups.len() <= volume.level {
+            groups.push(Vec::new());
         }
-        waves[volume.level].push(volume);
+        groups[volume.level].push(volume);
     }
-    waves
+    groups
 }

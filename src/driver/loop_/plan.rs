@@ -14,7 +14,7 @@ use crate::sys::block::mkfs::{self, FileSystem};
 const DEFAULTS: [(&str, &str); 2] = [("size", "16"), ("newFsType", "ext4")];
 
 /// Options that name the volume that a new one is to be a copy of.
-const ORIGINALS: [&str; 4] = ["volumeName", "volumeID", "snapshotName", "snapshotID"];
+const COPY_SOURCES: [&str; 4] = ["volumeName", "volumeID", "snapshotName", "snapshotID"];
 
 /// How a new image comes about.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub enum Plan {
         thick: bool,
     },
     Copy {
-        original: PathBuf,
+        source: PathBuf,
         fs: &'static FileSystem,
     },
 }
@@ -34,14 +34,16 @@ impl Plan {
     pub fn carry_out(self, image: &Path, ends: Instant) -> Result<()> {
         match self {
             Plan::Make { fs, length, thick } => image::make(image, fs, length, thick, ends),
-            Plan::Copy { original, fs } => image::copy(&original, image, fs, ends),
+            Plan::Copy { source, fs } => image::copy(&source, image, fs, ends),
         }
     }
 }
 
 /// The one volume that the options want a copy of.
-pub fn original(normal: &Normal) -> Result<Option<String>> {
-    let mut named = ORIGINALS.iter().filter_map(|key| options::get(normal, key));
+pub fn copy_source(normal: &Normal) -> Result<Option<String>> {
+    let mut named = COPY_SOURCES
+        .iter()
+        .filter_map(|key| options::get(normal, key));
     let Some(first) = named.next() else {
         return Ok(None);
     };
@@ -56,14 +58,14 @@ pub fn original(normal: &Normal) -> Result<Option<String>> {
 
 /// Decides by the options, then by what is to be copied (an image), then by the configured defaults, and completes the
 /// options with what was decided.
-pub fn decide(normal: &mut Normal, defaults: Normal, original: Option<PathBuf>) -> Result<Plan> {
-    if let Some(original) = original {
-        take_size(normal, &original)?;
+pub fn decide(normal: &mut Normal, defaults: Normal, source: Option<PathBuf>) -> Result<Plan> {
+    if let Some(source) = source {
+        take_size(normal, &source)?;
         let anew = options::get(normal, "overwriteFs") == Some("true");
         if !anew {
-            let fs = take_file_system(normal, &original)?;
+            let fs = take_file_system(normal, &source)?;
             options::complete(normal, defaults);
-            return Ok(Plan::Copy { original, fs });
+            return Ok(Plan::Copy { source, fs });
         }
     }
     options::complete(normal, defaults);
@@ -79,9 +81,9 @@ pub fn decide(normal: &mut Normal, defaults: Normal, original: Option<PathBuf>) 
     Ok(Plan::Make { fs, length, thick })
 }
 
-fn take_size(normal: &mut Normal, original: &Path) -> Result<()> {
+fn take_size(normal: &mut Normal, source: &Path) -> Result<()> {
     let (length, _) =
-        image::lengths(original).with_context(|| format!("reading {}", original.display()))?;
+        image::lengths(source).with_context(|| format!("reading {}", source.display()))?;
     match options::number_in::<u64>(normal, "size") {
         Some(size) if size != length => Err(Failure::usage(
             "option size: a copy has the size of its original; leave it out",
@@ -94,8 +96,8 @@ fn take_size(normal: &mut Normal, original: &Path) -> Result<()> {
     }
 }
 
-fn take_file_system(normal: &mut Normal, original: &Path) -> Result<&'static FileSystem> {
-    let fs = image::file_system(original)?;
+fn take_file_system(normal: &mut Normal, source: &Path) -> Result<&'static FileSystem> {
+    let fs = image::file_system(source)?;
     match options::get(normal, "newFsType") {
         Some(wanted) if wanted != fs.name => Err(Failure::usage(format!(
             "option newFsType: the original holds {}; leave it out, or format the copy anew with overwriteFs=true",
@@ -142,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_copy_is_of_one_volume() {
-        assert_eq!(original(&normal(&[])).expect("none"), None);
-        let named = original(&normal(&[("volumeName", "a"), ("snapshotID", "a")])).expect("one");
+        assert_eq!(copy_source(&normal(&[])).expect("none"), None);
+        let named = copy_source(&normal(&[("volumeName", "a"), ("snapshotID", "a")])).expect("one");
         assert_eq!(named.as_deref(), Some("a"));
-        original(&normal(&[("volumeName", "a"), ("volumeID", "b")])).expect_err("two");
+        copy_source(&normal(&[("volumeName", "a"), ("volumeID", "b")])).expect_err("two");
     }
 }

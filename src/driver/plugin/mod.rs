@@ -4,23 +4,25 @@ mod calls;
 pub mod discovery;
 mod managed;
 mod refusals;
+mod volume;
 
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
-use serde_json::{Map, Value};
+use anyhow::{Error, Result, anyhow, bail};
+use serde_json::Value;
 
 use crate::base::failure::{Failure, Kind};
+use crate::base::options::Options;
+use crate::driver::interface::{Driver, Scope, Volume, VolumeInfo};
 use crate::driver::plugin::discovery::Endpoint;
 use crate::driver::plugin::managed::Managed;
 use crate::driver::plugin::refusals::Meaning;
-use crate::driver::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Volume};
+use crate::driver::plugin::volume::PluginVolume;
 use crate::invocation::Invocation;
 use crate::protocol::client::Client;
 use crate::protocol::messages as wire;
 use crate::protocol::messages::{Object, Refusal, WireVolume};
-use crate::sys::mount::mountinfo::MountTable;
 
 /// A plugin by its name. It is looked for, connected to and activated at the first call.
 pub struct Plugin<'a> {
@@ -82,9 +84,9 @@ impl<'a> Plugin<'a> {
         }
     }
 
-    fn volume(&self, asked: Option<&str>, wire: WireVolume) -> Volume {
+    fn info(&self, asked: Option<&str>, wire: WireVolume) -> VolumeInfo {
         let name = wire.name.filter(|name| !name.is_empty());
-        Volume {
+        VolumeInfo {
             name: name
                 .or_else(|| asked.map(str::to_owned))
                 .unwrap_or_default(),
@@ -100,48 +102,24 @@ impl<'a> Plugin<'a> {
                 .created_at
                 .and_then(|at| at.as_str().map(str::to_owned))
                 .filter(|at| !at.is_empty()),
-            ..Volume::default()
+            ..VolumeInfo::default()
         }
     }
 
     /// Every volume, or `None` where the plugin has no `List`.
-    fn try_list(&self) -> Result<Option<Vec<Volume>>> {
+    fn try_list(&self) -> Result<Option<Vec<VolumeInfo>>> {
         match self.call::<wire::ListAnswer>("List", &wire::EmptyMessage {})? {
             Ok(answer) => {
                 let volumes = answer.volumes.unwrap_or_default().into_iter();
                 Ok(Some(
                     volumes
-                        .map(|Object(volume)| self.volume(None, volume))
+                        .map(|Object(volume)| self.info(None, volume))
                         .collect(),
                 ))
             }
             Err(refusal) if refusal.unimplemented => Ok(None),
             Err(refusal) => Err(self.refused("List", "", refusal)),
         }
-    }
-
-    /// The plugin says that it is mounted already under our ID (after its own restart, or ours): then its path will do,
-    /// if the mount table has a mount there.
-    fn adopt(&self, volume: &str) -> Result<Option<PathBuf>> {
-        let Some(path) = self.path(volume)? else {
-            return Ok(None);
-        };
-        let is_mounted = MountTable::read()?.of_volume(&path, volume).is_some();
-        Ok(is_mounted.then_some(path))
-    }
-
-    /// The plugin says that there is nothing to unmount; the mount table has the last word.
-    fn is_gone(&self, volume: &str) -> Result<()> {
-        let path = self.path(volume).ok().flatten();
-        if let Some(path) = path
-            && MountTable::read()?.of_volume(&path, volume).is_some()
-        {
-            bail!(Failure::in_use(format!(
-                "but {} is mounted; another caller holds it",
-                path.display()
-            )));
-        }
-        Ok(())
     }
 }
 
@@ -154,133 +132,35 @@ impl Driver for Plugin<'_> {
         format!("plugin {}", self.name)
     }
 
+    /// A managed plugin may be named with its tag or without, also before it is there to be asked.
+    fn key(&self) -> &str {
+        self.name.strip_suffix(":latest").unwrap_or(&self.name)
+    }
+
     /// Names are the plugin's affair, but for those that would lead out of any directory that it keeps its volumes in.
-    fn plain_name(&self, volume: &str) -> Result<String> {
-        let bad = volume
-            .split('/')
-            .any(|part| matches!(part, "" | "." | ".."));
-        if bad {
+    fn volume<'a>(self: Box<Self>, name: &str, options: &Options) -> Result<Box<dyn Volume + 'a>>
+    where
+        Self: 'a,
+    {
+        if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
             bail!(Failure::usage(format!(
                 "--volumename: '{}' is no name of a volume",
-                volume.escape_debug()
+                name.escape_debug()
             )));
         }
-        Ok(volume.to_owned())
+        Ok(Box::new(PluginVolume {
+            plugin: *self,
+            name: name.to_owned(),
+            options: options.clone(),
+        }))
     }
 
-    fn create(&self, volume: &str, options: &Options) -> Result<Created> {
-        let opts: Map<String, Value> = options
-            .iter()
-            .map(|(key, value)| (key.clone(), value.as_str().into()))
-            .collect();
-        match self
-            .call::<wire::EmptyAnswer>("Create", &wire::CreateMessage { name: volume, opts })?
-        {
-            Ok(_) => Ok(Created::New),
-            Err(refusal) if refusal.means(Meaning::AlreadyExists, volume) => Ok(Created::Existed),
-            Err(refusal) => Err(self.refused("Create", volume, refusal)),
-        }
-    }
-
-    /// Plugins have removed what is mounted, with the data behind it, so that is asked first.
-    fn remove(&self, volume: &str) -> Result<()> {
-        match self.get(volume)? {
-            Lookup::Absent => {
-                return Err(Error::from(Failure::absent("no such volume")).context(self.label()));
-            }
-            Lookup::Found(found) => {
-                let table = MountTable::read()?;
-                if let Some(mount) = found
-                    .mountpoint
-                    .and_then(|path| table.of_volume(&path, volume))
-                {
-                    let place = mount.mount_point.display();
-                    bail!(Failure::in_use(format!(
-                        "it is mounted at {place}; unmount it first"
-                    )));
-                }
-            }
-            Lookup::CannotSay => {}
-        }
-        match self.call::<wire::EmptyAnswer>("Remove", &wire::NameMessage { name: volume })? {
-            Ok(_) => Ok(()),
-            Err(refusal) => Err(self.refused("Remove", volume, refusal)),
-        }
-    }
-
-    fn mount(&self, volume: &str, request: MountRequest) -> Result<PathBuf> {
-        let request = wire::MountMessage {
-            name: volume,
-            id: request.id,
-        };
-        match self.call::<wire::MountpointAnswer>("Mount", &request)? {
-            Ok(answer) => Ok(self.on_host(answer.mountpoint.unwrap_or_default())),
-            Err(refusal) if refusal.means(Meaning::AlreadyMounted, volume) => {
-                match self.adopt(volume) {
-                    Ok(Some(path)) => Ok(path),
-                    _ => Err(self.refused("Mount", volume, refusal)),
-                }
-            }
-            Err(refusal) => Err(self.refused("Mount", volume, refusal)),
-        }
-    }
-
-    fn unmount(&self, volume: &str, id: &str, _lazy: bool) -> Result<Unmounted> {
-        match self.call::<wire::EmptyAnswer>("Unmount", &wire::MountMessage { name: volume, id })? {
-            Ok(_) => Ok(Unmounted::Done),
-            Err(refusal) => {
-                let nothing = [Meaning::NotMounted, Meaning::Absent]
-                    .iter()
-                    .any(|meaning| refusal.means(*meaning, volume));
-                if !nothing {
-                    return Err(self.refused("Unmount", volume, refusal));
-                }
-                let said = || format!("{}: VolumeDriver.Unmount: {}", self.label(), refusal.words);
-                self.is_gone(volume).with_context(said)?;
-                Ok(Unmounted::WasNot(said()))
-            }
-        }
-    }
-
-    fn path(&self, volume: &str) -> Result<Option<PathBuf>> {
-        match self.call::<wire::MountpointAnswer>("Path", &wire::NameMessage { name: volume })? {
-            Ok(answer) => Ok(answer
-                .mountpoint
-                .filter(|path| !path.is_empty())
-                .map(|path| self.on_host(path))),
-            Err(refusal) if refusal.means(Meaning::NotMounted, volume) => Ok(None),
-            Err(refusal) => Err(self.refused("Path", volume, refusal)),
-        }
-    }
-
-    fn get(&self, volume: &str) -> Result<Lookup> {
-        match self.call::<wire::GetAnswer>("Get", &wire::NameMessage { name: volume })? {
-            Ok(answer) => {
-                let known = answer.volume.map(|Object(known)| known);
-                let known = known
-                    .filter(|volume| volume.name.as_deref().is_some_and(|name| !name.is_empty()));
-                Ok(known.map_or(Lookup::Absent, |known| {
-                    Lookup::Found(Box::new(self.volume(Some(volume), known)))
-                }))
-            }
-            Err(refusal) if refusal.means(Meaning::Absent, volume) => Ok(Lookup::Absent),
-            Err(refusal) if refusal.unimplemented => match self.try_list()? {
-                None => Ok(Lookup::CannotSay),
-                Some(volumes) => Ok(volumes
-                    .into_iter()
-                    .find(|known| known.name == volume)
-                    .map_or(Lookup::Absent, |known| Lookup::Found(Box::new(known)))),
-            },
-            Err(refusal) => Err(self.refused("Get", volume, refusal)),
-        }
-    }
-
-    fn list(&self) -> Result<Vec<Volume>> {
+    fn list(&self) -> Result<Vec<VolumeInfo>> {
         let volumes = self.try_list()?;
         volumes.ok_or_else(|| anyhow!("{}: it has no VolumeDriver.List", self.label()))
     }
 
-    fn outlives_its_caller(&self) -> bool {
+    fn may_finish_later(&self) -> bool {
         true
     }
 

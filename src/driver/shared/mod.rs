@@ -1,5 +1,6 @@
-//! The drivers that need nothing installed: `local`, directories and whatever mount(2) can mount, and `loop`, sized volumes.
+//! What the built-in drivers share: a directory for each volume, names, options, and how mounts are found and taken away.
 
+pub mod given;
 pub mod guard;
 pub mod handout;
 pub mod names;
@@ -9,31 +10,115 @@ pub mod size;
 pub mod store;
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use rustix::fs::Mode;
 use rustix::process::umask;
 
 use crate::base::failure::Failure;
+use crate::base::options::Options;
+use crate::base::text::chain;
+use crate::driver::interface::{Created, Driver, Lookup, Scope, Volume, VolumeInfo};
+use crate::driver::shared::given::Given;
 use crate::driver::shared::options::{Known, Normal};
 use crate::driver::shared::owner::Host;
-use crate::driver::shared::store::{Record, Store};
-use crate::driver::{Created, Lookup, Options, Volume};
+use crate::driver::shared::store::{Store, VolumeFile};
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
-use crate::invocation::log::Log;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, mount};
 
-/// What the driver keeps its volumes in.
+/// What one built-in driver has of its own.
+pub trait Kind: Sync {
+    /// The driver's name.
+    fn name(&self) -> &'static str;
+
+    /// The options that its volumes can have.
+    fn options(&self) -> &'static [Known];
+
+    /// A volume, whether it exists or not.
+    fn volume<'a>(&self, driver: BuiltIn<'a>, given: Given) -> Box<dyn Volume + 'a>;
+
+    /// What `get` and `list` tell of a volume that exists.
+    fn describe(
+        &self,
+        driver: &BuiltIn,
+        name: &str,
+        record: VolumeFile,
+        table: &MountTable,
+    ) -> Result<VolumeInfo>;
+}
+
+/// A built-in driver, opened.
+pub struct BuiltIn<'a> {
+    pub invocation: &'a Invocation,
+    pub kind: &'static dyn Kind,
+    pub store: Store,
+    pub host: Host,
+    /// Where volumes are mounted, as `PATH/NAME`; else in their own directories.
+    mount_path: Option<PathBuf>,
+}
+
+impl Driver for BuiltIn<'_> {
+    fn name(&self) -> &str {
+        self.kind.name()
+    }
+
+    fn label(&self) -> String {
+        format!("driver {}", self.kind.name())
+    }
+
+    fn volume<'a>(self: Box<Self>, name: &str, options: &Options) -> Result<Box<dyn Volume + 'a>>
+    where
+        Self: 'a,
+    {
+        let given = Given::parse(self.kind.options(), name, options)?;
+        Ok(self.kind.volume(*self, given))
+    }
+
+    /// All volumes; of one whose record cannot be read, the name.
+    fn list(&self) -> Result<Vec<VolumeInfo>> {
+        let table = MountTable::read()?;
+        let mut volumes = Vec::new();
+        for name in self.store.names()? {
+            let found = self.store.record(&name).and_then(|record| {
+                let describe = |record| self.kind.describe(self, &name, record, &table);
+                record.map(describe).transpose()
+            });
+            match found {
+                Ok(Some(volume)) => volumes.push(volume),
+                // Removed meanwhile, or a directory that mkdir(1) made.
+                Ok(None) => {}
+                Err(_) if matches!(self.store.record(&name), Ok(None)) => {}
+                Err(error) => {
+                    let why = chain(&error);
+                    self.invocation
+                        .log
+                        .warn(&format!("listing volume {name}: {why}"));
+                    volumes.push(VolumeInfo {
+                        name,
+                        ..VolumeInfo::default()
+                    });
+                }
+            }
+        }
+        Ok(volumes)
+    }
+
+    fn capabilities(&self) -> Result<Scope> {
+        Ok(Scope::Local)
+    }
+
+    fn can_mount_read_only(&self) -> bool {
+        true
+    }
+}
+
+/// What the driver of that name keeps its volumes in.
 pub fn directory(kind: &str, invocation: &Invocation) -> PathBuf {
-    invocation
-        .config
-        .root
-        .as_ref()
-        .unwrap_or(&invocation.paths.state)
-        .join(kind)
+    let configured = invocation.config.root.as_ref();
+    configured.unwrap_or(&invocation.paths.state).join(kind)
 }
 
 /// Refuses a default of the configuration that no volume of `loop` can have: wrong usage, with file and line.
@@ -45,58 +130,42 @@ fn check_create_defaults(settings: &Config) -> Result<()> {
     Ok(())
 }
 
-/// What both drivers are made of.
-pub struct Base<'a> {
-    pub settings: &'a Config,
-    pub kind: String,
-    pub store: Store,
-    pub host: Host,
-    /// Where volumes are mounted, as `PATH/NAME`; else in their own directories.
-    pub mount_path: Option<PathBuf>,
-    pub log: &'a Log,
-    /// What takes longer is given up.
-    pub ends: Instant,
-}
-
-impl<'a> Base<'a> {
-    /// Of the driver of this name. Nothing is looked at but this host's identity.
-    ///
-    /// # Errors
-    ///
-    /// Wrong usage: a default of an option in the configuration that the option cannot have.
-    pub fn new(kind: &str, invocation: &'a Invocation) -> Result<Base<'a>> {
-        // What we make is to have the modes that we give it: whoever may use a volume has to get there.
+impl<'a> BuiltIn<'a> {
+    /// Nothing is looked at but this host's identity.
+    pub fn new(kind: &'static dyn Kind, invocation: &'a Invocation) -> Result<BuiltIn<'a>> {
+        // What we make has to get the modes that we give it: whoever may use a volume has to reach it.
         umask(Mode::from_raw_mode(0o022));
-        let settings = &invocation.config;
-        check_create_defaults(settings)?;
+        check_create_defaults(&invocation.config)?;
         let host = Host::this()?;
-        Ok(Base {
-            kind: kind.to_owned(),
-            store: Store::new(&directory(kind, invocation), &host.machine_id),
+        let directory = directory(kind.name(), invocation);
+        Ok(BuiltIn {
+            kind,
+            store: Store::new(&directory, &host.machine_id),
             host,
-            mount_path: settings.mount_path.as_deref().map(store::real),
-            settings,
-            log: &invocation.log,
-            ends: invocation.budget.ends(),
+            mount_path: invocation.config.mount_path.as_deref().map(store::real),
+            invocation,
         })
     }
 
+    /// What takes longer is given up.
+    pub fn ends(&self) -> Instant {
+        self.invocation.budget.ends()
+    }
+
     pub fn absent(&self) -> anyhow::Error {
-        anyhow::Error::from(Failure::absent("no such volume"))
-            .context(format!("driver {}", self.kind))
+        anyhow::Error::from(Failure::absent("no such volume")).context(self.label())
     }
 
     /// Options of `loop` that count where `create` has none.
     pub fn defaults(&self) -> Options {
-        self.settings
-            .create_defaults
-            .iter()
+        let configured = self.invocation.config.create_defaults.iter();
+        configured
             .map(|(key, default)| ((*key).to_owned(), default.value.clone()))
             .collect()
     }
 
     /// A volume that has to exist.
-    pub fn record(&self, name: &str) -> Result<Record> {
+    pub fn record(&self, name: &str) -> Result<VolumeFile> {
         self.store.record(name)?.ok_or_else(|| self.absent())
     }
 
@@ -120,7 +189,7 @@ impl<'a> Base<'a> {
                     Created::Otherwise(differing)
                 }))
             }
-            None if self.settings.create_disable => {
+            None if self.invocation.config.create_disable => {
                 anyhow::bail!("volumes are not to be created here (setting create.disable)")
             }
             None => Ok(None),
@@ -129,7 +198,7 @@ impl<'a> Base<'a> {
 
     /// Whether there is a volume to be removed; one whose removal was interrupted is removed by this.
     pub fn removable(&self, name: &str) -> Result<bool> {
-        if self.settings.remove_disable {
+        if self.invocation.config.remove_disable {
             anyhow::bail!("volumes are not to be removed here (setting remove.disable)");
         }
         let swept = self.store.sweep(name)?;
@@ -185,8 +254,8 @@ impl<'a> Base<'a> {
 
     /// Takes a mount away. Where it is busy, the error names those who use it.
     pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
-        let step = || format!("driver {}: unmounting {}", self.kind, mount_point.display());
-        self.log.step(step);
+        let step = || format!("{}: unmounting {}", self.label(), mount_point.display());
+        self.invocation.log.step(step);
         match mount::unmount_at(mount_point, lazy) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
@@ -211,60 +280,17 @@ impl<'a> Base<'a> {
     }
 
     /// A volume by its name; nothing is looked at but its own directory and the mount table.
-    pub fn lookup(
-        &self,
-        name: &str,
-        volume: impl FnOnce(Record) -> Result<Volume>,
-    ) -> Result<Lookup> {
+    pub fn lookup(&self, name: &str) -> Result<Lookup> {
         let Some(record) = self.store.record(name)? else {
             return Ok(Lookup::Absent);
         };
-        match volume(record) {
+        let described =
+            MountTable::read().and_then(|table| self.kind.describe(self, name, record, &table));
+        match described {
             Ok(volume) => Ok(Lookup::Found(Box::new(volume))),
             // It was removed while we looked.
             Err(_) if self.store.record(name)?.is_none() => Ok(Lookup::Absent),
             Err(error) => Err(error),
         }
-    }
-
-    /// All volumes; of one whose record cannot be read, the name.
-    pub fn list(&self, volume: impl Fn(&str, Record) -> Result<Volume>) -> Result<Vec<Volume>> {
-        let mut volumes = Vec::new();
-        for name in self.store.names()? {
-            let found = self
-                .store
-                .record(&name)
-                .and_then(|record| record.map(|it| volume(&name, it)).transpose());
-            match found {
-                Ok(Some(volume)) => volumes.push(volume),
-                // Removed meanwhile, or made by mkdir.
-                Ok(None) => {}
-                Err(_) if matches!(self.store.record(&name), Ok(None)) => {}
-                Err(error) => {
-                    self.log.warn(&format!("listing volume {name}: {error:#}"));
-                    volumes.push(Volume {
-                        name,
-                        ..Volume::default()
-                    });
-                }
-            }
-        }
-        Ok(volumes)
-    }
-}
-
-/// The options of a call, those inside the volume's name first.
-pub fn read_options(table: &[Known], inline: &Options, options: &Options) -> Result<Normal> {
-    let all: Options = inline.iter().chain(options).cloned().collect();
-    options::read(table, &all)
-}
-
-pub fn new_record(inline: Options, options: &Options, normal: Normal) -> Record {
-    let created_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let given = inline.into_iter().chain(options.iter().cloned()).collect();
-    Record {
-        created_at,
-        given,
-        options: normal,
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::base::failure::Failure;
-use crate::driver::Options;
+use crate::base::options::Options;
 
 /// The longest name, in bytes: with what we put around it, it is still a file name.
 const LONGEST: usize = 200;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
-use crate::driver::Options;
+use crate::base::options::Options;
 use crate::driver::shared::size;
 use crate::sys::block::mkfs;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::driver::Options;
+use crate::base::options::Options;
 use crate::driver::shared::names;
 use crate::driver::shared::options::Normal;
 use crate::sys::files::tree;
@@ -22,7 +22,7 @@ const MODE: u32 = 0o711;
 /// What a volume was made with.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct VolumeFile {
     /// RFC 3339.
     pub created_at: String,
     /// As they were given.
@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// `None` where there is no such volume.
-    pub fn record(&self, name: &str) -> Result<Option<Record>> {
+    pub fn record(&self, name: &str) -> Result<Option<VolumeFile>> {
         let directory = self.directory(name);
         match directory.symlink_metadata() {
             Ok(data) if data.is_dir() => {}
@@ -127,7 +127,7 @@ impl Store {
     pub fn create(
         &self,
         name: &str,
-        record: &Record,
+        record: &VolumeFile,
         fill: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<()> {
         create_durably(&self.root)?;
@@ -144,7 +144,7 @@ impl Store {
     fn make_aside(
         &self,
         aside: &Path,
-        record: &Record,
+        record: &VolumeFile,
         fill: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<()> {
         make_directory(aside)?;
@@ -255,8 +255,8 @@ fn sync(directory: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
-        Record {
+    fn record() -> VolumeFile {
+        VolumeFile {
             created_at: String::new(),
             given: vec![],
             options: vec![("size".into(), "1".into())],

@@ -18,7 +18,7 @@ use crate::invocation::Invocation;
 use crate::sys::files::directory;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::targets;
-use crate::volume::mountpoint;
+use crate::volume::mount_point;
 
 /// Below it, what is missing is made. Everybody may write there, so that no symbolic link is followed below it.
 const TMP: &str = "/tmp";
@@ -45,7 +45,7 @@ pub fn resolve(invocation: &Invocation, path: &Path) -> Result<Place> {
     if let Some(path) = below_tmp(path)? {
         if MountTable::read()?.at(&path).is_none() {
             // Whether it hangs is found out by a process of its own.
-            match mountpoint::answers(invocation, &path) {
+            match mount_point::answers(invocation, &path) {
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     return Err(error).with_context(|| format!("looking at {}", path.display()));
                 }
@@ -61,7 +61,7 @@ pub fn resolve(invocation: &Invocation, path: &Path) -> Result<Place> {
             absence: None,
         });
     }
-    let (path, absence) = match targets::known(invocation, path) {
+    let (path, absence) = match targets::resolve_without_hanging(invocation, path) {
         Ok(path) => (path, None),
         Err(error) if error.kind() == ErrorKind::NotFound => (
             canonical_as_far(path),

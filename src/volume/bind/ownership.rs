@@ -13,7 +13,7 @@ use crate::sys::files::directory::{self, Ownership};
 use crate::sys::mount::mount::{bind_at, detach, make_receiver, of_handle, unmount_at};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::container_path::open;
-use crate::volume::holders::mounted::Mounted;
+use crate::volume::holders::mount_record::MountRecord;
 
 /// Binds a volume to a container path, whose owner and mode become the volume's, and returns those that it had where they
 /// were others.
@@ -24,7 +24,7 @@ use crate::volume::holders::mounted::Mounted;
 ///
 /// In use: owner and mode would change for `others` who hold the volume.
 pub fn bind_with_ownership(
-    mounted: &Mounted,
+    mounted: &MountRecord,
     path: &Path,
     others: &str,
 ) -> Result<Option<Ownership>> {
@@ -43,17 +43,18 @@ pub fn bind_with_ownership(
         .and_then(|()| {
             // By its name in the directory above, the mount is found that is there now.
             let view = directory::enter(&above, path.file_name().unwrap_or_default());
-            settle(mounted, path, view.as_ref()).inspect_err(|_| take_away(view.ok(), &directory))
+            verify_bind(mounted, path, view.as_ref())
+                .inspect_err(|_| take_away(view.ok(), &directory))
         });
     if let (Err(_), Some(before)) = (&bound, before) {
-        let _ = give(volume, before);
+        let _ = set_ownership(volume, before);
     }
     bound.map(|()| before)
 }
 
 /// Whoever owns a directory above could have moved ours away meanwhile: then what is printed would not be the volume. And
 /// what is mounted inside a container path is that task's, not to be seen by others who hold the volume.
-fn settle(mounted: &Mounted, path: &Path, view: Result<&OwnedFd, &Errno>) -> Result<()> {
+fn verify_bind(mounted: &MountRecord, path: &Path, view: Result<&OwnedFd, &Errno>) -> Result<()> {
     let table = MountTable::read()?;
     let seen = table.at(path).filter(|_| mounted.is_seen_at(path, &table));
     let (Some(seen), Ok(view)) = (seen, view) else {
@@ -95,15 +96,15 @@ fn carry(volume: &Path, from: &OwnedFd, path: &Path, others: &str) -> Result<Opt
              while it is held by {others}"
         )));
     }
-    if let Err(error) = give(volume, wanted) {
+    if let Err(error) = set_ownership(volume, wanted) {
         // The owner may have changed, and the mode not.
-        let _ = give(volume, found);
+        let _ = set_ownership(volume, found);
         return Err(error).with_context(doing);
     }
     Ok(Some(found))
 }
 
 /// Gives a volume's directory owner and mode.
-pub fn give(volume: &Path, ownership: Ownership) -> io::Result<()> {
+pub fn set_ownership(volume: &Path, ownership: Ownership) -> io::Result<()> {
     ownership.apply_to(directory::readable(directory::open(volume)?)?)
 }

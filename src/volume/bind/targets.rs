@@ -14,8 +14,8 @@ use crate::sys::mount::mount::unmount_at;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::{busy, utab};
 use crate::sys::process::host;
-use crate::volume::holders::mounted::Mounted;
-use crate::volume::mountpoint;
+use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::mount_point;
 
 /// The target as the mount table names it.
 ///
@@ -32,7 +32,7 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
             "target {shown}: the path is no plain text"
         )));
     }
-    match known(invocation, target) {
+    match resolve_without_hanging(invocation, target) {
         Ok(path) => refuse_hiding(invocation, &path)
             .context("target")
             .map(|()| path),
@@ -75,18 +75,18 @@ pub fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
 
 /// The name that [`resolve`] gave it, also where it cannot be looked at any more.
 pub fn name(invocation: &Invocation, target: &Path) -> PathBuf {
-    known(invocation, target)
+    resolve_without_hanging(invocation, target)
         .or_else(|_| absolute(target))
         .unwrap_or_else(|_| target.to_owned())
 }
 
 /// A mount point is known by its name. All else is looked at by a process of its own first: it may hang.
-pub fn known(invocation: &Invocation, target: &Path) -> io::Result<PathBuf> {
+pub fn resolve_without_hanging(invocation: &Invocation, target: &Path) -> io::Result<PathBuf> {
     let path: PathBuf = absolute(target)?.components().collect();
     if MountTable::read().is_ok_and(|table| table.at(&path).is_some()) {
         return Ok(path);
     }
-    mountpoint::answers(invocation, &path)?;
+    mount_point::answers(invocation, &path)?;
     fs::canonicalize(path)
 }
 
@@ -115,7 +115,7 @@ pub enum Seen {
     Other,
 }
 
-pub fn look(target: &Path, volume: Option<&Mounted>, table: &MountTable) -> Seen {
+pub fn look(target: &Path, volume: Option<&MountRecord>, table: &MountTable) -> Seen {
     match table.at(target) {
         None => Seen::Nothing,
         Some(_) if volume.is_some_and(|volume| volume.is_seen_at(target, table)) => Seen::Volume,
@@ -126,7 +126,7 @@ pub fn look(target: &Path, volume: Option<&Mounted>, table: &MountTable) -> Seen
 /// # Errors
 ///
 /// In use: something else is mounted there.
-pub fn refuse_other(target: &Path, volume: Option<&Mounted>, table: &MountTable) -> Result<()> {
+pub fn refuse_other(target: &Path, volume: Option<&MountRecord>, table: &MountTable) -> Result<()> {
     if look(target, volume, table) == Seen::Other {
         let target = target.display();
         bail!(Failure::in_use(format!(
@@ -139,7 +139,7 @@ pub fn refuse_other(target: &Path, volume: Option<&Mounted>, table: &MountTable)
 /// Takes the volume away from there; what else is mounted there stays.
 pub fn unbind(
     target: &Path,
-    volume: Option<&Mounted>,
+    volume: Option<&MountRecord>,
     table: &MountTable,
     lazy: bool,
     ends: Instant,

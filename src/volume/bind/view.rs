@@ -14,9 +14,8 @@ use crate::sys::mount::mountopts::restrictions;
 use crate::sys::mount::utab;
 use crate::volume::bind::ownership::bind_with_ownership;
 use crate::volume::bind::targets::{self, Seen};
-use crate::volume::holders::ledger::Ledger;
-use crate::volume::holders::mounted::Mounted;
-use crate::volume::mount::Request;
+use crate::volume::holders::lock::TargetLock;
+use crate::volume::holders::mount_record::MountRecord;
 
 /// How the volume is bound to a target. The words are mount(8)'s for a bind mount, `ro` among them where it is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +27,21 @@ pub enum View<'a> {
     ContainerPath,
 }
 
+/// A view that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewRequest<'a> {
+    /// As the mount table writes it.
+    pub target: &'a Path,
+    pub view: View<'a>,
+    pub read_only: bool,
+}
+
 impl View<'_> {
+    /// Whether its target has been resolved already.
+    pub fn is_resolved(self) -> bool {
+        matches!(self, View::ContainerPath)
+    }
+
     pub fn of(read_only: bool) -> View<'static> {
         View::Plain(if read_only { "ro" } else { "" })
     }
@@ -38,19 +51,18 @@ impl View<'_> {
 /// the volume had, where they were changed.
 pub fn show(
     invocation: &Invocation,
-    mounted: &Mounted,
-    old: Option<&Mounted>,
-    target: &Path,
-    request: Request,
+    mounted: &MountRecord,
+    old: Option<&MountRecord>,
+    request: ViewRequest,
     others: &str,
 ) -> Result<Option<Ownership>> {
-    // Another volume may be on its way to the same target.
-    let _lock = Ledger::lock(invocation, "--target", &target.to_string_lossy())?;
+    let target = request.target;
+    let _lock = TargetLock::acquire(invocation, target)?;
     let ends = invocation.budget.ends();
     let table = MountTable::read()?;
     let is_seen = targets::look(target, Some(mounted), &table) == Seen::Volume;
-    if is_seen && is_whole(request.view, target) {
-        return check(mounted, target, request, &table).map(|()| None);
+    if is_seen && is_in_utab(request.view, target) {
+        return check(mounted, request, &table).map(|()| None);
     }
     let gone = if is_seen { Some(mounted) } else { old };
     targets::unbind(target, gone, &table, !is_seen, ends)?;
@@ -62,10 +74,10 @@ pub fn show(
     invocation
         .log
         .step(|| format!("binding {source} to {place}"));
-    let bound = bind_view(mounted, target, request, &table, ends);
+    let bound = bind_view(mounted, request, &table, ends);
     if bound.is_err() {
         targets::unbind(target, Some(mounted), &MountTable::read()?, true, ends)?;
-    } else if !is_whole(request.view, target) {
+    } else if !is_in_utab(request.view, target) {
         invocation.log.warn(&format!(
             "umount {} will not release the volume, since mount(8) could not note that it has to; dvdcli unmount --target will",
             target.display()
@@ -75,17 +87,17 @@ pub fn show(
 }
 
 /// One that another caller made, or that was cut off by a kill, is not known to umount(8).
-fn is_whole(view: View, target: &Path) -> bool {
+fn is_in_utab(view: View, target: &Path) -> bool {
     !matches!(view, View::Listed(_)) || utab::lists(target)
 }
 
 fn bind_view(
-    mounted: &Mounted,
-    target: &Path,
-    request: Request,
+    mounted: &MountRecord,
+    request: ViewRequest,
     table: &MountTable,
     ends: Instant,
 ) -> Result<()> {
+    let target = request.target;
     match request.view {
         View::Listed(words) => {
             utab::bind(&mounted.path, target, &options(mounted, words, table), ends)?
@@ -95,11 +107,11 @@ fn bind_view(
         View::ContainerPath => {}
     }
     // mount(8) may be another program than we know.
-    check(mounted, target, request, &MountTable::read()?)
+    check(mounted, request, &MountTable::read()?)
 }
 
 /// The words, and those for what the volume's own mount keeps its users from: a view with words of its own would lose that.
-pub fn options(mounted: &Mounted, words: &str, table: &MountTable) -> String {
+pub fn options(mounted: &MountRecord, words: &str, table: &MountTable) -> String {
     let inherited = table
         .covering(mounted.real())
         .map(|mount| restrictions(&mount.options))
@@ -111,7 +123,8 @@ pub fn options(mounted: &Mounted, words: &str, table: &MountTable) -> String {
 /// # Errors
 ///
 /// In use: the volume is seen there otherwise than it is asked for.
-fn check(mounted: &Mounted, target: &Path, request: Request, table: &MountTable) -> Result<()> {
+fn check(mounted: &MountRecord, request: ViewRequest, table: &MountTable) -> Result<()> {
+    let target = request.target;
     let read_only = request.read_only || mounted.read_only || mounted.is_read_only;
     targets::check_mode(target, read_only, table)?;
     let (View::Plain(words) | View::Listed(words)) = request.view else {

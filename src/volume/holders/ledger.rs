@@ -1,38 +1,26 @@
-//! The records in `/run/dvdcli/` of who holds which volume, kept for as long as the host runs, and the lock of a volume.
+//! The records in `/run/dvdcli/` of who holds which volume, kept for as long as the host runs.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::hash::Hasher;
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use siphasher::sip128::{Hasher128, SipHasher24};
+use anyhow::{Context, Result};
 
+use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
-use crate::invocation::budget::Backoff;
-use crate::sys::files::small as files;
+use crate::sys::files::small;
 use crate::sys::process::host;
-use crate::volume::holders::record::Record;
-
-/// 32 hexadecimal digits that stay the same from release to release.
-fn hex(parts: &[&str]) -> String {
-    let mut hash = SipHasher24::new();
-    for part in parts {
-        hash.write(part.as_bytes());
-        hash.write_u8(0);
-    }
-    format!("{:032x}", hash.finish128().as_u128())
-}
+use crate::volume::holders::lock::{Lock, hash};
+use crate::volume::holders::record::HolderRecord;
 
 /// The record of a volume without its lock, for verbs that only look; a damaged one counts as none.
-pub fn peek(invocation: &Invocation, driver: &str, volume: &str) -> Result<Option<Record>> {
-    let path = record_path(&invocation.paths.holders, driver, volume);
+pub fn peek(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<HolderRecord>> {
+    let path = record_path(&invocation.paths.holders, volume);
     Ok(read(&path, &host::boot_id()?)?.unwrap_or_default())
 }
 
 /// The records of this boot, without their locks; those that cannot be read are passed over.
-pub fn all(invocation: &Invocation) -> Result<Vec<Record>> {
+pub fn all(invocation: &Invocation) -> Result<Vec<HolderRecord>> {
     let directory = &invocation.paths.holders;
     let boot = host::boot_id()?;
     let entries = match fs::read_dir(directory) {
@@ -51,45 +39,39 @@ pub fn all(invocation: &Invocation) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// File names are hashed: a plugin's volume names may hold anything, at any length.
-fn record_path(directory: &Path, driver: &str, volume: &str) -> PathBuf {
-    // A managed plugin's name may be given with its tag or without, also before it is there to be asked.
-    let driver = driver.strip_suffix(":latest").unwrap_or(driver);
-    directory
-        .join(hex(&[driver, volume]))
-        .with_extension("json")
+fn record_path(directory: &Path, volume: &dyn Volume) -> PathBuf {
+    let name = hash(&[volume.driver().key(), volume.name()]);
+    directory.join(name).with_extension("json")
 }
 
-/// A volume, locked: nobody else on this host mounts, unmounts, creates or removes it meanwhile.
+/// The record of one volume, locked.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
-    boot: String,
-    driver: String,
-    volume: String,
-    record: Option<Record>,
-    /// Closing it is unlocking it.
-    _lock: File,
+    record: Option<HolderRecord>,
+    /// Of a volume of which nothing is known.
+    new: HolderRecord,
+    /// The driver's part of the mount ID.
+    driver_key: String,
+    lock: Lock,
 }
 
 impl Ledger {
     /// Waits for the lock within the time budget.
-    pub fn lock(invocation: &Invocation, driver: &str, volume: &str) -> Result<Ledger> {
+    pub fn lock(invocation: &Invocation, volume: &dyn Volume) -> Result<Ledger> {
         let directory = &invocation.paths.holders;
-        let path = record_path(directory, driver, volume);
-        let lock = lock(invocation, &path.with_extension("lock"))
+        let path = record_path(directory, volume);
+        let lock = Lock::acquire(invocation, path.with_extension("lock"))
             .with_context(|| format!("locking the volume in {}", directory.display()))?;
-        let (driver, volume) = (driver.to_owned(), volume.to_owned());
         let boot = host::boot_id()?;
         let mut ledger = Ledger {
-            path,
-            boot,
-            driver,
-            volume,
+            new: HolderRecord::new(&boot, volume.driver().name(), volume.name()),
+            driver_key: volume.driver().key().to_owned(),
             record: None,
-            _lock: lock,
+            path,
+            lock,
         };
-        match read(&ledger.path, &ledger.boot)? {
+        match read(&ledger.path, &boot)? {
             Ok(record) => ledger.record = record,
             Err(damage) => ledger.set_aside(invocation, &damage)?,
         }
@@ -104,31 +86,32 @@ impl Ledger {
             "the holders' record {} is damaged ({damage}); set aside",
             aside.display()
         ));
-        self.save(self.fresh())
+        self.save(self.new_record())
     }
 
-    pub fn record(&self) -> Option<&Record> {
+    pub fn record(&self) -> Option<&HolderRecord> {
         self.record.as_ref()
     }
 
-    /// A record for a volume that has none yet, or only one that counts no more.
-    pub fn fresh(&self) -> Record {
-        Record::new(&self.boot, &self.driver, &self.volume)
+    /// A record for a volume of which nothing is known.
+    pub fn new_record(&self) -> HolderRecord {
+        self.new.clone()
+    }
+
+    /// The record that there is, else a new one.
+    pub fn record_or_new(&self) -> HolderRecord {
+        self.record.clone().unwrap_or_else(|| self.new_record())
     }
 
     /// The ID under which the volume is mounted and unmounted: one per volume and host, the same after a reboot, and
     /// hexadecimal as Docker's own, since some plugins use it as a file's name.
     pub fn mount_id(&self) -> Result<String> {
-        let driver = self.driver.strip_suffix(":latest").unwrap_or(&self.driver);
-        Ok(hex(&[&host::machine_id()?, driver, &self.volume]))
+        let machine = host::machine_id()?;
+        Ok(hash(&[&machine, &self.driver_key, &self.new.volume]))
     }
 
-    pub fn volume(&self) -> &str {
-        &self.volume
-    }
-
-    /// Replaces the record at one stroke. Not synced: what is lost with the power is lost with the mounts.
-    pub fn save(&mut self, record: Record) -> Result<()> {
+    /// Replaces the record at one stroke. It is not synced: what is lost with the power is lost with the mounts.
+    pub fn save(&mut self, record: HolderRecord) -> Result<()> {
         let writing = || format!("writing {}", self.path.display());
         let aside = self.path.with_extension("new");
         let text = serde_json::to_vec(&record).with_context(writing)?;
@@ -148,71 +131,32 @@ impl Ledger {
     }
 }
 
-/// Where nothing is remembered, the lock file goes, too: whoever waits for it sees that it has lost its name, and opens anew.
+/// Where nothing is remembered, the lock's file goes as well.
 impl Drop for Ledger {
     fn drop(&mut self) {
         if self.record.is_none() {
-            for leftover in ["new", "lock"] {
-                let _ = fs::remove_file(self.path.with_extension(leftover));
-            }
+            let _ = fs::remove_file(self.path.with_extension("new"));
+            self.lock.remove_file();
         }
     }
 }
 
-fn remove(path: &Path) -> std::io::Result<()> {
+fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-fn lock(invocation: &Invocation, path: &Path) -> Result<File> {
-    let mut backoff = Backoff::new();
-    let open = || {
-        OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path)
-    };
-    loop {
-        let file = match open() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let directory = path.parent().unwrap_or(path);
-                DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(directory)?;
-                open()?
-            }
-            other => other?,
-        };
-        match file.try_lock() {
-            Ok(()) if file.metadata()?.nlink() > 0 => return Ok(file),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                if !backoff.sleep(invocation.budget.left()) {
-                    bail!(
-                        "another dvdcli is at work on it: {}",
-                        invocation.budget.exhausted()
-                    );
-                }
-            }
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-    }
-}
-
 /// `None` where there is none, or none of this boot; the inner error is that of a damaged one.
-fn read(path: &Path, boot: &str) -> Result<Result<Option<Record>, serde_json::Error>> {
-    let text = match files::read(path) {
+fn read(path: &Path, boot: &str) -> Result<Result<Option<HolderRecord>, serde_json::Error>> {
+    let text = match small::read(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Ok(None));
         }
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    let record = serde_json::from_slice::<Record>(&text);
+    let record = serde_json::from_slice::<HolderRecord>(&text);
     Ok(record.map(|record| Some(record).filter(|record| record.boot == boot)))
 }

@@ -1,6 +1,7 @@
 //! Who holds which volume: the ledger, its records, and what they are about.
 
 pub mod ledger;
-pub mod mounted;
+pub mod lock;
+pub mod mount_record;
 pub mod process;
 pub mod record;

@@ -12,7 +12,7 @@ use crate::sys::process::host;
 
 /// What tells a process from all others of this boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
+pub struct HolderProcess {
     /// As its own PID namespace counts.
     pub pid: i32,
     /// When it started, in clock ticks since the boot: its number may be given to another after it.
@@ -21,13 +21,13 @@ pub struct Process {
     pub namespace: u64,
 }
 
-impl Process {
+impl HolderProcess {
     /// This one.
-    pub fn current() -> Result<Process> {
+    pub fn current() -> Result<HolderProcess> {
         const PATH: &str = "/proc/self/stat";
         let text = fs::read(PATH).with_context(|| format!("reading {PATH}"))?;
         let (_, started) = state_and_start(&text).with_context(|| format!("reading {PATH}"))?;
-        Ok(Process {
+        Ok(HolderProcess {
             pid: getpid().as_raw_nonzero().get(),
             started,
             namespace: host::pid_namespace()?,
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn this_process_lives_and_one_that_started_at_another_time_does_not() {
-        let ours = Process::current().expect("proc");
+        let ours = HolderProcess::current().expect("proc");
         assert!(!ours.has_died());
-        let earlier = Process {
+        let earlier = HolderProcess {
             started: ours.started - 1,
             ..ours
         };
@@ -120,7 +120,7 @@ mod tests {
         while process().0 != b'Z' {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        let process = Process {
+        let process = HolderProcess {
             pid: child.id().cast_signed(),
             started,
             namespace: host::pid_namespace().expect("proc"),

@@ -6,45 +6,43 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::mount::mountinfo::MountTable;
-use crate::volume::holders::mounted::Mounted;
-use crate::volume::holders::process::Process;
+use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::holders::process::HolderProcess;
 
-/// Who holds a volume, and where it is to appear for him as well.
-#[derive(Debug, Clone, Copy)]
-pub struct Holder<'a> {
-    pub id: Option<&'a str>,
-    /// Absolute.
-    pub target: Option<&'a Path>,
+/// A holder of a volume, as a caller names it.
+#[derive(Debug, Clone, Default)]
+pub struct Holder {
+    pub id: Option<String>,
+    /// The extra directory (`--target`) at which this holder sees the volume; absolute.
+    pub target: Option<PathBuf>,
     /// Makes it a holder of its own, apart from all others of that ID, and for as long as the process lives.
-    pub process: Option<Process>,
+    pub process: Option<HolderProcess>,
 }
 
 /// The holder that gave neither an ID nor a target.
 const ANONYMOUS: &str = "";
 
-impl Holder<'_> {
+impl Holder {
     /// The name under which it is remembered: its process, else its ID, else its target, else the anonymous one's.
     fn name(&self) -> String {
-        if let Some(process) = self.process {
+        if let Some(process) = &self.process {
             return format!(
                 "run {} {} {}",
                 process.pid, process.started, process.namespace
             );
         }
-        let target = || {
-            self.target
-                .map(|target| target.to_string_lossy().into_owned())
-        };
+        let target = self.target.as_ref();
+        let target = || target.map(|target| target.to_string_lossy().into_owned());
         self.id
-            .map(str::to_owned)
+            .clone()
             .or_else(target)
             .unwrap_or_else(|| ANONYMOUS.to_owned())
     }
 }
 
-/// What is remembered of one volume. It counts only as far as the mount table agrees ([`Record::live`]).
+/// What is remembered of one volume. It counts only as far as the mount table agrees ([`HolderRecord::live`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct HolderRecord {
     /// The boot in which it was written: mounts do not outlive it, a record in a kept `/run` would.
     pub boot: String,
     /// For people; the file's name is a hash.
@@ -53,7 +51,8 @@ pub struct Record {
     /// False while a mount or unmount is under way: whoever finds it so knows that a call was cut off.
     pub settled: bool,
     /// The mount, or while it is not settled the last one known.
-    pub mounted: Option<Mounted>,
+    #[serde(rename = "mounted")]
+    pub mount: Option<MountRecord>,
     pub holders: BTreeMap<String, Hold>,
 }
 
@@ -71,7 +70,7 @@ pub struct Hold {
 /// A holder that lives as long as its process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Run {
-    process: Process,
+    process: HolderProcess,
     /// For people.
     id: Option<String>,
 }
@@ -90,22 +89,22 @@ pub struct Dead {
     pub shown: String,
 }
 
-impl Record {
+impl HolderRecord {
     /// Of a volume of which nothing is known.
-    pub fn new(boot: &str, driver: &str, volume: &str) -> Record {
-        Record {
+    pub fn new(boot: &str, driver: &str, volume: &str) -> HolderRecord {
+        HolderRecord {
             boot: boot.into(),
             driver: driver.into(),
             volume: volume.into(),
             settled: false,
-            mounted: None,
+            mount: None,
             holders: BTreeMap::new(),
         }
     }
 
     /// Where it is mounted, if the mount table says that it still is.
-    pub fn live(&self, table: &MountTable) -> Option<&Mounted> {
-        self.mounted
+    pub fn live(&self, table: &MountTable) -> Option<&MountRecord> {
+        self.mount
             .as_ref()
             .filter(|mounted| self.settled && mounted.is_live(table))
     }
@@ -113,36 +112,41 @@ impl Record {
     /// Whether it still appears at any holder's target.
     pub fn is_seen(&self, table: &MountTable) -> bool {
         let mut targets = self.holders.values().flat_map(|hold| &hold.targets);
-        let mounted = self.mounted.as_ref();
+        let mounted = self.mount.as_ref();
         targets.any(|target| mounted.is_some_and(|mounted| mounted.is_seen_at(target, table)))
     }
 
     /// Where it is held mounted in another mount namespace, and is not seen in this one.
-    pub fn held_elsewhere(&self, table: &MountTable) -> Option<&Mounted> {
+    pub fn held_elsewhere(&self, table: &MountTable) -> Option<&MountRecord> {
         let mounted = self
-            .mounted
+            .mount
             .as_ref()
             .filter(|_| self.settled && !self.holders.is_empty());
         mounted.filter(|mounted| !mounted.is_live(table) && mounted.is_used_elsewhere())
     }
 
+    /// Whether anybody holds it.
+    pub fn is_held(&self) -> bool {
+        !self.holders.is_empty()
+    }
+
     /// Adds the holder, or its target; false where it is there already.
-    pub fn hold(&mut self, holder: Holder) -> bool {
+    pub fn hold(&mut self, holder: &Holder) -> bool {
         let hold = self.holders.entry(holder.name()).or_default();
         hold.run = holder.process.map(|process| Run {
             process,
-            id: holder.id.map(str::to_owned),
+            id: holder.id.clone(),
         });
-        match holder.target {
-            Some(target) => hold.targets.insert(target.to_path_buf()),
+        match &holder.target {
+            Some(target) => hold.targets.insert(target.clone()),
             None => !std::mem::replace(&mut hold.plain, true),
         }
     }
 
     /// Whether the holder is there, with its target.
-    pub fn has(&self, holder: Holder) -> bool {
+    pub fn has(&self, holder: &Holder) -> bool {
         let hold = self.holders.get(&holder.name());
-        hold.is_some_and(|hold| match holder.target {
+        hold.is_some_and(|hold| match &holder.target {
             Some(target) => hold.targets.contains(target),
             None => hold.plain,
         })
@@ -150,14 +154,14 @@ impl Record {
 
     /// Takes out the holder, or `all`, and returns the targets that go with it: those that no other holder has. Where a target
     /// is given, only that one goes, and its holder if it holds nothing else.
-    pub fn release(&mut self, holder: Holder, all: bool) -> Vec<PathBuf> {
+    pub fn release(&mut self, holder: &Holder, all: bool) -> Vec<PathBuf> {
         if all {
             let gone = std::mem::take(&mut self.holders).into_values();
             let targets: BTreeSet<PathBuf> = gone.flat_map(|hold| hold.targets).collect();
             return targets.into_iter().collect();
         }
         let name = holder.name();
-        let Some(target) = holder.target else {
+        let Some(target) = &holder.target else {
             let gone = self.holders.remove(&name).unwrap_or_default();
             return self.unheld(gone.targets);
         };
@@ -168,7 +172,7 @@ impl Record {
         if !hold.plain && hold.targets.is_empty() {
             self.holders.remove(&name);
         }
-        self.unheld(had.then(|| target.to_path_buf()))
+        self.unheld(had.then(|| target.clone()))
     }
 
     fn unheld(&self, targets: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
@@ -202,8 +206,8 @@ impl Record {
         dead.collect()
     }
 
-    /// As [`Record::release`].
-    pub fn bury(&mut self, dead: &Dead) -> Vec<PathBuf> {
+    /// As [`HolderRecord::release`].
+    pub fn remove_dead(&mut self, dead: &Dead) -> Vec<PathBuf> {
         let gone = self.holders.remove(&dead.name).unwrap_or_default();
         self.unheld(gone.targets)
     }
@@ -217,7 +221,7 @@ impl Record {
     }
 
     /// The names of the holders but for this one; empty where there is no other.
-    pub fn others(&self, holder: Holder) -> String {
+    pub fn others(&self, holder: &Holder) -> String {
         self.names_but(Some(&holder.name()))
     }
 
@@ -232,7 +236,7 @@ impl Record {
     }
 
     /// The names of the holders that live.
-    pub fn listed(&self) -> Vec<String> {
+    pub fn living(&self) -> Vec<String> {
         let living = self.holders.iter().filter(|(_, hold)| !hold.has_died());
         living.map(|(name, hold)| shown(name, hold)).collect()
     }

@@ -8,7 +8,7 @@ fn parsed(environment: &[(&str, &str)]) -> Result<Described> {
     parse(set.map(|(name, value)| (name.into(), value.into())))
 }
 
-fn volumes(environment: &[(&str, &str)]) -> Vec<Wanted> {
+fn volumes(environment: &[(&str, &str)]) -> Vec<TaskVolume> {
     parsed(environment).expect("good variables").volumes
 }
 
@@ -30,7 +30,7 @@ fn a_volume_with_everything() {
         ("DVDI_VOLUME_EXPLICITCREATE3", " True\n"),
         ("DVDI_VOLUME_DVDCLI3", "/opt/dvd cli"),
     ]);
-    let expected = Wanted {
+    let expected = TaskVolume {
         name: Variable {
             name: "DVDI_VOLUME_NAME3".into(),
             value: "db".into(),

@@ -10,7 +10,7 @@ use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::host;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mounted {
+pub struct MountRecord {
     pub path: PathBuf,
     /// Whether it was asked to be read-only.
     pub read_only: bool,
@@ -50,12 +50,17 @@ impl From<&Mount> for MountIdentity {
     }
 }
 
-impl Mounted {
+impl MountRecord {
     /// What is mounted at a path that was found good. Its directory has just answered, so following links does not hang.
-    pub fn at(path: PathBuf, volume: &str, read_only: bool, table: &MountTable) -> Result<Mounted> {
+    pub fn of(
+        path: PathBuf,
+        volume: &str,
+        read_only: bool,
+        table: &MountTable,
+    ) -> Result<MountRecord> {
         let real =
             fs::canonicalize(&path).with_context(|| format!("resolving {}", path.display()))?;
-        Ok(Mounted {
+        Ok(MountRecord {
             read_only,
             is_read_only: table.covering(&real).is_some_and(Mount::is_read_only),
             is_mount: table.of_volume(&real, volume).is_some(),

@@ -1,0 +1,70 @@
+//! mount(8) mounts a volume at a directory.
+
+use std::env;
+
+use anyhow::{Context, Result};
+
+use crate::base::failure::Kind;
+use crate::base::options::Options;
+use crate::base::secrets::Secrets;
+use crate::base::text::chain;
+use crate::callers::fstab::invocation;
+use crate::callers::fstab::line::{self, MountLine};
+use crate::callers::fstab::remount::remount;
+use crate::cli::mount_helper::MountHelper;
+use crate::driver;
+use crate::invocation::TIMEOUT;
+use crate::invocation::log::Log;
+use crate::volume;
+use crate::volume::bind::targets;
+use crate::volume::bind::view::View;
+use crate::volume::holders::record::Holder;
+use crate::volume::mount::MountRequest;
+
+pub fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
+    let (spec, directory) = (&arguments.spec, arguments.dir.display());
+    log.secrets = Secrets::of(&Options::new(), spec);
+    let doing = || format!("mounting {spec} at {directory}");
+    let line = MountLine::parse(&arguments.options.join(","), arguments.sloppy);
+    let line = line.with_context(doing)?;
+    log.secrets = Secrets::of(&line.volume, spec);
+    match mount_line(arguments, &line, log) {
+        Err(error) if line.no_fail && Kind::of(&error) == Kind::Absent => {
+            log.warn(&format!("{}: {}", doing(), chain(&error)));
+            Ok(())
+        }
+        done => done.with_context(doing),
+    }
+}
+
+fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()> {
+    let directory = env::current_dir().unwrap_or_default();
+    let (driver, volume) = line::volume(&arguments.spec, &directory)?;
+    let subtype = arguments.common.fs_type.as_deref();
+    let subtype = subtype.and_then(|fs_type| fs_type.strip_prefix("dvdcli."));
+    let invocation = invocation(&arguments.common, TIMEOUT, log)?;
+    let volume = driver::open_volume(&invocation, driver.or(subtype), volume, &line.volume)?;
+    if line.remount {
+        return remount(&invocation, volume.as_ref(), arguments, line);
+    }
+    if arguments.fake {
+        targets::resolve(&invocation, &arguments.dir)?;
+        return volume.copy_source().map(drop);
+    }
+    let words = line.view.join(",");
+    let request = MountRequest {
+        create: !line.explicit_create && invocation.config.create_implicit,
+        holder: Holder {
+            id: None,
+            target: Some(arguments.dir.clone()),
+            process: None,
+        },
+        read_only: line.read_only,
+        view: if arguments.no_mtab {
+            View::Plain(&words)
+        } else {
+            View::Listed(&words)
+        },
+    };
+    volume::mount::mount(&invocation, volume.as_ref(), request).map(drop)
+}

@@ -1,0 +1,95 @@
+//! umount(8) releases a volume at a directory.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::base::options::Options;
+use crate::base::secrets::Secrets;
+use crate::callers::fstab::invocation;
+use crate::cli::mount_helper::UmountHelper;
+use crate::driver;
+use crate::invocation::log::Log;
+use crate::invocation::{Invocation, UNMOUNT_TIMEOUT};
+use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::{mount, utab};
+use crate::volume::bind::targets::{self, Seen};
+use crate::volume::holders::ledger;
+use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::holders::record::{Holder, HolderRecord};
+use crate::volume::release::{self, Release};
+
+pub fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
+    let doing = || format!("releasing {}", arguments.dir.display());
+    let invocation = invocation(&arguments.common, UNMOUNT_TIMEOUT, log).with_context(doing)?;
+    let target = targets::name(&invocation, &arguments.dir);
+    let record = recorded_at(&invocation, &target).with_context(doing)?;
+    let Some(record) = record else {
+        return unmount_foreign(&invocation, &target, arguments.lazy).with_context(doing);
+    };
+    log.secrets = Secrets::of(&Options::new(), &record.volume);
+    let invocation = Invocation {
+        log: log.clone(),
+        ..invocation
+    };
+    release_recorded(&invocation, &record, &target, arguments.lazy).with_context(doing)
+}
+
+/// The record of the volume that appears at the target, else of one that is held there and has gone from it.
+fn recorded_at(invocation: &Invocation, target: &Path) -> Result<Option<HolderRecord>> {
+    let table = MountTable::read()?;
+    let mut held = ledger::all(invocation)?;
+    held.retain(|record| record.holder_at(target).is_some());
+    let is_seen = |record: &HolderRecord| {
+        targets::look(target, record.mount.as_ref(), &table) == Seen::Volume
+    };
+    let at = held.iter().position(is_seen).unwrap_or(0);
+    Ok(held.into_iter().nth(at))
+}
+
+fn release_recorded(
+    invocation: &Invocation,
+    record: &HolderRecord,
+    target: &Path,
+    lazy: bool,
+) -> Result<()> {
+    let mount = record.mount.as_ref();
+    if mount.is_some_and(MountRecord::is_used_elsewhere) {
+        // The view that is seen here is a copy of the one that its holder has.
+        invocation.log.warn(&format!(
+            "volume {} is held in another mount namespace, and stays mounted there",
+            record.volume
+        ));
+        return unmount_foreign(invocation, target, lazy);
+    }
+    let volume = driver::open_exactly(invocation, &record.driver)?
+        .volume(&record.volume, &Options::new())?;
+    let holder = Holder {
+        target: Some(target.to_owned()),
+        ..Holder::default()
+    };
+    let how = Release { all: false, lazy };
+    let released = release::unmount(invocation, volume.as_ref(), holder, how);
+    if released.is_err() && MountTable::read()?.at(target).is_none() {
+        // umount(8) calls nobody for what is not mounted.
+        let (driver, volume, target) = (&record.driver, &record.volume, target.display());
+        let repair = format!("dvdcli unmount -d {driver} -n {volume} --target {target}");
+        return released.with_context(|| format!("it is gone from there, {repair} does the rest"));
+    }
+    released
+}
+
+/// Unmounts what is no volume that is held there; nobody is released by that.
+fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result<()> {
+    if MountTable::read()?.at(target).is_none() {
+        bail!("not mounted");
+    }
+    if utab::lists(target) {
+        invocation.log.warn(&format!(
+            "nobody is known to hold a volume at {}; it is only unmounted",
+            target.display()
+        ));
+        return utab::unmount(target, lazy, invocation.budget.ends());
+    }
+    Ok(mount::unmount_at(target, lazy)?)
+}

@@ -1,0 +1,46 @@
+//! Taking back what was mounted for a task, where one of its volumes fails.
+
+use anyhow::{Error, Result, anyhow};
+
+use crate::base::side_by_side::side_by_side;
+use crate::base::text::chain;
+use crate::callers::task::mount::{Attempt, MountedTask};
+use crate::invocation::Invocation;
+use crate::volume::bind::container_path;
+
+impl MountedTask<'_> {
+    /// Takes everything back, and returns the error with what could not be.
+    pub fn undone(mut self, error: Error) -> Error {
+        let invocation = self.invocation;
+        let mut left: Vec<(usize, String)> = Vec::new();
+        // What lies inside a container path goes before it.
+        while let Some(level) = self.attempts.iter().map(|it| it.volume.level).max() {
+            let group = self.attempts.extract_if(.., |it| it.volume.level == level);
+            let group: Vec<Attempt> = group.collect();
+            let mut made = Vec::new();
+            for (attempt, undone) in side_by_side(group, |attempt| undo(invocation, attempt)) {
+                made.extend(attempt.made);
+                if let Err(second) = undone {
+                    let doing = attempt.volume.described.doing("unmounting");
+                    let words = format!("{doing} again: {}", chain(&second));
+                    left.push((attempt.volume.number, words));
+                }
+            }
+            container_path::remove(made);
+        }
+        if left.is_empty() {
+            return error;
+        }
+        left.sort_unstable();
+        let left: Vec<String> = left.into_iter().map(|(_, words)| words).collect();
+        anyhow!("{}; {}", chain(&error), left.join("; "))
+    }
+}
+
+/// Takes back what has become of one volume, where this holder is new.
+fn undo(invocation: &Invocation, attempt: &Attempt) -> Result<()> {
+    match attempt.outcome.as_ref().ok().filter(|it| it.is_new_holder) {
+        Some(outcome) => attempt.volume.lock(invocation)?.undo(outcome),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,43 @@
+//! Unmounting the volumes of a task, as far as that goes.
+
+use anyhow::{Context, Error, Result};
+
+use crate::base::side_by_side::side_by_side;
+use crate::base::text::chain;
+use crate::callers::task::described::TaskVolume;
+use crate::callers::task::plan::{self, Planned};
+use crate::invocation::Invocation;
+use crate::volume::release::Release;
+
+/// Unmounts them, and goes on where one fails. Returns what failed, in the order of the suffixes.
+pub fn unmount(
+    invocation: &Invocation,
+    volumes: &[TaskVolume],
+    id: Option<&str>,
+    how: Release,
+) -> Result<Vec<Error>> {
+    let planned = plan::to_unmount(invocation, volumes, id)?;
+    let mut failed: Vec<(usize, Error)> = Vec::new();
+    for group in plan::groups(planned).into_iter().rev() {
+        for (volume, released) in side_by_side(group, |volume| release(invocation, volume, how)) {
+            if let Err(error) = released.with_context(|| volume.described.doing("unmounting")) {
+                failed.push((volume.number, error));
+            }
+        }
+    }
+    failed.sort_by_key(|(number, _)| *number);
+    Ok(failed.into_iter().map(|(_, error)| error).collect())
+}
+
+fn release(invocation: &Invocation, volume: &Planned, how: Release) -> Result<()> {
+    let mut locked = volume.lock(invocation)?;
+    match volume.refuse_other(invocation).context("container path") {
+        // Nothing of this task was ever there, as after a mount that was refused.
+        Err(error) if !locked.is_held() => invocation.log.warn(&chain(&error)),
+        seen => seen?,
+    }
+    if let Err(error) = locked.release_dead(how.lazy) {
+        invocation.log.step(|| chain(&error));
+    }
+    locked.release(how)
+}

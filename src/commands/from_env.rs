@@ -1,0 +1,68 @@
+//! `mount --from-env` and `unmount --from-env`: the volumes of a task.
+
+use std::env;
+
+use anyhow::{Context, Result};
+
+use crate::base::failure::Kind;
+use crate::callers::task::described::{self, Described};
+use crate::callers::task::{mount as task_mount, unmount as task_unmount};
+use crate::cli::arguments::{MountArgs, UnmountArgs};
+use crate::cli::stdout::deliver;
+use crate::commands::start;
+use crate::invocation::log::Log;
+use crate::invocation::{TIMEOUT, UNMOUNT_TIMEOUT};
+use crate::sys::process::foreground::Foreground;
+use crate::volume::release::Release;
+
+pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
+    let described = describe(log)?;
+    if described.volumes.is_empty() {
+        return Ok(0);
+    }
+    // First of all: a signal must not end us with some of them mounted.
+    let foreground = Foreground::prepare().context("taking over the signals")?;
+    let invocation = start(&args.common, TIMEOUT, log)?;
+    let id = args.holder.id.as_deref();
+    let interruption = || foreground.interruption();
+    let mounted = task_mount::mount(&invocation, &described.volumes, id, interruption);
+    let failed = match mounted.map(|mounted| (deliver(&mounted.lines()), mounted)) {
+        Ok((Ok(()), _)) => return Ok(0),
+        Ok((Err(error), mounted)) => mounted.undone(error),
+        Err(error) => error,
+    };
+    match foreground.interruption() {
+        Some(signal) => {
+            log.error(&failed);
+            Ok(128 + signal as u8)
+        }
+        None => Err(failed),
+    }
+}
+
+pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
+    let described = describe(log)?;
+    if described.volumes.is_empty() {
+        return Ok(0);
+    }
+    let invocation = start(&args.common, UNMOUNT_TIMEOUT, log)?;
+    let how = Release {
+        all: args.force || invocation.config.ignore_used_count,
+        lazy: args.lazy,
+    };
+    let id = args.holder.id.as_deref();
+    let failed = task_unmount::unmount(&invocation, &described.volumes, id, how)?;
+    failed.iter().for_each(|error| log.error(error));
+    let first = failed.first();
+    Ok(first.map_or(0, |error| Kind::of(error).exit_code()))
+}
+
+/// What the environment describes. `log` learns which secrets to mask.
+fn describe(log: &mut Log) -> Result<Described> {
+    let described = described::parse(env::vars_os())?;
+    log.secrets = described.secrets();
+    for warning in &described.warnings {
+        log.warn(warning);
+    }
+    Ok(described)
+}
