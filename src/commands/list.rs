@@ -4,9 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::base::failure::Kind;
+use crate::base::text::escape_controls;
 use crate::cli::arguments::{Common, DriversFormat, ListFormat};
 use crate::cli::stdout::{print, print_json};
-use crate::cli::table::{columns, printable};
+use crate::cli::table::columns;
 use crate::commands::open;
 use crate::driver::{self, overview};
 use crate::invocation::Invocation;
@@ -46,7 +47,7 @@ fn print_list(volumes: &[(&str, &driver::Volume)], format: ListFormat) -> Result
         ListFormat::Names => print(
             &volumes
                 .iter()
-                .map(|(_, volume)| printable(&volume.name) + "\n")
+                .map(|(_, volume)| escape_controls(&volume.name) + "\n")
                 .collect::<String>(),
         ),
         ListFormat::Table => {

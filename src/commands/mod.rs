@@ -7,11 +7,11 @@ use serde_json::json;
 
 use crate::base::failure::{Failure, Kind};
 use crate::base::secrets::Secrets;
+use crate::base::text::escape_controls;
 use crate::callers::task::described as from_env;
 use crate::callers::task::described::Described;
 use crate::cli::arguments::Common;
 use crate::cli::stdout::{print, print_json};
-use crate::cli::table::printable;
 use crate::cli::verbs::Verb;
 use crate::cli::{completions, man};
 use crate::commands::about::version;
@@ -189,7 +189,7 @@ fn get(invocation: &Invocation, common: &Common) -> Result<()> {
     let (volume, driver) = asked(invocation, common)?;
     let found = volumes::find(driver.as_ref(), volume)
         .with_context(|| format!("looking up volume {volume}"))?;
-    print(&format!("{}\n", printable(&found.name)))
+    print(&format!("{}\n", escape_controls(&found.name)))
 }
 
 fn inspect_volume(invocation: &Invocation, common: &Common) -> Result<()> {
