@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Result, bail};
 
-use crate::base::failure::{Failure, Kind};
+use crate::base::failure::{Failure, Kind, with_undo_error};
 use crate::base::text::chain;
 use crate::driver::{Driver, MountRequest, Options};
 use crate::invocation::Invocation;
@@ -151,7 +151,7 @@ pub fn mount(invocation: &Invocation, driver: &dyn Driver, request: Request) -> 
                     release(invocation, driver, &mut ledger, undo)
                 }
             };
-            return Err(undone_too(error, undone));
+            return Err(with_undo_error(error, undone));
         }
     };
     Ok(Outcome {
@@ -231,7 +231,7 @@ fn mount_anew(
         let undone = driver
             .unmount(volume, &id, false)
             .and_then(|_| ledger.clear());
-        undone_too(error.context(driver.label()), undone)
+        with_undo_error(error.context(driver.label()), undone)
     })
 }
 
@@ -254,13 +254,5 @@ fn settle(
     match driver.unmount(volume, &ledger.mount_id()?, false) {
         Err(error) if Kind::of(&error) == Kind::Unsure => Err(error),
         _ => Ok(None),
-    }
-}
-
-/// The error, and what came of undoing what had been begun.
-fn undone_too(error: Error, undone: Result<()>) -> Error {
-    match undone {
-        Ok(()) => error,
-        Err(second) => anyhow!("{}; unmounting it again: {}", chain(&error), chain(&second)),
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use rustix::fs::Mode;
 use rustix::process::umask;
 
+use crate::base::failure::with_more;
 use crate::base::side_by_side::side_by_side;
 use crate::base::text::chain;
 use crate::callers::task::described::Wanted;
@@ -196,7 +197,7 @@ impl Mounted<'_> {
         }
         left.sort_unstable();
         let left: Vec<String> = left.into_iter().map(|(_, words)| words).collect();
-        anyhow!("{}; {}", chain(&error), left.join("; "))
+        with_more(error, &left.join("; "))
     }
 }
 
