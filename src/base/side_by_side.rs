@@ -1,9 +1,9 @@
-//! Doing something for each of several things at once.
+//! Does something for several things at the same time.
 
 use std::thread::{self, Builder};
 
-/// What `act` comes to for each key, in the order of the keys. A thread each; where the host allows no further one, this one
-/// does it.
+/// The results of `act` for each key, in the order of the keys. Each key has a thread of its own; where the host allows no
+/// further thread, the caller's does the work.
 pub fn side_by_side<K: Sync, T: Send>(keys: &[K], act: impl Fn(&K) -> T + Sync) -> Vec<T> {
     let act = &act;
     if let [only] = keys {

@@ -30,13 +30,13 @@ pub fn plain(error: &io::Error) -> String {
     }
 }
 
-/// For a message: blanks in place of line ends and other control characters, which would forge lines or move the cursor.
+/// Text for a message: blanks in place of line ends and other control characters, which would forge lines or move the cursor.
 pub fn one_line(text: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     text.trim().chars().map(clean).collect()
 }
 
-/// For an answer, where names must stay different: control characters as `\n`, `\u{1b}` and the like.
+/// Text for an answer, where different names must stay different: control characters as `\n`, `\u{1b}` and the like.
 pub fn escape_controls(text: &str) -> String {
     text.chars()
         .map(|c| match c.is_control() {

@@ -39,6 +39,7 @@ const fn create_default(option: &'static str, names: &'static [&'static str]) ->
     }
 }
 
+/// All settings (man page: CONFIGURATION).
 pub const SETTINGS: &[Setting] = &[
     set(&["dvdcli.driver"], |c, v| {
         text(v).map(|v| c.driver = Some(v))
