@@ -61,11 +61,7 @@ pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
         TIMEOUT
     };
     let config = common.config.as_deref();
-    let limits = Limits {
-        timeout: common.timeout,
-        default_timeout: timeout,
-        wait: common.wait,
-    };
+    let limits = common.limits(timeout);
     let invocation = || Invocation::new(config, limits, log.clone());
     let overview = || {
         let limits = Limits {

@@ -19,8 +19,8 @@ use crate::cli::stdout;
 use crate::cli::usage::Unparsed;
 use crate::commands::{TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::driver::{self, Driver, Options};
+use crate::invocation::Invocation;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, Limits};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::MountOptions;
 use crate::sys::mount::{mount, utab};
@@ -93,12 +93,8 @@ fn called<A>(
 }
 
 fn invocation(common: &HelperCommon, timeout: Duration, log: &Log) -> Result<Invocation> {
-    let limits = Limits {
-        timeout: common.timeout,
-        default_timeout: timeout,
-        wait: common.wait,
-    };
-    Invocation::new(common.config.as_deref(), limits, log.clone())
+    let config = common.config.as_deref();
+    Invocation::new(config, common.limits(timeout), log.clone())
 }
 
 fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
