@@ -1,4 +1,4 @@
-//! dvdcli: volumes for hosts without Docker. Parse the command line, run the verb, report, exit.
+//! dvdcli: volumes for hosts without Docker. Parses the command line, runs the verb, reports a failure, and exits.
 
 mod base;
 mod callers;

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-/// `90s`, `2m`, `1m30s`, `500ms`; a bare number is seconds.
+/// Reads `90s`, `2m`, `1m30s` or `500ms`; a bare number is seconds.
+///
+/// # Errors
+///
+/// The text is no duration.
 pub fn parse_duration(text: &str) -> Result<Duration> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));

@@ -1,8 +1,8 @@
-//! The few kinds of failure that have an exit code of their own.
+//! The few kinds of failure that decide the exit code, and errors that keep theirs.
 
 use std::fmt;
 
-use anyhow::Error;
+use anyhow::{Error, Result};
 
 use crate::base::text::chain;
 
@@ -11,7 +11,7 @@ use crate::base::text::chain;
 pub enum Kind {
     /// Anything else went wrong.
     Other,
-    /// A plugin has said no, in words that tell neither of the other kinds.
+    /// A plugin has refused, in words that mean none of the other kinds.
     Refused,
     /// A call got no answer: it may have been carried out or not.
     Unsure,
@@ -41,7 +41,7 @@ impl Kind {
     }
 }
 
-/// A leaf or context of an error that knows its [`Kind`].
+/// A leaf or a context of an error, with the error's [`Kind`].
 #[derive(Debug)]
 pub struct Failure {
     kind: Kind,
@@ -77,13 +77,62 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The error, and what became of undoing what had been begun. The kind stays the first error's.
-pub fn with_undo_error(error: Error, undone: anyhow::Result<()>) -> Error {
+/// An error whose undo failed as well: `ERROR; unmounting it again: WHY`, of the first error's kind, so that the exit code
+/// stays the same. Where undoing succeeded, the error as it is.
+pub fn with_undo_error(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
-        Err(second) => {
-            let words = format!("{}; unmounting it again: {}", chain(&error), chain(&second));
-            Failure::new(Kind::of(&error), words).into()
+        Err(second) => with_more(error, &format!("unmounting it again: {}", chain(&second))),
+    }
+}
+
+/// An error and what else is to be said: `ERROR; MORE`, of the error's kind.
+pub fn with_more(error: Error, more: &str) -> Error {
+    Failure::new(Kind::of(&error), format!("{}; {more}", chain(&error))).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn the_outermost_failure_decides_the_kind() {
+        let error = Error::from(Failure::absent("no such volume")).context("driver loop");
+        assert_eq!(Kind::of(&error), Kind::Absent);
+        assert_eq!(
+            Kind::of(&error.context(Failure::usage("DVDI_VOLUME_NAME"))),
+            Kind::Usage
+        );
+        assert_eq!(Kind::of(&anyhow!("boom")), Kind::Other);
+    }
+
+    #[test]
+    fn an_error_is_itself_where_undoing_succeeds() {
+        let error = Error::from(Failure::in_use("busy")).context("mounting it");
+        let error = with_undo_error(error, Ok(()));
+        assert_eq!(chain(&error), "mounting it: busy");
+        assert_eq!(error.chain().count(), 2);
+    }
+
+    #[test]
+    fn an_error_keeps_its_kind_where_undoing_fails() {
+        for kind in [
+            Kind::Other,
+            Kind::Unsure,
+            Kind::Usage,
+            Kind::Absent,
+            Kind::InUse,
+        ] {
+            let error = Error::from(Failure::new(kind, "first")).context("mounting it");
+            let second = Error::from(Failure::in_use("second")).context("driver loop");
+            let error = with_undo_error(error, Err(second)).context("mounting volume db");
+            assert_eq!(Kind::of(&error), kind);
+            assert_eq!(
+                chain(&error),
+                "mounting volume db: mounting it: first; unmounting it again: driver loop: second"
+            );
         }
     }
 }

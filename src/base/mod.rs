@@ -1,5 +1,6 @@
-//! What every room needs: kinds of failure, options, secrets, suggestions, durations, text.
+//! What every room above needs: kinds of failure, a volume's options, secrets, suggestions, values and text.
 
+pub mod boolean;
 pub mod duration;
 pub mod failure;
 pub mod options;

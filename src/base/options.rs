@@ -1,4 +1,4 @@
-//! The options of a volume as callers write them, `--volumeopts` and `--opt`.
+//! The options of a volume: their type, and how callers write them (`--volumeopts`, `--opt`).
 
 use anyhow::{Result, bail};
 
@@ -7,11 +7,11 @@ use crate::base::failure::Failure;
 /// The options of a volume, `key` to `value`, in the order in which they were given; no key is empty or stands twice.
 pub type Options = Vec<(String, String)>;
 
-/// All options in their order: those of `lists`, each split by the comma rule, then `single` ones, never split.
+/// All options in their order: first those of `lists`, each split by the comma rule, then the `single` ones, never split.
 ///
 /// # Errors
 ///
-/// Wrong usage: an option without `=` or with an empty key, or one given twice with different values.
+/// Wrong usage: an option without `=` or with an empty key, or one that is given twice with different values.
 pub fn parse(lists: &[String], single: &[String]) -> Result<Options> {
     let mut options = Options::new();
     for list in lists {
@@ -23,7 +23,11 @@ pub fn parse(lists: &[String], single: &[String]) -> Result<Options> {
     Ok(options)
 }
 
-/// The options of one list that stands elsewhere; `place` is where, for the errors.
+/// The options of one list, split by the comma rule; `place` is where it stands (a flag, a variable), for errors.
+///
+/// # Errors
+///
+/// As those of [`parse`].
 pub fn parse_list(place: &str, list: &str) -> Result<Options> {
     let mut options = Options::new();
     add_list(&mut options, place, list)?;
@@ -37,7 +41,7 @@ fn add_list(options: &mut Options, place: &str, list: &str) -> Result<()> {
     Ok(())
 }
 
-/// A comma starts a new option only where `key=` follows; otherwise it belongs to the value.
+/// Splits by the comma rule: a comma starts a new option only where `key=` follows; otherwise it belongs to the value.
 fn split(list: &str) -> Vec<String> {
     let mut options: Vec<String> = Vec::new();
     for part in list.split(',') {
@@ -52,7 +56,11 @@ fn split(list: &str) -> Vec<String> {
     options
 }
 
-/// Adds one option, never split; `place` is where it stands, for errors.
+/// Adds one option, `KEY=VALUE`, never split; `place` is where it stands, for errors.
+///
+/// # Errors
+///
+/// As those of [`parse`].
 pub fn add(options: &mut Options, place: &str, option: &str) -> Result<()> {
     let (key, value) = option.split_once('=').unwrap_or((option, ""));
     if key.is_empty() {

@@ -25,8 +25,8 @@ pub fn is_secret(key: &str) -> bool {
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Those among a volume's options, also inside a value that is a list of options itself (`o=username=a,password=b`),
-    /// and inside a volume's name (`name=db,passphrase=b`).
+    /// The secrets in a volume's options, also inside a value that is a list of options itself
+    /// (`o=username=a,password=b`), and in a volume's name (`name=db,passphrase=b`).
     pub fn of(options: &Options, volume: &str) -> Secrets {
         let mut secrets: Vec<String> = Vec::new();
         let mut take = |key: &str, value: &str| {
@@ -49,19 +49,20 @@ impl Secrets {
         Secrets(secrets).longest_first()
     }
 
-    /// Those of several volumes.
+    /// These and the secrets of another volume.
     pub fn and(mut self, others: Secrets) -> Secrets {
         self.0.extend(others.0);
         self.longest_first()
     }
 
-    /// One may be part of another.
+    /// Masked in this order, because one secret may be a part of another.
     fn longest_first(mut self) -> Secrets {
         self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         self
     }
 
-    /// The text with each secret masked, where it stands as a word: a password of one letter masks no other words.
+    /// The text with each secret masked, also in the form that JSON gives it. Only whole words are: a password of one letter
+    /// must not make the text unreadable.
     pub fn mask(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for secret in &self.0 {

@@ -1,4 +1,4 @@
-//! Text that others have written, and errors, as one line.
+//! Errors, and text from outside, in a form that can be shown on one line.
 
 use std::io;
 
@@ -17,7 +17,7 @@ pub fn chain(error: &Error) -> String {
     error.chain().map(text).collect::<Vec<_>>().join(": ")
 }
 
-/// The words of an operating system's error in lower case, without its number.
+/// The words of an error of the operating system in lower case and without its number; any other error as it is.
 pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match error.raw_os_error() {
@@ -30,10 +30,28 @@ pub fn plain(error: &io::Error) -> String {
     }
 }
 
-/// The text without line ends and other control characters, which would forge lines or move the cursor.
+/// Text for a message: blanks in place of line ends and other control characters, which would forge lines or move the cursor.
 pub fn one_line(text: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     text.trim().chars().map(clean).collect()
+}
+
+/// Text for an answer, where different names must stay different: control characters as `\n`, `\u{1b}` and the like.
+pub fn escape_controls(text: &str) -> String {
+    text.chars()
+        .map(|c| match c.is_control() {
+            true => c.escape_default().to_string(),
+            false => c.to_string(),
+        })
+        .collect()
+}
+
+/// At most so many characters of the text, and `...` where some are left out.
+pub fn shorten(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -43,5 +61,13 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(one_line(" a\nb\u{1b}[31mc\r\n"), "a b [31mc");
+        assert_eq!(escape_controls(" a\nb\u{1b}\\ü"), " a\\nb\\u{1b}\\ü");
+    }
+
+    #[test]
+    fn a_text_is_shortened_between_characters() {
+        assert_eq!(shorten("äöü", 3), "äöü");
+        assert_eq!(shorten("äöü", 2), "äö...");
+        assert_eq!(shorten("", 0), "");
     }
 }

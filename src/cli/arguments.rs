@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::base::duration::parse_duration;
 use crate::base::options::{self, Options};
+use crate::invocation::Limits;
 
 // The flags that every verb takes, before or after the verb.
 #[derive(Debug, Args)]
@@ -39,6 +40,17 @@ pub struct Common {
     /// Show each step, request and answer on stderr, secrets masked
     #[arg(long)]
     pub verbose: bool,
+}
+
+impl Common {
+    /// The times that are asked for; `default_timeout` is the verb's own.
+    pub fn limits(&self, default_timeout: Duration) -> Limits {
+        Limits {
+            timeout: self.timeout,
+            default_timeout,
+            wait: self.wait,
+        }
+    }
 }
 
 // A volume's options, as they were typed.

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::usage::Unparsed;
 use crate::cli::verb_first::verb_first;
@@ -43,14 +43,12 @@ impl Cli {
     ///
     /// The text to print for `--help` and `--version`; one line for wrong usage.
     pub fn parse_from_args(args: Vec<OsString>) -> Result<Cli, Unparsed> {
-        Ok(Cli::try_parse_from(verb_first(args))?)
+        Ok(Cli::try_parse_from(verb_first(args, Cli::command))?)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -8,6 +8,7 @@ use clap::{Args, Parser};
 use crate::base::duration::parse_duration;
 use crate::cli::arguments::timeout;
 use crate::cli::usage::Unparsed;
+use crate::invocation::Limits;
 
 /// Parses the command line of this process.
 ///
@@ -82,4 +83,15 @@ pub struct HelperCommon {
     pub wait: Option<Duration>,
     #[arg(long, hide = true, env = "DVDCLI_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+impl HelperCommon {
+    /// The times that are asked for; `default_timeout` is that of mounting or of unmounting.
+    pub fn limits(&self, default_timeout: Duration) -> Limits {
+        Limits {
+            timeout: self.timeout,
+            default_timeout,
+            wait: self.wait,
+        }
+    }
 }

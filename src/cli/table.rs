@@ -1,11 +1,14 @@
 //! Answers in columns, for people.
 
-/// Rows below their head, each column as wide as its widest cell, the last one as it is.
+use crate::base::text::escape_controls;
+
+/// The rows below their head, each column as wide as its widest cell, with no blanks at the end of a line. Control characters
+/// in cells are escaped, so that a name cannot forge a line.
 pub fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let head = head.map(str::to_owned);
     let rows: Vec<[String; N]> = std::iter::once(&head)
         .chain(rows)
-        .map(|row| row.clone().map(|cell| printable(&cell)))
+        .map(|row| row.clone().map(|cell| escape_controls(&cell)))
         .collect();
     let width = |column: usize| {
         rows.iter()
@@ -24,19 +27,6 @@ pub fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String 
         text.push('\n');
     }
     text
-}
-
-/// A name from outside on one line of its own: control characters, which would forge lines, are shown as `\n` and the like.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                c.escape_default().to_string()
-            } else {
-                c.to_string()
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

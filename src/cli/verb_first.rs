@@ -1,17 +1,17 @@
-//! Flags may stand before the verb: the words of a command line in the order that clap wants.
+//! Puts the words of a command line whose flags stand before the verb into the order that clap wants.
 
 use std::ffi::OsString;
 
-use clap::{Arg, Command, CommandFactory};
-
-use crate::cli::Cli;
+use clap::{Arg, Command};
 
 /// Moves the verb in front of the flags: there clap knows each flag of that verb, and refuses one that is given twice.
-pub fn verb_first(mut args: Vec<OsString>) -> Vec<OsString> {
+///
+/// `command` makes the command line's description, which takes time: it is only needed where a flag comes first.
+pub fn verb_first(mut args: Vec<OsString>, command: impl FnOnce() -> Command) -> Vec<OsString> {
     if !args.get(1).is_some_and(is_flag) {
         return args;
     }
-    let at = position_of_verb(&args);
+    let at = position_of_verb(&args, command());
     let asks_for_help =
         |arg: &OsString| matches!(arg.to_str(), Some("-h" | "--help" | "-V" | "--version"));
     if at < args.len() {
@@ -28,8 +28,7 @@ fn is_flag(arg: &OsString) -> bool {
 }
 
 /// The index of the first word that is neither a flag nor a flag's value; the number of words where there is none.
-fn position_of_verb(args: &[OsString]) -> usize {
-    let mut command = Cli::command();
+fn position_of_verb(args: &[OsString], mut command: Command) -> usize {
     command.build();
     let verbs_with_flags = command.get_subcommands().flat_map(Command::get_arguments);
     let with_value: Vec<String> = verbs_with_flags
@@ -61,7 +60,10 @@ fn spellings(flag: &Arg) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn the_verb_is_moved_to_the_front() {
@@ -84,7 +86,7 @@ mod tests {
         ] {
             let args = typed.split(' ').map(OsString::from).collect();
             let expected: Vec<OsString> = moved.split(' ').map(OsString::from).collect();
-            assert_eq!(verb_first(args), expected);
+            assert_eq!(verb_first(args, Cli::command), expected);
         }
     }
 }

@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::base::failure::Kind;
 use crate::base::options::Options;
 use crate::base::secrets::Secrets;
+use crate::base::text::escape_controls;
 use crate::cli::arguments::{Common, InspectArgs};
 use crate::cli::stdout::{print, print_json};
-use crate::cli::table::printable;
 use crate::commands::{begin, open_volume, shown_name};
 use crate::driver::interface::Volume;
 use crate::invocation::log::Log;
@@ -44,7 +44,7 @@ pub fn get(common: &Common, log: &mut Log) -> Result<u8> {
     let volume = open_volume(&invocation, common, &Options::new())?;
     let found = lookup::find(volume.as_ref())
         .with_context(|| format!("looking up volume {}", shown_name(common)))?;
-    print(&format!("{}\n", printable(&found.name)))?;
+    print(&format!("{}\n", escape_controls(&found.name)))?;
     Ok(0)
 }
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::base::failure::Kind;
 use crate::base::options::Options;
-use crate::base::text::{chain, one_line};
+use crate::base::text::{chain, escape_controls, one_line};
 use crate::cli::arguments::{Common, DriversArgs, DriversFormat, ListArgs, ListFormat};
 use crate::cli::stdout::{print, print_json};
-use crate::cli::table::{columns, printable};
+use crate::cli::table::columns;
 use crate::commands::begin;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::overview::{self, DriverInfo};
@@ -67,7 +67,7 @@ fn begin_overview(common: &Common, log: &mut Log) -> Result<Invocation> {
 fn print_list(volumes: &[(&str, &VolumeInfo)], format: ListFormat) -> Result<()> {
     match format {
         ListFormat::Names => {
-            let line = |(_, volume): &(&str, &VolumeInfo)| printable(&volume.name) + "\n";
+            let line = |(_, volume): &(&str, &VolumeInfo)| escape_controls(&volume.name) + "\n";
             print(&volumes.iter().map(line).collect::<String>())
         }
         ListFormat::Table => {

@@ -19,8 +19,8 @@ use crate::cli::arguments::Common;
 use crate::cli::verbs::Verb;
 use crate::driver;
 use crate::driver::interface::Volume;
+use crate::invocation::Invocation;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, Limits};
 
 /// Carries out a verb and returns its exit code. `log` learns which secrets to mask.
 pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
@@ -57,12 +57,8 @@ fn begin(
 
 /// As [`begin`], where `log` knows the secrets.
 fn start(common: &Common, default_timeout: Duration, log: &Log) -> Result<Invocation> {
-    let limits = Limits {
-        timeout: common.timeout,
-        default_timeout,
-        wait: common.wait,
-    };
-    Invocation::new(common.config.as_deref(), limits, log.clone())
+    let config = common.config.as_deref();
+    Invocation::new(config, common.limits(default_timeout), log.clone())
 }
 
 /// The volume that a verb needs. Nothing is asked yet.

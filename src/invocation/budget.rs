@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// A time that runs from [`Budget::new`]. A part of it can be kept back for undoing, and given free again, while drivers and
-/// threads share the budget by reference: what they ask it follows at once.
+/// A time that runs from [`Budget::new`]. A part of it can be kept back for undoing, and released again, while drivers and
+/// threads share the budget by reference; its answers follow at once.
 #[derive(Debug)]
 pub struct Budget {
     started: Instant,
@@ -59,7 +59,8 @@ impl Budget {
         self.ends().saturating_duration_since(Instant::now())
     }
 
-    /// The message for when it has run out, with the total that counts now. What ran out of time is the context's to name.
+    /// The message for when it has run out, with the total that counts now. The context of the error has to say what ran out
+    /// of time.
     pub fn exhausted(&self) -> String {
         format!(
             "no answer within {} (--timeout)",
@@ -67,7 +68,9 @@ impl Budget {
         )
     }
 
-    /// Fails once the time is over.
+    /// # Errors
+    ///
+    /// The time is over: [`Budget::exhausted`].
     pub fn check(&self) -> Result<()> {
         if self.left().is_zero() {
             bail!(self.exhausted());

@@ -9,20 +9,22 @@ use anyhow::Error;
 use crate::base::secrets::Secrets;
 use crate::base::text::{chain, one_line};
 
+/// Writes lines to stderr, each beginning with `dvdcli: `, on which secrets are masked and control characters replaced.
 #[derive(Debug, Default, Clone)]
 pub struct Log {
     pub verbose: bool,
     pub secrets: Secrets,
-    /// What is said once only.
+    /// The warnings of [`Log::warn_once`] so far; clones share them.
     pub said: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Log {
+    /// A warning, on a line of its own.
     pub fn warn(&self, message: &str) {
         self.line("warning: ", message);
     }
 
-    /// What several calls may each come upon, such as a plugin that is not there.
+    /// A warning that several calls may give, such as that a plugin is not there; it is shown once.
     pub fn warn_once(&self, message: &str) {
         let is_new = |mut said: MutexGuard<BTreeSet<String>>| said.insert(message.to_owned());
         if self.said.lock().map_or(true, is_new) {
@@ -42,7 +44,7 @@ impl Log {
         self.line("", &chain(error));
     }
 
-    /// One write, so that lines of processes that share stderr do not mix. Where it is closed, there is nobody to tell.
+    /// One write, so that lines of processes that share stderr do not mix. Where stderr is closed, nobody can be told.
     fn line(&self, prefix: &str, message: &str) {
         let line = format!(
             "dvdcli: {prefix}{}\n",

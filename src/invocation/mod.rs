@@ -1,4 +1,4 @@
-//! What one run of the program has to work with: directories, configuration, time, stderr.
+//! What one run of the program works with: directories, configuration, time left, log.
 
 pub mod budget;
 pub mod config;

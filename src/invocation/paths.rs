@@ -1,8 +1,8 @@
-//! Every directory and file that dvdcli looks in or keeps things in.
+//! The directories and files that dvdcli looks in or keeps things in.
 
 use std::path::{Path, PathBuf};
 
-/// Where things are on this host; all below one root, `/` unless `DVDCLI_ROOT` says otherwise.
+/// Absolute paths, all below one root: `/`, unless `DVDCLI_ROOT` says otherwise.
 ///
 /// Paths that a spec file, a user or a plugin names are taken as they stand, not below the root.
 #[derive(Debug, Clone)]
@@ -13,16 +13,18 @@ pub struct Paths {
     pub plugin_specs: [PathBuf; 2],
     /// Docker's configuration, which may move its data root.
     pub docker_config: PathBuf,
+    /// Docker's data root, unless its configuration moves it.
     pub docker_data: PathBuf,
-    /// Records and locks of the volumes that are mounted; lost at boot, as mounts are.
+    /// Records and locks of mounted volumes; emptied at boot, as mounts end then as well.
     pub holders: PathBuf,
-    /// What the volumes of built-in drivers are kept in.
+    /// Where built-in drivers keep their volumes, unless the configuration says otherwise.
     pub state: PathBuf,
     /// Configuration files, in order of precedence.
     pub configs: [PathBuf; 2],
 }
 
 impl Paths {
+    /// All paths below this root.
     pub fn below(root: &Path) -> Paths {
         Paths {
             plugin_sockets: root.join("run/docker/plugins"),

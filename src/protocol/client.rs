@@ -192,3 +192,43 @@ impl From<ureq::Error> for Cause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kept_an_answer_away() {
+        let words = |kind: ErrorKind| Cause::from(ureq::Error::Io(kind.into())).to_string();
+        let closed = "the plugin closed the connection before it answered; look at its log";
+        assert_eq!(words(ErrorKind::UnexpectedEof), closed);
+        assert_eq!(words(ErrorKind::BrokenPipe), closed);
+        assert_eq!(words(ErrorKind::WouldBlock), "no answer in time");
+        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+            let cause = Cause::from(ureq::Error::Io(kind.into()));
+            assert!(matches!(cause, Cause::NotThere(_)), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_without_time_for_an_answer() {
+        let client = Client::new(&Address::Unix("/nonexistent".into())).expect("no files to read");
+        let error = client.post("Plugin.Activate", b"", Duration::ZERO);
+        let error = error.expect_err("no time");
+        assert!(
+            !error.sent && matches!(error.cause, Cause::TimedOut),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn a_plugin_without_a_socket_is_not_there() {
+        let client = Client::new(&Address::Unix("/nonexistent".into())).expect("no files to read");
+        let error = client.post("Plugin.Activate", b"", Duration::from_secs(5));
+        let error = error.expect_err("no socket");
+        assert!(
+            !error.sent && matches!(error.cause, Cause::NotThere(_)),
+            "{error:?}"
+        );
+    }
+}

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::base::text::one_line;
+use crate::base::text::{one_line, shorten};
 use crate::protocol::client::Response;
 
 /// To `VolumeDriver.Create`. The options are strings, as in Docker.
@@ -204,13 +204,8 @@ fn describe(response: &Response) -> String {
         format!("HTTP status {status} and an HTML page; is this the address of a plugin?")
     } else if status == 200 {
         NOT_AS_EXPECTED.to_owned()
-    } else if text.chars().count() > LONGEST_WORDS {
-        format!(
-            "{}... (HTTP status {status})",
-            text.chars().take(LONGEST_WORDS).collect::<String>()
-        )
     } else {
-        format!("{text} (HTTP status {status})")
+        format!("{} (HTTP status {status})", shorten(&text, LONGEST_WORDS))
     }
 }
 

@@ -17,8 +17,8 @@ use crate::callers::fstab::release::umount;
 use crate::cli::mount_helper::{HelperCommon, MountHelper, UmountHelper, parse};
 use crate::cli::stdout;
 use crate::cli::usage::Unparsed;
+use crate::invocation::Invocation;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, Limits};
 
 /// mount(8), EXIT STATUS: incorrect invocation or permissions.
 const USAGE: u8 = 1;
@@ -79,10 +79,6 @@ fn run_helper<A>(
 }
 
 fn invocation(common: &HelperCommon, timeout: Duration, log: &Log) -> Result<Invocation> {
-    let limits = Limits {
-        timeout: common.timeout,
-        default_timeout: timeout,
-        wait: common.wait,
-    };
-    Invocation::new(common.config.as_deref(), limits, log.clone())
+    let config = common.config.as_deref();
+    Invocation::new(config, common.limits(timeout), log.clone())
 }

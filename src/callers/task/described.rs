@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::base::boolean::parse_true_or_false;
 use crate::base::failure::Failure;
 use crate::base::options::{self, Options};
 use crate::base::secrets::Secrets;
@@ -102,16 +103,12 @@ fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
     })
 }
 
+/// Only the two words that mesos-module-dvdi documents: a wrong guess at another one would create a volume, or not.
 fn is_true(variable: Variable) -> Result<bool> {
-    match variable.value.to_ascii_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => bail!(Failure::usage(format!(
-            "{}: '{}' is neither true nor false",
-            variable.name,
-            shown(&variable.value)
-        ))),
-    }
+    parse_true_or_false(&variable.value).ok_or_else(|| {
+        let (variable, value) = (&variable.name, shown(&variable.value));
+        Failure::usage(format!("{variable}: '{value}' is neither true nor false")).into()
+    })
 }
 
 /// The variable's name, and the path as the rules want it; no directory is looked at.

@@ -1,7 +1,8 @@
 //! Taking back what was mounted for a task, where one of its volumes fails.
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result};
 
+use crate::base::failure::with_more;
 use crate::base::side_by_side::side_by_side;
 use crate::base::text::chain;
 use crate::callers::task::mount::{Attempt, MountedTask};
@@ -33,7 +34,7 @@ impl MountedTask<'_> {
         }
         left.sort_unstable();
         let left: Vec<String> = left.into_iter().map(|(_, words)| words).collect();
-        anyhow!("{}; {}", chain(&error), left.join("; "))
+        with_more(error, &left.join("; "))
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::base::failure::Failure;
 use crate::base::suggest;
+use crate::base::text::shorten;
 
 const PREFIX: &str = "DVDI_VOLUME_";
 
@@ -179,10 +180,6 @@ const SHOWN: usize = 200;
 
 /// A value in an error: on one line, and not without end.
 pub fn shown(text: &str) -> String {
-    let mut escaped = text.chars().flat_map(char::escape_debug);
-    let mut shown: String = escaped.by_ref().take(SHOWN).collect();
-    if escaped.next().is_some() {
-        shown.push_str("...");
-    }
-    shown
+    let escaped: String = text.chars().flat_map(char::escape_debug).collect();
+    shorten(&escaped, SHOWN)
 }

@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::boolean::parse_boolean;
 use crate::base::failure::Failure;
 use crate::base::options::Options;
+use crate::base::suggest;
 use crate::driver::shared::size;
 use crate::sys::block::mkfs;
 
@@ -100,20 +102,7 @@ fn names(known: &Known) -> impl Iterator<Item = &'static str> {
 }
 
 fn unknown(table: &[Known], key: &str) -> String {
-    let distance = |name: &str| {
-        strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &key.to_ascii_lowercase())
-    };
-    let nearest = table
-        .iter()
-        .flat_map(names)
-        .map(|name| (distance(name), name))
-        .min();
-    let meant = match nearest {
-        Some((distance, name)) if distance <= 1 + key.len() / 5 => {
-            format!("; did you mean {name}?")
-        }
-        _ => String::new(),
-    };
+    let meant = suggest::did_you_mean(key, table.iter().flat_map(names));
     let known: Vec<&str> = table.iter().map(|known| known.name).collect();
     format!("unknown option {key}{meant} (known: {})", known.join(", "))
 }
@@ -193,12 +182,10 @@ fn mode(value: &str) -> Result<String> {
 }
 
 fn boolean(value: &str) -> Result<String> {
-    let known = match value.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => true,
-        "false" | "0" | "no" | "off" => false,
-        _ => bail!("{value:?} is neither true nor false"),
-    };
-    Ok(known.to_string())
+    match parse_boolean(value) {
+        Some(known) => Ok(known.to_string()),
+        None => bail!("{value:?} is neither true nor false"),
+    }
 }
 
 fn file_system(value: &str) -> Result<String> {

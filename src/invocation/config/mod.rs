@@ -1,19 +1,10 @@
 //! The configuration: dvdcli's own settings, and those of REX-Ray in all its generations of names.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
-
-use crate::base::failure::Failure;
-use crate::base::suggest;
-use crate::invocation::config::settings::SETTINGS;
-use crate::invocation::config::yaml::{Entry, entries};
-use crate::sys::files::small as files;
-
+mod load;
 mod settings;
 mod yaml;
 
@@ -24,21 +15,25 @@ pub struct Config {
     pub driver: Option<String>,
     /// Where built-in drivers keep their volumes.
     pub root: Option<PathBuf>,
+    /// Where `--timeout` is left out.
     pub timeout: Option<Duration>,
+    /// Where `--wait` is left out.
     pub wait: Option<Duration>,
-    /// Plain names for drivers whose own name a caller cannot pass.
+    /// Alias to driver: plain names for drivers whose own name a caller cannot pass (`rexray/ebs:latest`).
     pub aliases: BTreeMap<String, String>,
-    /// Take a volume from another host.
+    /// Mount a volume that another host claims, and take the claim over.
     pub preempt: bool,
-    /// `unmount` releases every holder.
+    /// `unmount` releases every holder, as with `--force`.
     pub ignore_used_count: bool,
+    /// Built-in drivers remove no volumes.
     pub remove_disable: bool,
+    /// Built-in drivers create no volumes.
     pub create_disable: bool,
     /// Whether `mount` creates what is absent.
     pub create_implicit: bool,
-    /// Where built-in volumes are mounted, `PATH/NAME`.
+    /// Where built-in volumes are mounted, as `PATH/NAME`; absolute. Without it, inside the directory of each volume.
     pub mount_path: Option<PathBuf>,
-    /// The directory of a volume that is handed out, below its mount point.
+    /// The directory inside a volume that callers get as its path, `/data`; below its mount point.
     pub root_path: String,
     /// Options that `create` takes where the caller gives none, by lower-case name. Their values are not checked yet.
     pub create_defaults: BTreeMap<&'static str, CreateDefault>,
@@ -69,197 +64,5 @@ impl Default for Config {
             root_path: "/data".into(),
             create_defaults: BTreeMap::new(),
         }
-    }
-}
-
-const ALIASES: &str = "dvdcli.aliases.";
-
-impl Config {
-    /// Reads the file that was asked for, else the first of `candidates` that exists, and then the environment.
-    ///
-    /// # Errors
-    ///
-    /// Wrong usage: a file that is not there though it was asked for, or is not YAML; a value of the wrong kind, with file
-    /// and line, or with its variable. Any other failure to read a file is an error of no kind.
-    pub fn load(
-        asked: Option<&Path>,
-        candidates: &[PathBuf],
-        environment: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<Config> {
-        let mut config = Config::default();
-        if let Some((path, text)) = first_file(asked, candidates)? {
-            let reading = format!("reading {}", path.display());
-            config
-                .read_file(&text, &reading)
-                .with_context(|| Failure::usage(&reading))?;
-        }
-        config.read_environment(environment)?;
-        Ok(config)
-    }
-
-    /// `reading` is the context of the file's errors.
-    fn read_file(&mut self, text: &str, reading: &str) -> Result<()> {
-        let entries = entries(text)?;
-        for setting in SETTINGS {
-            let at = |name: &&str| {
-                entries
-                    .iter()
-                    .rev()
-                    .find(|entry| entry.is_at_or_below(name))
-            };
-            if let Some(entry) = setting.names.iter().find_map(at) {
-                // A map where a value belongs.
-                let is_deeper = !setting.names.contains(&entry.name.as_str());
-                let value = match is_deeper {
-                    true => Err(anyhow!("it has no single value")),
-                    false => entry.scalar(),
-                };
-                let origin = || format!("{reading}: {}", place(entry));
-                value
-                    .and_then(|value| setting.apply(self, value, origin))
-                    .with_context(|| place(entry))?;
-            }
-        }
-        for entry in entries
-            .iter()
-            .filter(|entry| entry.is_at_or_below("dvdcli"))
-        {
-            self.read_own(entry)?;
-        }
-        Ok(())
-    }
-
-    /// Reads an alias. Any other name below `dvdcli:` that is no setting is an error, because no other program reads it.
-    fn read_own(&mut self, entry: &Entry) -> Result<()> {
-        let is_section = matches!(entry.name.as_str(), "dvdcli" | "dvdcli.aliases");
-        if is_section && entry.is_empty() {
-            // A section without settings.
-        } else if is_section {
-            bail!("{}: it has to be a map", place(entry));
-        } else if entry.name.starts_with(ALIASES) {
-            let alias = entry.written[ALIASES.len()..].to_owned();
-            let driver = entry.scalar().and_then(settings::text);
-            let driver = driver.with_context(|| place(entry))?;
-            self.aliases.insert(alias, driver);
-        } else if !settings::is_known(&entry.name) {
-            let nearest = suggest::did_you_mean(&entry.name, settings::names());
-            bail!(
-                "line {}: unknown setting {}{nearest}",
-                entry.line,
-                entry.written
-            );
-        }
-        Ok(())
-    }
-
-    /// Reads REX-Ray's variables, each named after its setting: `REXRAY_VOLUME_MOUNT_PREEMPT`. Settings below `dvdcli` have
-    /// none: the command line has variables for them, and `DVDCLI_ROOT` means something else than `dvdcli.root`.
-    fn read_environment(
-        &mut self,
-        environment: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<()> {
-        const PREFIXES: [&[u8]; 4] = [b"LIBSTORAGE_", b"REXRAY_", b"DOCKER_", b"LINUX_"];
-        let is_ours = |name: &OsString| {
-            PREFIXES
-                .iter()
-                .any(|prefix| name.as_encoded_bytes().starts_with(prefix))
-        };
-        let variables: Vec<_> = environment.filter(|(name, _)| is_ours(name)).collect();
-        if variables.is_empty() {
-            return Ok(());
-        }
-        for setting in SETTINGS {
-            // The newest name last, so that its value is the one that stays.
-            for name in setting.names.iter().rev() {
-                let variable = name.replace('.', "_").to_ascii_uppercase();
-                let named = |(name, _): &&(OsString, OsString)| name.to_str() == Some(&variable);
-                if let Some((_, value)) = variables.iter().find(named) {
-                    let origin = || format!("reading environment variable {variable}");
-                    setting
-                        .apply(self, &value.to_string_lossy(), origin)
-                        .with_context(|| Failure::usage(origin()))?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The first file that exists, with its text. One that was asked for has to exist; candidates are not looked at then.
-fn first_file<'a>(
-    asked: Option<&'a Path>,
-    candidates: &'a [PathBuf],
-) -> Result<Option<(&'a Path, String)>> {
-    let candidates = candidates.iter().map(PathBuf::as_path);
-    for path in asked.into_iter().chain(candidates) {
-        let reading = || format!("reading {}", path.display());
-        match files::read_text(path) {
-            Ok(text) => return Ok(Some((path, text))),
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(reading);
-            }
-            Err(error) if asked.is_some() => {
-                return Err(Error::from(error).context(Failure::usage(reading())));
-            }
-            Err(_) => {}
-        }
-    }
-    Ok(None)
-}
-
-/// Where an entry stands in its file, as the context of an error.
-fn place(entry: &Entry) -> String {
-    format!("line {}: {}", entry.line, entry.written)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config> {
-        let mut config = Config::default();
-        config.read_file(text, "reading FILE")?;
-        let variables = variables.iter();
-        config.read_environment(variables.map(|(name, value)| (name.into(), value.into())))?;
-        Ok(config)
-    }
-
-    #[test]
-    fn the_newest_name_counts_and_variables_override_the_file() {
-        let text = "rexray.volume.unmount.ignoreUsedCount: no\n\
-                    libstorage.integration.volume.operations.unmount.ignoreUsedCount: yes\n";
-        let config = read(text, &[]).expect("good settings");
-        assert!(config.ignore_used_count);
-        let variable = ("REXRAY_VOLUME_UNMOUNT_IGNOREUSEDCOUNT", "0");
-        let config = read(text, &[variable]).expect("good settings");
-        assert!(!config.ignore_used_count);
-    }
-
-    #[test]
-    fn a_default_of_an_option_keeps_where_it_stands_and_is_not_checked() {
-        let config = read(
-            "docker:\n  fsType: zfs\n  size: 1\n",
-            &[("DOCKER_SIZE", "2")],
-        );
-        let defaults = config.expect("drivers check them").create_defaults;
-        let found: Vec<_> = defaults
-            .iter()
-            .map(|(option, it)| (*option, it.value.as_str(), it.origin.as_str()))
-            .collect();
-        let expected = [
-            ("fstype", "zfs", "reading FILE: line 2: docker.fsType"),
-            ("size", "2", "reading environment variable DOCKER_SIZE"),
-        ];
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn only_names_of_dvdcli_have_to_be_known() {
-        read("rexray.volume.mount.premt: true\nother: 1\n", &[]).expect("others read them");
-        let error = read("a: 1\ndvdcli.rot: /x\n", &[]).expect_err("no setting");
-        assert_eq!(
-            error.to_string(),
-            "line 2: unknown setting dvdcli.rot; did you mean dvdcli.root?"
-        );
     }
 }

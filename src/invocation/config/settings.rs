@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
+use crate::base::boolean::parse_boolean;
 use crate::base::duration::parse_duration;
 use crate::invocation::config::{Config, CreateDefault};
 
@@ -38,6 +39,7 @@ const fn create_default(option: &'static str, names: &'static [&'static str]) ->
     }
 }
 
+/// All settings (man page: CONFIGURATION).
 pub const SETTINGS: &[Setting] = &[
     set(&["dvdcli.driver"], |c, v| {
         text(v).map(|v| c.driver = Some(v))
@@ -170,11 +172,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn boolean(value: &str) -> Result<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "t" | "1" | "yes" | "on" => Ok(true),
-        "false" | "f" | "0" | "no" | "off" => Ok(false),
-        _ => bail!("'{value}' is neither true nor false"),
-    }
+    parse_boolean(value).ok_or_else(|| anyhow!("'{value}' is neither true nor false"))
 }
 
 /// Any text but none.

@@ -7,23 +7,25 @@ use saphyr_parser::Parser;
 /// A leaf of the tree, such as `rexray.volume.mount.preempt`.
 #[derive(Debug, PartialEq)]
 pub struct Entry {
-    /// In lower case: names are understood in any case.
+    /// In lower case, because settings are recognized in any case.
     pub name: String,
-    /// As the file has it.
+    /// The name as the file has it.
     pub written: String,
+    /// From 1.
     pub line: usize,
-    /// `None` for a list.
+    /// As the file has it; `None` for a list.
     value: Option<String>,
 }
 
 impl Entry {
+    /// Whether this is the name, or one below it in the tree.
     pub fn is_at_or_below(&self, name: &str) -> bool {
         self.name
             .strip_prefix(name)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    /// Whether nothing stands behind the name.
+    /// Whether the name has no value.
     pub fn is_empty(&self) -> bool {
         self.value
             .as_deref()
@@ -38,9 +40,13 @@ impl Entry {
     }
 }
 
-/// All leaves, in the order of the file. A key that itself holds dots counts as a path.
+/// All leaves, in the order of the file. A key with dots in it is read as a path.
+///
+/// # Errors
+///
+/// The text is no YAML, with the line; or it is no map.
 pub fn entries(text: &str) -> Result<Vec<Entry>> {
-    // Scalars are kept as they are written: a name may be called `on`.
+    // Scalars are kept as they are written: YAML would read a name such as `on` as a boolean.
     let mut loader = YamlLoader::<MarkedYaml>::default();
     loader.early_parse(false);
     let parsed = Parser::new_from_str(text).load(&mut loader, false);
