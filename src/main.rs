@@ -12,7 +12,7 @@ mod volume;
 
 use std::process::ExitCode;
 
-use base::failure::{Failure, Kind};
+use base::failure::{ErrorKind, Failure};
 use cli::usage::Unparsed;
 use cli::{Cli, stdout};
 use invocation::log::Log;
@@ -49,5 +49,5 @@ fn main() -> ExitCode {
 
 fn report(log: &Log, error: &anyhow::Error) -> ExitCode {
     log.error(error);
-    ExitCode::from(Kind::of(error).exit_code())
+    ExitCode::from(ErrorKind::of(error).exit_code())
 }

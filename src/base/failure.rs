@@ -8,7 +8,7 @@ use crate::base::text::chain;
 
 /// Why a command failed, as far as its exit code tells (man page: EXIT STATUS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// Anything else went wrong.
     Other,
     /// A plugin has refused, in words that mean none of the other kinds.
@@ -23,33 +23,33 @@ pub enum Kind {
     InUse,
 }
 
-impl Kind {
+impl ErrorKind {
     /// The kind of an error: that of the outermost [`Failure`] among its contexts and its leaf.
-    pub fn of(error: &Error) -> Kind {
+    pub fn of(error: &Error) -> ErrorKind {
         error
             .downcast_ref::<Failure>()
-            .map_or(Kind::Other, |failure| failure.kind)
+            .map_or(ErrorKind::Other, |failure| failure.kind)
     }
 
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Other | Kind::Refused | Kind::Unsure => 1,
-            Kind::Usage => 2,
-            Kind::Absent => 3,
-            Kind::InUse => 4,
+            ErrorKind::Other | ErrorKind::Refused | ErrorKind::Unsure => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::Absent => 3,
+            ErrorKind::InUse => 4,
         }
     }
 }
 
-/// A leaf or a context of an error, with the error's [`Kind`].
+/// A leaf or a context of an error, with the error's [`ErrorKind`].
 #[derive(Debug)]
 pub struct Failure {
-    kind: Kind,
+    kind: ErrorKind,
     message: String,
 }
 
 impl Failure {
-    pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Failure {
         Failure {
             kind,
             message: message.into(),
@@ -57,15 +57,15 @@ impl Failure {
     }
 
     pub fn usage(message: impl Into<String>) -> Failure {
-        Failure::new(Kind::Usage, message)
+        Failure::new(ErrorKind::Usage, message)
     }
 
     pub fn absent(message: impl Into<String>) -> Failure {
-        Failure::new(Kind::Absent, message)
+        Failure::new(ErrorKind::Absent, message)
     }
 
     pub fn in_use(message: impl Into<String>) -> Failure {
-        Failure::new(Kind::InUse, message)
+        Failure::new(ErrorKind::InUse, message)
     }
 }
 
@@ -88,7 +88,7 @@ pub fn with_undo_error(error: Error, undone: Result<()>) -> Error {
 
 /// An error and what else is to be said: `ERROR; MORE`, of the error's kind.
 pub fn with_more(error: Error, more: &str) -> Error {
-    Failure::new(Kind::of(&error), format!("{}; {more}", chain(&error))).into()
+    Failure::new(ErrorKind::of(&error), format!("{}; {more}", chain(&error))).into()
 }
 
 #[cfg(test)]
@@ -100,12 +100,12 @@ mod tests {
     #[test]
     fn the_outermost_failure_decides_the_kind() {
         let error = Error::from(Failure::absent("no such volume")).context("driver loop");
-        assert_eq!(Kind::of(&error), Kind::Absent);
+        assert_eq!(ErrorKind::of(&error), ErrorKind::Absent);
         assert_eq!(
-            Kind::of(&error.context(Failure::usage("DVDI_VOLUME_NAME"))),
-            Kind::Usage
+            ErrorKind::of(&error.context(Failure::usage("DVDI_VOLUME_NAME"))),
+            ErrorKind::Usage
         );
-        assert_eq!(Kind::of(&anyhow!("boom")), Kind::Other);
+        assert_eq!(ErrorKind::of(&anyhow!("boom")), ErrorKind::Other);
     }
 
     #[test]
@@ -119,16 +119,16 @@ mod tests {
     #[test]
     fn an_error_keeps_its_kind_where_undoing_fails() {
         for kind in [
-            Kind::Other,
-            Kind::Unsure,
-            Kind::Usage,
-            Kind::Absent,
-            Kind::InUse,
+            ErrorKind::Other,
+            ErrorKind::Unsure,
+            ErrorKind::Usage,
+            ErrorKind::Absent,
+            ErrorKind::InUse,
         ] {
             let error = Error::from(Failure::new(kind, "first")).context("mounting it");
             let second = Error::from(Failure::in_use("second")).context("driver loop");
             let error = with_undo_error(error, Err(second)).context("mounting volume db");
-            assert_eq!(Kind::of(&error), kind);
+            assert_eq!(ErrorKind::of(&error), kind);
             assert_eq!(
                 chain(&error),
                 "mounting volume db: mounting it: first; unmounting it again: driver loop: second"

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::cli::arguments::{CreateArgs, RemoveArgs};
 use crate::commands::{begin, open_volume, shown_name};
@@ -32,7 +32,7 @@ pub fn remove(args: &RemoveArgs, log: &mut Log) -> Result<u8> {
     let removed = Locked::lock(&invocation, volume.as_ref(), Holder::default())
         .and_then(|mut locked| locked.remove());
     match removed {
-        Err(error) if args.force && Kind::of(&error) == Kind::Absent => {}
+        Err(error) if args.force && ErrorKind::of(&error) == ErrorKind::Absent => {}
         other => other.with_context(|| format!("removing volume {}", shown_name(&args.common)))?,
     }
     Ok(0)

@@ -4,7 +4,7 @@ use std::env;
 
 use anyhow::{Context, Result};
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::callers::task::described::{self, Described};
 use crate::callers::task::{mount as task_mount, unmount as task_unmount};
 use crate::cli::arguments::{MountArgs, UnmountArgs};
@@ -54,7 +54,7 @@ pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
     let failed = task_unmount::unmount(&invocation, &described.volumes, id, how)?;
     failed.iter().for_each(|error| log.error(error));
     let first = failed.first();
-    Ok(first.map_or(0, |error| Kind::of(error).exit_code()))
+    Ok(first.map_or(0, |error| ErrorKind::of(error).exit_code()))
 }
 
 /// What the environment describes. `log` learns which secrets to mask.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::base::secrets::Secrets;
 use crate::base::text::escape_controls;
@@ -53,7 +53,9 @@ pub fn exists(common: &Common, log: &mut Log) -> Result<u8> {
     let volume = open_volume(&invocation, common, &Options::new())?;
     match lookup::find(volume.as_ref()) {
         Ok(_) => Ok(0),
-        Err(error) if Kind::of(&error) == Kind::Absent => Ok(Kind::Absent.exit_code()),
+        Err(error) if ErrorKind::of(&error) == ErrorKind::Absent => {
+            Ok(ErrorKind::Absent.exit_code())
+        }
         Err(error) => Err(error.context(format!("looking up volume {}", shown_name(common)))),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::base::text::{chain, escape_controls, one_line};
 use crate::cli::arguments::{Common, DriversArgs, DriversFormat, ListArgs, ListFormat};
@@ -46,7 +46,7 @@ fn list_all(args: &ListArgs, log: &mut Log) -> Result<u8> {
         match answer {
             Ok(volumes) => rows.extend(volumes.iter().map(|it| (driver.as_str(), it))),
             Err(error) => {
-                code = Kind::Other.exit_code();
+                code = ErrorKind::Other.exit_code();
                 log.error(&anyhow::anyhow!("listing volumes: {}", chain(error)));
             }
         }

@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Error, Result, anyhow};
 use nix::errno::Errno;
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::cli::arguments::RunArgs;
 use crate::commands::{begin, open_volume, shown_name};
 use crate::driver;
@@ -124,7 +124,7 @@ fn command(
 fn code_of_failure(error: &io::Error) -> u8 {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => {
-            Kind::Other.exit_code()
+            ErrorKind::Other.exit_code()
         }
         Some(Errno::ENOENT) => 127,
         _ => 126,

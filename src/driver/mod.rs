@@ -12,11 +12,11 @@ use anyhow::Result;
 use crate::base::options::Options;
 use crate::driver::interface::{Driver, Volume};
 use crate::driver::plugin::Plugin;
-use crate::driver::shared::{BuiltIn, Kind};
+use crate::driver::shared::{BuiltIn, BuiltInKind};
 use crate::invocation::Invocation;
 
 /// The built-in drivers. A name of one of these wins over a plugin's.
-const BUILT_INS: [&dyn Kind; 2] = [&local::Local, &loop_::Loop];
+const BUILT_INS: [&dyn BuiltInKind; 2] = [&local::Local, &loop_::Loop];
 
 /// The driver where neither the caller nor the configuration names one.
 const DEFAULT: &str = "local";

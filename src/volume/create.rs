@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::driver::interface::{Created, Lookup, Volume};
 use crate::volume::Locked;
 
@@ -48,7 +48,7 @@ impl Locked<'_> {
 fn create_unless_found(volume: &dyn Volume) -> Result<Created> {
     match volume.get() {
         Ok(Lookup::Found(existing)) if existing.options.is_none() => Ok(Created::Existed),
-        Err(error) if Kind::of(&error) != Kind::Refused => Err(error),
+        Err(error) if ErrorKind::of(&error) != ErrorKind::Refused => Err(error),
         _ => volume.create(),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::base::failure::{Kind, with_undo_error};
+use crate::base::failure::{ErrorKind, with_undo_error};
 use crate::driver::interface::MountMode;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::mount_record::MountRecord;
@@ -56,7 +56,7 @@ impl Locked<'_> {
             return Ok(Some(path));
         }
         match self.volume.unmount(id, false) {
-            Err(error) if Kind::of(&error) == Kind::Unsure => Err(error),
+            Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => Err(error),
             _ => Ok(None),
         }
     }
@@ -64,7 +64,7 @@ impl Locked<'_> {
     fn ask_driver(&mut self, mode: MountMode, was_known: bool) -> Result<PathBuf> {
         self.volume.mount(mode).inspect_err(|error| {
             // Where the answer is missing, the record stays, so that the next call recovers.
-            if Kind::of(error) != Kind::Unsure && !was_known {
+            if ErrorKind::of(error) != ErrorKind::Unsure && !was_known {
                 let _ = self.ledger.clear();
             }
         })

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::base::text::chain;
 use crate::driver::interface::{Unmounted, Volume};
 use crate::invocation::Invocation;
@@ -176,7 +176,7 @@ impl Locked<'_> {
         let id = self.ledger.mount_id()?;
         self.volume.unmount(&id, lazy).inspect_err(|error| {
             if let Some(record) = before
-                && Kind::of(error) != Kind::Unsure
+                && ErrorKind::of(error) != ErrorKind::Unsure
             {
                 let _ = self.ledger.save(record.clone());
             }

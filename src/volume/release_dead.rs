@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
 use crate::sys::mount::mountinfo::MountTable;
@@ -89,7 +89,7 @@ pub(super) fn patiently(
     loop {
         match act() {
             Err(error)
-                if Kind::of(&error) == Kind::InUse
+                if ErrorKind::of(&error) == ErrorKind::InUse
                     && backoff.sleep(ends.saturating_duration_since(Instant::now())) => {}
             other => return other,
         }

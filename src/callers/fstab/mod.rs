@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::callers::fstab::mount::mount;
 use crate::callers::fstab::release::umount;
 use crate::cli::mount_helper::{HelperCommon, MountHelper, UmountHelper, parse};
@@ -70,8 +70,8 @@ fn run_helper<A>(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.error(&error);
-            ExitCode::from(match Kind::of(&error) {
-                Kind::Usage => BAD_INPUT,
+            ExitCode::from(match ErrorKind::of(&error) {
+                ErrorKind::Usage => BAD_INPUT,
                 _ => FAILURE,
             })
         }

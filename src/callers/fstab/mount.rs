@@ -4,7 +4,7 @@ use std::env;
 
 use anyhow::{Context, Result};
 
-use crate::base::failure::Kind;
+use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::base::secrets::Secrets;
 use crate::base::text::chain;
@@ -29,7 +29,7 @@ pub fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
     let line = line.with_context(doing)?;
     log.secrets = Secrets::of(&line.volume, spec);
     match mount_line(arguments, &line, log) {
-        Err(error) if line.no_fail && Kind::of(&error) == Kind::Absent => {
+        Err(error) if line.no_fail && ErrorKind::of(&error) == ErrorKind::Absent => {
             log.warn(&format!("{}: {}", doing(), chain(&error)));
             Ok(())
         }

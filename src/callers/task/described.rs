@@ -9,7 +9,7 @@ use crate::base::boolean::parse_true_or_false;
 use crate::base::failure::Failure;
 use crate::base::options::{self, Options};
 use crate::base::secrets::Secrets;
-use crate::callers::task::variables::{self, Kind, Slot, Variable, shown};
+use crate::callers::task::variables::{self, Field, Slot, Variable, shown};
 
 const DEFAULT_DRIVER: &str = "rexray";
 
@@ -64,7 +64,7 @@ impl Described {
 pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Described> {
     let mut described = Described::default();
     for mut slot in variables::read(environment)? {
-        match slot.take(Kind::Name) {
+        match slot.take(Field::Name) {
             Some(name) => described.volumes.push(volume(name, slot)?),
             None => described.warnings.extend(without_name(&slot)),
         }
@@ -74,7 +74,7 @@ pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Res
 }
 
 fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
-    let driver = slot.take(Kind::Driver);
+    let driver = slot.take(Field::Driver);
     // A plugin would take these for directories.
     for variable in [Some(&name), driver.as_ref()].into_iter().flatten() {
         if matches!(variable.value.as_str(), "." | "..") {
@@ -82,8 +82,8 @@ fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
             bail!(Failure::usage(format!("{variable}: '{value}' is no name")));
         }
     }
-    let options_from = slot.called(Kind::Opts);
-    let list = slot.take(Kind::Opts).map_or(String::new(), |it| it.value);
+    let options_from = slot.called(Field::Opts);
+    let list = slot.take(Field::Opts).map_or(String::new(), |it| it.value);
     // As in the module, which passes on what stands between the commas, where there is anything.
     let list: Vec<&str> = list.split(',').filter(|part| !part.is_empty()).collect();
     let options = match list.as_slice() {
@@ -96,10 +96,12 @@ fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
         options,
         options_from,
         container_path: slot
-            .take(Kind::ContainerPath)
+            .take(Field::ContainerPath)
             .map(container_path)
             .transpose()?,
-        create: !slot.take(Kind::ExplicitCreate).map_or(Ok(false), is_true)?,
+        create: !slot
+            .take(Field::ExplicitCreate)
+            .map_or(Ok(false), is_true)?,
     })
 }
 
@@ -150,11 +152,11 @@ pub fn same_path(first: &str, second: &str) -> Failure {
 
 /// Options and the like without a volume that they belong to are a mistake; a driver is not, which may be set for the host.
 fn without_name(slot: &Slot) -> Option<String> {
-    let set: Vec<&str> = [Kind::Opts, Kind::ContainerPath, Kind::ExplicitCreate]
+    let set: Vec<&str> = [Field::Opts, Field::ContainerPath, Field::ExplicitCreate]
         .into_iter()
         .filter_map(|kind| Some(slot.get(kind)?.name.as_str()))
         .collect();
-    let name = slot.called(Kind::Name);
+    let name = slot.called(Field::Name);
     (!set.is_empty()).then(|| format!("{}: no effect without {name}", set.join(", ")))
 }
 

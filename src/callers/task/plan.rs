@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Error, Result, bail};
 
-use crate::base::failure::{Failure, Kind};
+use crate::base::failure::{ErrorKind, Failure};
 use crate::callers::task::described::{self, TaskVolume};
 use crate::driver;
 use crate::driver::interface::Volume;
@@ -158,8 +158,8 @@ fn identify<'a>(
 
 /// Names the variable where it is to blame.
 fn blamed_on(variable: &str, described: &TaskVolume, error: Error) -> Error {
-    let blamed = match Kind::of(&error) {
-        Kind::Usage => variable.to_owned(),
+    let blamed = match ErrorKind::of(&error) {
+        ErrorKind::Usage => variable.to_owned(),
         _ => described.doing("mounting"),
     };
     error.context(blamed)

@@ -13,7 +13,7 @@ const PREFIX: &str = "DVDI_VOLUME_";
 
 /// What a variable says of its volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Field {
     Name,
     Driver,
     Opts,
@@ -24,13 +24,13 @@ pub enum Kind {
 }
 
 /// What follows the prefix; then comes nothing, or one digit.
-const KINDS: [(&str, Kind); 6] = [
-    ("NAME", Kind::Name),
-    ("DRIVER", Kind::Driver),
-    ("OPTS", Kind::Opts),
-    ("CONTAINERPATH", Kind::ContainerPath),
-    ("EXPLICITCREATE", Kind::ExplicitCreate),
-    ("DVDCLI", Kind::Dvdcli),
+const KINDS: [(&str, Field); 6] = [
+    ("NAME", Field::Name),
+    ("DRIVER", Field::Driver),
+    ("OPTS", Field::Opts),
+    ("CONTAINERPATH", Field::ContainerPath),
+    ("EXPLICITCREATE", Field::ExplicitCreate),
+    ("DVDCLI", Field::Dvdcli),
 ];
 
 /// What none but a container path may hold, beside control characters: the module's guard against what a shell would run.
@@ -52,16 +52,16 @@ pub struct Slot {
 }
 
 impl Slot {
-    pub fn get(&self, kind: Kind) -> Option<&Variable> {
+    pub fn get(&self, kind: Field) -> Option<&Variable> {
         self.variables[kind as usize].as_ref()
     }
 
-    pub fn take(&mut self, kind: Kind) -> Option<Variable> {
+    pub fn take(&mut self, kind: Field) -> Option<Variable> {
         self.variables[kind as usize].take()
     }
 
     /// The name of a variable, also where it is not set.
-    pub fn called(&self, kind: Kind) -> String {
+    pub fn called(&self, kind: Field) -> String {
         let digit = match self.digit {
             0 => String::new(),
             digit => digit.to_string(),
@@ -71,7 +71,7 @@ impl Slot {
     }
 
     /// The same variable may come twice, without a digit and with 0; or an environment may hold one name twice.
-    fn set(&mut self, kind: Kind, variable: Variable) -> Result<()> {
+    fn set(&mut self, kind: Field, variable: Variable) -> Result<()> {
         match self.get(kind) {
             Some(first) if first.value != variable.value => {
                 let (first, second) = (&first.name, &variable.name);
@@ -109,16 +109,16 @@ pub fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Resu
     for (name, value) in variables {
         let name = name.to_string_lossy().into_owned();
         let (kind, digit) = meaning(&name)?;
-        if kind == Kind::Dvdcli {
+        if kind == Field::Dvdcli {
             continue;
         }
         let Ok(mut value) = value.into_string() else {
             bail!(Failure::usage(format!("{name}: it is not UTF-8")));
         };
-        if kind == Kind::ExplicitCreate {
+        if kind == Field::ExplicitCreate {
             value = value.trim().to_owned();
         }
-        if kind != Kind::ContainerPath {
+        if kind != Field::ContainerPath {
             check_characters(&name, kind, &value)?;
         }
         if !value.is_empty() {
@@ -128,7 +128,7 @@ pub fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Resu
     Ok(slots)
 }
 
-fn meaning(variable: &str) -> Result<(Kind, usize)> {
+fn meaning(variable: &str) -> Result<(Field, usize)> {
     let rest = variable.strip_prefix(PREFIX).unwrap_or(variable);
     let known = KINDS
         .iter()
@@ -155,13 +155,13 @@ fn meaning(variable: &str) -> Result<(Kind, usize)> {
     }
 }
 
-fn check_characters(name: &str, kind: Kind, value: &str) -> Result<()> {
+fn check_characters(name: &str, kind: Field, value: &str) -> Result<()> {
     let is_bad = |c: &char| FORBIDDEN.contains(*c) || c.is_control();
     let Some(bad) = value.chars().find(is_bad) else {
         return Ok(());
     };
     let repair = match (kind, bad) {
-        (Kind::Driver, '/' | ':') => {
+        (Field::Driver, '/' | ':') => {
             "; give the plugin an alias in the configuration (dvdcli.aliases)"
         }
         _ => "",

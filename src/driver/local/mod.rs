@@ -14,7 +14,7 @@ use crate::driver::local::source::Source;
 use crate::driver::shared::given::Given;
 use crate::driver::shared::options::{Known, LOCAL};
 use crate::driver::shared::store::{self, VolumeFile};
-use crate::driver::shared::{BuiltIn, Kind, guard, handout};
+use crate::driver::shared::{BuiltIn, BuiltInKind, guard, handout};
 use crate::sys::mount::mountinfo::MountTable;
 
 /// What is handed out: the directory itself, or where the device is mounted.
@@ -25,7 +25,7 @@ const DATA_MODE: u32 = 0o755;
 
 pub struct Local;
 
-impl Kind for Local {
+impl BuiltInKind for Local {
     fn name(&self) -> &'static str {
         "local"
     }

@@ -16,7 +16,7 @@ use crate::driver::shared::given::Given;
 use crate::driver::shared::options::{self, Known, LOOP};
 use crate::driver::shared::owner::{self, Claim};
 use crate::driver::shared::store::{self, VolumeFile};
-use crate::driver::shared::{BuiltIn, Kind, guard, handout, names};
+use crate::driver::shared::{BuiltIn, BuiltInKind, guard, handout, names};
 use crate::sys::mount::mountinfo::MountTable;
 
 /// What a volume's directory holds beside its record.
@@ -25,7 +25,7 @@ const MOUNT_POINT: &str = "mnt";
 
 pub struct Loop;
 
-impl Kind for Loop {
+impl BuiltInKind for Loop {
     fn name(&self) -> &'static str {
         "loop"
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::base::failure::{Failure, Kind};
+use crate::base::failure::{ErrorKind, Failure};
 use crate::base::secrets::{MASK, is_secret};
 use crate::base::text::chain;
 use crate::driver::Driver;
@@ -98,9 +98,9 @@ impl Plugin<'_> {
                     break wire::read(&response).map_err(|error| {
                         // Whatever it meant to say, the plugin may have acted.
                         let kind = if is_repeatable(&method) {
-                            Kind::Other
+                            ErrorKind::Other
                         } else {
-                            Kind::Unsure
+                            ErrorKind::Unsure
                         };
                         Error::from(Failure::new(kind, chain(&error))).context(method)
                     });
@@ -156,9 +156,9 @@ impl Plugin<'_> {
             cause => cause.to_string(),
         };
         let kind = if error.sent {
-            Kind::Unsure
+            ErrorKind::Unsure
         } else {
-            Kind::Other
+            ErrorKind::Other
         };
         Error::from(Failure::new(kind, text)).context(method.to_owned())
     }

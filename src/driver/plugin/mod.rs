@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Error, Result, anyhow, bail};
 use serde_json::Value;
 
-use crate::base::failure::{Failure, Kind};
+use crate::base::failure::{ErrorKind, Failure};
 use crate::base::options::Options;
 use crate::driver::interface::{Driver, Scope, Volume, VolumeInfo};
 use crate::driver::plugin::discovery::Endpoint;
@@ -64,11 +64,11 @@ impl<'a> Plugin<'a> {
     /// A plugin's refusal as an error, of the kind that its words mean.
     fn refused(&self, method: &str, volume: &str, refusal: Refusal) -> Error {
         let kind = if refusal.means(Meaning::Absent, volume) {
-            Kind::Absent
+            ErrorKind::Absent
         } else if refusal.means(Meaning::InUse, volume) {
-            Kind::InUse
+            ErrorKind::InUse
         } else {
-            Kind::Refused
+            ErrorKind::Refused
         };
         Error::from(Failure::new(kind, refusal.words))
             .context(format!("VolumeDriver.{method}"))

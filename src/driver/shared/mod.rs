@@ -30,7 +30,7 @@ use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, mount};
 
 /// What one built-in driver has of its own.
-pub trait Kind: Sync {
+pub trait BuiltInKind: Sync {
     /// The driver's name.
     fn name(&self) -> &'static str;
 
@@ -53,7 +53,7 @@ pub trait Kind: Sync {
 /// A built-in driver, opened.
 pub struct BuiltIn<'a> {
     pub invocation: &'a Invocation,
-    pub kind: &'static dyn Kind,
+    pub kind: &'static dyn BuiltInKind,
     pub store: Store,
     pub host: Host,
     /// Where volumes are mounted, as `PATH/NAME`; else in their own directories.
@@ -132,7 +132,7 @@ fn check_create_defaults(settings: &Config) -> Result<()> {
 
 impl<'a> BuiltIn<'a> {
     /// Nothing is looked at but this host's identity.
-    pub fn new(kind: &'static dyn Kind, invocation: &'a Invocation) -> Result<BuiltIn<'a>> {
+    pub fn new(kind: &'static dyn BuiltInKind, invocation: &'a Invocation) -> Result<BuiltIn<'a>> {
         // What we make has to get the modes that we give it: whoever may use a volume has to reach it.
         umask(Mode::from_raw_mode(0o022));
         check_create_defaults(&invocation.config)?;

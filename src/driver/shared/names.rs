@@ -101,7 +101,7 @@ mod tests {
             &"x".repeat(201),
         ] {
             assert_eq!(
-                crate::base::failure::Kind::of(&parse(name).expect_err(name)).exit_code(),
+                crate::base::failure::ErrorKind::of(&parse(name).expect_err(name)).exit_code(),
                 2
             );
         }

@@ -209,7 +209,7 @@ fn one_copy(value: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::failure::Kind;
+    use crate::base::failure::ErrorKind;
 
     fn loop_options(options: &[(&str, &str)]) -> Result<Normal> {
         read(
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn an_unknown_option_names_the_nearest() {
         let error = loop_options(&[("siez", "5")]).expect_err("unknown");
-        assert_eq!(Kind::of(&error), Kind::Usage);
+        assert_eq!(ErrorKind::of(&error), ErrorKind::Usage);
         assert!(
             error
                 .to_string()
@@ -283,8 +283,8 @@ mod tests {
             ("overwritefs", "maybe"),
         ] {
             assert_eq!(
-                Kind::of(&loop_options(&[(key, value)]).expect_err(value)),
-                Kind::Usage
+                ErrorKind::of(&loop_options(&[(key, value)]).expect_err(value)),
+                ErrorKind::Usage
             );
         }
     }

@@ -148,7 +148,7 @@ fn replace(directory: &Path, host: &Host) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::failure::Kind;
+    use crate::base::failure::ErrorKind;
 
     fn host(machine_id: &str, boot_id: &str) -> Host {
         Host {
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(claim(&a, false).expect("free"), Claim::New);
         assert_eq!(claim(&a, false).expect("ours"), Claim::Kept);
         let error = claim(&b, false).expect_err("another host's");
-        assert_eq!(Kind::of(&error), Kind::InUse);
+        assert_eq!(ErrorKind::of(&error), ErrorKind::InUse);
         assert!(error.to_string().contains("name-a"), "{error}");
         release(directory.path(), &b).expect("not ours to release");
         assert_eq!(claim(&b, true).expect("taken"), Claim::Taken(a.clone()));

@@ -15,7 +15,7 @@ fn volumes(environment: &[(&str, &str)]) -> Vec<TaskVolume> {
 #[track_caller]
 fn refusal(environment: &[(&str, &str)]) -> String {
     let error = parsed(environment).expect_err("refused");
-    assert_eq!(failure::Kind::of(&error), failure::Kind::Usage);
+    assert_eq!(failure::ErrorKind::of(&error), failure::Field::Usage);
     crate::base::text::chain(&error)
 }
 
