@@ -10,7 +10,7 @@ use crate::base::text::chain;
 use crate::driver::{Driver, Unmounted};
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
-use crate::sys::mount::mount::unmount_at;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::targets;
 use crate::volume::holders::ledger::Ledger;
@@ -231,7 +231,7 @@ pub fn release(
         }
         (Unmounted::WasNot(why), Some(mounted)) if is_abandoned(invocation, &mounted) => {
             let place = mounted.mount_point();
-            unmount_at(place, true).with_context(|| format!("unmounting {}", place.display()))?;
+            calls::unmount(place, true).with_context(|| format!("unmounting {}", place.display()))?;
             let (volume, place) = (ledger.volume(), place.display());
             invocation.log.warn(&format!(
                 "unmounting volume {volume}: {why}; nobody served {place} any more, and it is unmounted"

@@ -22,7 +22,7 @@ use crate::invocation::Invocation;
 use crate::invocation::log::Log;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::MountOptions;
-use crate::sys::mount::{mount, utab};
+use crate::sys::mount::{calls, utab};
 use crate::volume::bind::targets::{self, Seen};
 use crate::volume::bind::view::{self, View};
 use crate::volume::holders::ledger as holders;
@@ -170,7 +170,7 @@ fn remount(
         Some(_) if arguments.fake => Ok(()),
         Some(mounted) => {
             let options = view::options(mounted, &line.view.join(","), &table);
-            mount::remount_view(&target, &MountOptions::parse(&options)).context("remounting it")
+            calls::remount_view(&target, &MountOptions::parse(&options)).context("remounting it")
         }
     }
 }
@@ -245,5 +245,5 @@ fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result
         ));
         return utab::unmount(target, lazy, invocation.budget.ends());
     }
-    Ok(mount::unmount_at(target, lazy)?)
+    Ok(calls::unmount(target, lazy)?)
 }

@@ -13,7 +13,7 @@ use crate::driver::shared::options::LOCAL;
 use crate::driver::shared::store::{self, Record};
 use crate::driver::shared::{Base, guard, handout, names, new_record, read_options};
 use crate::driver::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Volume};
-use crate::sys::mount::mount;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 const NAME: &str = "local";
@@ -163,7 +163,7 @@ impl Local<'_> {
         }
         self.unmount(name, "", false)?;
         if read_only {
-            mount::bind(&data, &data, "ro")?;
+            calls::bind(&data, &data, "ro")?;
         }
         Ok(data)
     }
@@ -203,7 +203,7 @@ impl Local<'_> {
         mounted.map_err(|error| masked(&error, record))?;
         let prepared = self.prepare(name, record, source, &place);
         if prepared.is_err() {
-            let _ = mount::unmount_at(&place, false);
+            let _ = calls::unmount(&place, false);
             self.0.forget_mount_point(&place);
         }
         prepared
@@ -225,7 +225,7 @@ impl Local<'_> {
 
     fn unmount_source(&self, place: &Path, source: Option<&Source>, lazy: bool) -> Result<()> {
         if source.is_some_and(Source::is_recursive) {
-            mount::make_private(place)
+            calls::make_private(place)
                 .with_context(|| format!("unmounting {}", place.display()))?;
             let table = MountTable::read()?;
             let below: Vec<&Mount> = table

@@ -13,10 +13,11 @@ use rustix::io::Errno;
 
 use crate::base::failure::Failure;
 use crate::driver::shared::size;
-use crate::sys::block::loopdev::{self, FileId, LoopDevice};
+use crate::sys::block::loop_device::{self, LoopDevice};
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::signature;
 use crate::sys::files::copy;
+use crate::sys::files::id::FileId;
 use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::MountTable;
 
@@ -122,7 +123,7 @@ pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
 fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
     let id = FileId::of(original).context("reading the image")?;
     loop {
-        let devices = loopdev::bound_to(id)?;
+        let devices = loop_device::bound_to(id)?;
         if !devices.is_empty() {
             write_out(&devices)?;
             if copy::reflink(original, image)? {
@@ -146,8 +147,9 @@ fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
 /// Brings what was written to the mounted volume into its image.
 fn write_out(devices: &[u32]) -> Result<()> {
     let table = MountTable::read()?;
-    let of_device =
-        |source: &str| loopdev::number_of(source).is_some_and(|number| devices.contains(&number));
+    let of_device = |source: &str| {
+        loop_device::number_of(source).is_some_and(|number| devices.contains(&number))
+    };
     match table.iter().find(|mount| of_device(&mount.source)) {
         Some(mount) => {
             let opened = File::open(&mount.mount_point);
@@ -171,15 +173,15 @@ fn write_out(devices: &[u32]) -> Result<()> {
 pub fn bind(image: &File, ends: Instant) -> Result<LoopDevice> {
     let id = FileId::of(image).context("reading the image")?;
     loop {
-        for number in loopdev::bound_to(id)? {
-            if let Some(device) = loopdev::open_bound(number, id)
+        for number in loop_device::bound_to(id)? {
+            if let Some(device) = loop_device::open_bound(number, id)
                 .map_err(|error| Failure::in_use(format!("{error:#}")))?
             {
                 return Ok(device);
             }
         }
         if try_lock(|| image.try_lock())? {
-            return loopdev::attach(image, ends);
+            return loop_device::attach(image, ends);
         }
         wait(ends)?;
     }
@@ -197,7 +199,7 @@ pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
             .into());
         }
         // Locked without being bound: it is being copied.
-        if try_lock(|| image.try_lock())? && loopdev::bound_to(id)?.is_empty() {
+        if try_lock(|| image.try_lock())? && loop_device::bound_to(id)?.is_empty() {
             return Ok(());
         }
         wait(ends)?;
@@ -212,7 +214,7 @@ pub fn kept_by(image: &File) -> Result<Option<u32>> {
     let id = FileId::of(image).context("reading the image")?;
     let began = Instant::now();
     loop {
-        let Some(number) = loopdev::bound_to(id)?.first().copied() else {
+        let Some(number) = loop_device::bound_to(id)?.first().copied() else {
             return Ok(None);
         };
         if began.elapsed() >= FREED || mounted_by(number).is_some() {

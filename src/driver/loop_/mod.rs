@@ -16,8 +16,9 @@ use crate::driver::shared::owner::{self, Claim};
 use crate::driver::shared::store::{self, Record};
 use crate::driver::shared::{Base, guard, handout, names, new_record, read_options};
 use crate::driver::{Created, Driver, Lookup, MountRequest, Options, Scope, Unmounted, Volume};
-use crate::sys::block::loopdev::{self, FileId};
-use crate::sys::mount::mount;
+use crate::sys::block::loop_device;
+use crate::sys::files::id::FileId;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
 
@@ -214,7 +215,7 @@ impl Loop<'_> {
         };
         let prepared = self.prepare(name, record, &place, &options, read_only);
         if prepared.is_err() {
-            let _ = mount::unmount_at(&place, false);
+            let _ = calls::unmount(&place, false);
             self.0.forget_mount_point(&place);
         }
         prepared
@@ -238,7 +239,7 @@ impl Loop<'_> {
         let (device_shown, place_shown) = (source.display(), place.display());
         let step = || format!("driver {NAME}: mounting {device_shown} at {place_shown} as {fs}");
         self.0.log.step(step);
-        let mounted = mount::mount(&source.to_string_lossy(), &place, fs, options);
+        let mounted = calls::mount(&source.to_string_lossy(), &place, fs, options);
         if mounted.is_err() {
             self.0.forget_mount_point(&place);
         }
@@ -260,7 +261,7 @@ impl Loop<'_> {
         if ro {
             let mut options = options.clone();
             options.set_read_only(true);
-            let made = mount::remount_view(place, &options);
+            let made = calls::remount_view(place, &options);
             made.with_context(|| format!("making {} read-only", place.display()))?;
         }
         Ok(path)
@@ -282,8 +283,8 @@ impl Loop<'_> {
         let places = [self.0.mount_point(name, MOUNT_POINT), own.clone()];
         Ok(places.into_iter().find_map(|place| {
             let mount = table.at(&place)?;
-            let number = loopdev::number_of(&mount.source)?;
-            let ours = image.map_or(place == own, |image| loopdev::is_bound(number, image));
+            let number = loop_device::number_of(&mount.source)?;
+            let ours = image.map_or(place == own, |image| loop_device::is_bound(number, image));
             ours.then_some((place, mount))
         }))
     }

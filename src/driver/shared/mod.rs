@@ -23,8 +23,9 @@ use crate::driver::{Created, Lookup, Options, Volume};
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
 use crate::invocation::log::Log;
+use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
-use crate::sys::mount::{busy, mount};
+use crate::sys::mount::{busy, calls};
 
 /// What the driver keeps its volumes in.
 pub fn directory(kind: &str, invocation: &Invocation) -> PathBuf {
@@ -65,7 +66,10 @@ impl<'a> Base<'a> {
             kind: kind.to_owned(),
             store: Store::new(&directory(kind, invocation), &host.machine_id),
             host,
-            mount_path: settings.mount_path.as_deref().map(store::real),
+            mount_path: settings
+                .mount_path
+                .as_deref()
+                .map(canonical_as_far_as_it_exists),
             settings,
             log: &invocation.log,
             ends: invocation.budget.ends(),
@@ -178,7 +182,7 @@ impl<'a> Base<'a> {
     pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
         let step = || format!("driver {}: unmounting {}", self.kind, mount_point.display());
         self.log.step(step);
-        match mount::unmount_at(mount_point, lazy) {
+        match calls::unmount(mount_point, lazy) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
                 let used_by = busy::used_by(mount_point);
