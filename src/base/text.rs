@@ -3,7 +3,7 @@
 use std::io;
 
 use anyhow::Error;
-use rustix::io::Errno;
+use nix::errno::Errno;
 
 /// An error and its causes, outermost first, as `a: b: c`.
 pub fn chain(error: &Error) -> String {

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 
 use crate::base::failure::Failure;
 use crate::driver::interface::Unmounted;
-use crate::sys::mount::mount::unmount_at;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
@@ -92,7 +92,7 @@ impl Locked<'_> {
     fn take_away(&self, mount: &MountRecord, why: &str) -> Result<()> {
         let place = mount.mount_point();
         let shown = place.display();
-        unmount_at(place, true).with_context(|| format!("unmounting {shown}"))?;
+        calls::unmount(place, true).with_context(|| format!("unmounting {shown}"))?;
         let name = self.volume.name();
         self.warn(&format!(
             "unmounting volume {name}: {why}; nobody served {shown} any more, and it is unmounted"

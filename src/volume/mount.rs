@@ -8,7 +8,7 @@ use crate::base::failure::{Failure, with_undo_error};
 use crate::base::text::chain;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
-use crate::sys::files::directory::Ownership;
+use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::targets;
 use crate::volume::bind::view::{self, View, ViewRequest};

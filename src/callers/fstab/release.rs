@@ -12,7 +12,7 @@ use crate::driver;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, UNMOUNT_TIMEOUT};
 use crate::sys::mount::mountinfo::MountTable;
-use crate::sys::mount::{mount, utab};
+use crate::sys::mount::{calls, utab};
 use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::ledger;
 use crate::volume::holders::mount_record::MountRecord;
@@ -91,5 +91,5 @@ fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result
         ));
         return utab::unmount(target, lazy, invocation.budget.ends());
     }
-    Ok(mount::unmount_at(target, lazy)?)
+    Ok(calls::unmount(target, lazy)?)
 }

@@ -7,7 +7,7 @@ use crate::callers::fstab::line::MountLine;
 use crate::cli::mount_helper::MountHelper;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
-use crate::sys::mount::mount;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::MountOptions;
 use crate::volume::Locked;
@@ -37,7 +37,7 @@ pub fn remount(
         Some(_) if arguments.fake => Ok(()),
         Some(mount) => {
             let options = view::options(mount, &line.view.join(","), &table);
-            mount::remount_view(&target, &MountOptions::parse(&options)).context("remounting it")
+            calls::remount_view(&target, &MountOptions::parse(&options)).context("remounting it")
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::driver::local::source::Source;
 use crate::driver::local::{DATA, LocalVolume};
 use crate::driver::shared::handout;
 use crate::driver::shared::store::VolumeFile;
-use crate::sys::mount::mount as calls;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
 
 impl LocalVolume<'_> {
@@ -67,7 +67,7 @@ impl LocalVolume<'_> {
         mounted.map_err(|error| masked(&error, record))?;
         let prepared = self.prepare(record, source, &place);
         if prepared.is_err() {
-            let _ = calls::unmount_at(&place, false);
+            let _ = calls::unmount(&place, false);
             self.driver.forget_mount_point(&place);
         }
         prepared

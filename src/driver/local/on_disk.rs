@@ -10,7 +10,7 @@ use crate::driver::local::DATA;
 use crate::driver::local::source::Source;
 use crate::driver::shared::BuiltIn;
 use crate::driver::shared::store::VolumeFile;
-use crate::sys::mount::mount as calls;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 pub struct OnDisk<'b, 'a> {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{IpAddr, ToSocketAddrs};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -10,9 +9,10 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::base::failure::Failure;
 use crate::driver::shared::options::{self, Normal};
-use crate::sys::mount::mount;
+use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::Mount;
 use crate::sys::mount::mountopts::{self, MountOptions};
+use crate::sys::mount::{by_program, calls};
 use crate::sys::process::limit;
 
 /// Which option is nothing without which other one (Docker's rules).
@@ -147,16 +147,13 @@ impl Source {
         if !self.parsed.is_bind() {
             return mount.source == self.device;
         }
-        let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-        fs::metadata(&self.device)
-            .ok()
-            .zip(fs::metadata(&mount.mount_point).ok())
-            .is_some_and(|(a, b)| same(a, b))
+        let id = |path: &Path| FileId::at(path).ok();
+        id(Path::new(&self.device)).is_some_and(|found| id(&mount.mount_point) == Some(found))
     }
 
     /// Mounts by mount(8) where the type has a program of its own, else by system call.
     pub fn mount(&self, place: &Path, read_only: bool, ends: Instant) -> Result<()> {
-        let helper = mount::helper(&self.fs_type).is_some();
+        let helper = by_program::helper(&self.fs_type).is_some();
         let address = self.address(helper, ends)?;
         if helper && !self.parsed.is_bind() {
             let mut options = address.unwrap_or_else(|| self.options.clone());
@@ -167,7 +164,7 @@ impl Source {
                     format!("{options},ro")
                 };
             }
-            return mount::mount_by_program(&self.device, place, &self.fs_type, &options, ends);
+            return by_program::mount(&self.device, place, &self.fs_type, &options, ends);
         }
         let mut parsed = address.map_or_else(
             || self.parsed.clone(),
@@ -176,7 +173,7 @@ impl Source {
         parsed.set_read_only(read_only);
         let (device, fs_type, place) =
             (self.device.clone(), self.fs_type.clone(), place.to_owned());
-        let mount = move || mount::mount(&device, &place, &fs_type, &parsed);
+        let mount = move || calls::mount(&device, &place, &fs_type, &parsed);
         if self.network().is_some() {
             limit::within(ends, mount)
         } else {

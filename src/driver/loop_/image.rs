@@ -8,15 +8,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs, sync, syncfs};
-use rustix::io::Errno;
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::sys::statvfs::fstatvfs;
+use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
 use crate::driver::shared::size;
-use crate::sys::block::loopdev::{self, FileId, LoopDevice};
+use crate::sys::block::loop_device::{self, LoopDevice};
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::signature;
 use crate::sys::files::copy;
+use crate::sys::files::id::FileId;
 use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::MountTable;
 
@@ -84,7 +87,7 @@ pub fn open(path: &Path) -> Result<File> {
 
 fn set_length(image: &File, length: u64) -> Result<()> {
     match image.set_len(length) {
-        Err(error) if error.raw_os_error() == Some(Errno::FBIG.raw_os_error()) => {
+        Err(error) if error.raw_os_error() == Some(Errno::EFBIG as i32) => {
             bail!("{} is more than a file can have here", size::show(length))
         }
         set => Ok(set?),
@@ -94,7 +97,9 @@ fn set_length(image: &File, length: u64) -> Result<()> {
 /// Asks first: an allocation that fails half-way has filled the disk for everybody.
 fn allocate(image: &File, length: u64) -> Result<()> {
     let space = fstatvfs(image)?;
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    let free = space
+        .blocks_available()
+        .saturating_mul(space.fragment_size());
     if free < length {
         bail!(
             "{} is more than the {} that are free; volumeType=thin takes space as it is written",
@@ -102,6 +107,7 @@ fn allocate(image: &File, length: u64) -> Result<()> {
             size::show(free)
         );
     }
+    let length = i64::try_from(length).context("a length that no file has")?;
     fallocate(image, FallocateFlags::empty(), 0, length)?;
     Ok(())
 }
@@ -122,7 +128,7 @@ pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
 fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
     let id = FileId::of(original).context("reading the image")?;
     loop {
-        let devices = loopdev::bound_to(id)?;
+        let devices = loop_device::bound_to(id)?;
         if !devices.is_empty() {
             write_out(&devices)?;
             if copy::reflink(original, image)? {
@@ -146,8 +152,9 @@ fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
 /// Brings what was written to the mounted volume into its image.
 fn write_out(devices: &[u32]) -> Result<()> {
     let table = MountTable::read()?;
-    let of_device =
-        |source: &str| loopdev::number_of(source).is_some_and(|number| devices.contains(&number));
+    let of_device = |source: &str| {
+        loop_device::number_of(source).is_some_and(|number| devices.contains(&number))
+    };
     match table.iter().find(|mount| of_device(&mount.source)) {
         Some(mount) => {
             let opened = File::open(&mount.mount_point);
@@ -171,15 +178,15 @@ fn write_out(devices: &[u32]) -> Result<()> {
 pub fn bind(image: &File, ends: Instant) -> Result<LoopDevice> {
     let id = FileId::of(image).context("reading the image")?;
     loop {
-        for number in loopdev::bound_to(id)? {
-            if let Some(device) = loopdev::open_bound(number, id)
+        for number in loop_device::bound_to(id)? {
+            if let Some(device) = loop_device::open_bound(number, id)
                 .map_err(|error| Failure::in_use(format!("{error:#}")))?
             {
                 return Ok(device);
             }
         }
         if try_lock(|| image.try_lock())? {
-            return loopdev::attach(image, ends);
+            return loop_device::attach(image, ends);
         }
         wait(ends)?;
     }
@@ -197,7 +204,7 @@ pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
             .into());
         }
         // Locked without being bound: it is being copied.
-        if try_lock(|| image.try_lock())? && loopdev::bound_to(id)?.is_empty() {
+        if try_lock(|| image.try_lock())? && loop_device::bound_to(id)?.is_empty() {
             return Ok(());
         }
         wait(ends)?;
@@ -212,7 +219,7 @@ pub fn kept_by(image: &File) -> Result<Option<u32>> {
     let id = FileId::of(image).context("reading the image")?;
     let began = Instant::now();
     loop {
-        let Some(number) = loopdev::bound_to(id)?.first().copied() else {
+        let Some(number) = loop_device::bound_to(id)?.first().copied() else {
             return Ok(None);
         };
         if began.elapsed() >= FREED || mounted_by(number).is_some() {
@@ -238,8 +245,8 @@ fn try_lock(lock: impl FnOnce() -> Result<(), TryLockError>) -> Result<bool> {
     match lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => match Errno::from_io_error(&error) {
-            Some(Errno::OPNOTSUPP | Errno::NOLCK | Errno::NOSYS) => Ok(true),
+        Err(TryLockError::Error(error)) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EOPNOTSUPP | Errno::ENOLCK | Errno::ENOSYS) => Ok(true),
             _ => Err(error).context("locking the image"),
         },
     }

@@ -9,7 +9,7 @@ use crate::driver::interface::{Driver, Volume};
 use crate::driver::loop_::{LoopVolume, MOUNT_POINT, image};
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::{handout, options};
-use crate::sys::mount::mount as calls;
+use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::MountOptions;
 
@@ -34,7 +34,7 @@ impl LoopVolume<'_> {
         };
         let prepared = self.prepare(record, &place, &options, read_only);
         if prepared.is_err() {
-            let _ = calls::unmount_at(&place, false);
+            let _ = calls::unmount(&place, false);
             self.driver.forget_mount_point(&place);
         }
         prepared

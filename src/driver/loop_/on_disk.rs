@@ -10,7 +10,8 @@ use crate::driver::interface::{Driver, VolumeInfo};
 use crate::driver::loop_::{IMAGE, MOUNT_POINT, image};
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::{BuiltIn, handout, options};
-use crate::sys::block::loopdev::{self, FileId};
+use crate::sys::block::loop_device;
+use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 pub struct OnDisk<'b, 'a> {
@@ -35,8 +36,8 @@ impl OnDisk<'_, '_> {
         let places = [self.driver.mount_point(self.name, MOUNT_POINT), own.clone()];
         Ok(places.into_iter().find_map(|place| {
             let mount = table.at(&place)?;
-            let number = loopdev::number_of(&mount.source)?;
-            let ours = image.map_or(place == own, |image| loopdev::is_bound(number, image));
+            let number = loop_device::number_of(&mount.source)?;
+            let ours = image.map_or(place == own, |image| loop_device::is_bound(number, image));
             ours.then_some((place, mount))
         }))
     }

@@ -2,17 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::fsync;
-use rustix::io::Errno;
+use nix::unistd::fsync;
 
 use crate::driver::shared::options::{self, Normal};
-use crate::sys::files::directory::{self, Ownership};
+use crate::sys::files::directory::{self, IfMissing, descend};
+use crate::sys::files::ownership::Ownership;
 
 /// Says in the volume's directory that owner and mode have been set: they are set once, and are the user's from then on.
 const MARK: &str = "prepared";
@@ -34,7 +32,6 @@ pub fn is_given(ownership: Ownership) -> bool {
 pub fn give(directory: &Path, ownership: Ownership) -> Result<()> {
     let given = directory::open(directory)
         .and_then(directory::readable)
-        .map_err(io::Error::from)
         .and_then(|handle| ownership.apply_to(handle));
     given.with_context(|| format!("setting the owner of {}", directory.display()))
 }
@@ -54,10 +51,15 @@ pub fn prepare(
         .iter()
         .fold(mount_point.to_owned(), |path, name| path.join(name));
     let doing = || format!("preparing {}", path.display());
-    let mut directory = directory::open(mount_point).with_context(doing)?;
-    for name in names {
-        directory = enter(&directory, name).with_context(doing)?;
-    }
+    let reached = descend(
+        mount_point,
+        Path::new(inside),
+        IfMissing::Make(&mut Vec::new()),
+    );
+    let directory = reached
+        .map_err(|stopped| stopped.error)
+        .with_context(doing)?
+        .directory;
     let mark = volume.join(MARK);
     if is_given(ownership) && mark.symlink_metadata().is_err() {
         let directory = directory::readable(&directory).with_context(doing)?;
@@ -86,17 +88,6 @@ pub fn names(inside: &str) -> Result<Vec<&OsStr>> {
         }
     }
     Ok(names)
-}
-
-/// Enters a directory, which is made where it is missing.
-fn enter(parent: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
-    match directory::enter(parent, name) {
-        Err(Errno::NOENT) => {
-            directory::make(parent, name)?;
-            directory::enter(parent, name)
-        }
-        entered => entered,
-    }
 }
 
 #[cfg(test)]

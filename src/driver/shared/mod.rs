@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use rustix::fs::Mode;
-use rustix::process::umask;
+use nix::sys::stat::{Mode, umask};
 
 use crate::base::failure::Failure;
 use crate::base::options::Options;
@@ -26,8 +25,9 @@ use crate::driver::shared::owner::Host;
 use crate::driver::shared::store::{Store, VolumeFile};
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
+use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
-use crate::sys::mount::{busy, mount};
+use crate::sys::mount::{busy, calls};
 
 /// What one built-in driver has of its own.
 pub trait BuiltInKind: Sync {
@@ -134,7 +134,7 @@ impl<'a> BuiltIn<'a> {
     /// Nothing is looked at but this host's identity.
     pub fn new(kind: &'static dyn BuiltInKind, invocation: &'a Invocation) -> Result<BuiltIn<'a>> {
         // What we make has to get the modes that we give it: whoever may use a volume has to reach it.
-        umask(Mode::from_raw_mode(0o022));
+        umask(Mode::from_bits_truncate(0o022));
         check_create_defaults(&invocation.config)?;
         let host = Host::this()?;
         let directory = directory(kind.name(), invocation);
@@ -142,7 +142,11 @@ impl<'a> BuiltIn<'a> {
             kind,
             store: Store::new(&directory, &host.machine_id),
             host,
-            mount_path: invocation.config.mount_path.as_deref().map(store::real),
+            mount_path: invocation
+                .config
+                .mount_path
+                .as_deref()
+                .map(canonical_as_far_as_it_exists),
             invocation,
         })
     }
@@ -256,7 +260,7 @@ impl<'a> BuiltIn<'a> {
     pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
         let step = || format!("{}: unmounting {}", self.label(), mount_point.display());
         self.invocation.log.step(step);
-        match mount::unmount_at(mount_point, lazy) {
+        match calls::unmount(mount_point, lazy) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
                 let used_by = busy::used_by(mount_point);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::options::Options;
 use crate::driver::shared::names;
 use crate::driver::shared::options::Normal;
+use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::files::tree;
 
 /// What is written about a volume; its presence makes the directory a volume.
@@ -48,7 +49,7 @@ impl Store {
             .take(32)
             .collect();
         Store {
-            root: real(root),
+            root: canonical_as_far_as_it_exists(root),
             host,
         }
     }
@@ -207,17 +208,6 @@ impl Store {
     /// name begins with a dot.
     fn aside(&self, name: &str, state: &str) -> String {
         format!(".{name}.{}.{state}", self.host)
-    }
-}
-
-/// A path without symbolic links, as far as it exists.
-pub fn real(path: &Path) -> PathBuf {
-    match (fs::canonicalize(path), path.parent(), path.file_name()) {
-        (Ok(real), ..) => real,
-        (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
-            real(parent).join(name)
-        }
-        _ => path.to_owned(),
     }
 }
 

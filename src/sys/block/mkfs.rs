@@ -1,29 +1,29 @@
-//! The file systems that can be made, and the programs that make them.
+//! The file systems that can be made on a file, and the programs that make them.
 
 use std::fs::File;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::sys::block::{loopdev, signature};
-use crate::sys::mount::mount;
+use crate::sys::block::{loop_device, signature};
+use crate::sys::mount::journal;
 use crate::sys::process::child;
 
-/// A program and its arguments, before the file's.
+/// A program and its arguments, which the file's name follows.
 type Program = (&'static str, &'static [&'static str]);
 
-/// A file system, and how it is made and made unlike its original.
+/// A file system, and the programs that make it and that make its copy differ from the original.
 #[derive(Debug)]
 pub struct FileSystem {
     pub name: &'static str,
-    /// The Debian package that its programs are in.
+    /// The Debian package with its programs.
     pub package: &'static str,
-    /// What it cannot do with less than, in bytes.
+    /// The smallest size that it can have, in bytes.
     pub least: u64,
     make: Program,
-    /// How a copy is settled whose original was mounted, so that its UUID can be changed.
+    /// How the journal of a copy is replayed. If the original was mounted, its UUID cannot be changed before.
     replay: Replay,
-    /// Gives it a UUID of its own.
+    /// Gives it a new UUID.
     renew: Program,
 }
 
@@ -31,21 +31,24 @@ pub struct FileSystem {
 enum Replay {
     /// By a program.
     By(Program),
-    /// By the kernel, with these mount options.
+    /// By mounting it, with these options.
     ByMounting(&'static [&'static str]),
-    /// What changes the UUID leaves the log to the next mount.
+    /// The UUID can be changed all the same.
     NotNeeded,
 }
 
-/// What a program takes as the name of its standard input. A path would do as well, but not be safe: a program that
-/// outlives us would find the next attempt's file there, and format that.
+/// The path by which a program opens its standard input, which is the file. The file's own path would not be safe: a
+/// program that outlives dvdcli would find the file of the next attempt there, and format it.
 const STANDARD_INPUT: &str = "/proc/self/fd/0";
 
-/// No `discard`: a new file is empty, and `volumeType=thick` is to stay allocated.
+/// The file systems that can be made.
 ///
-/// ext4 leaves its tables to be zeroed when they are used, which a sparse file's are already, and reserves no room for a
-/// larger table of groups: made in half the time, and 100 GiB takes 2 MiB of disk, not 517. It can be grown all the same
-/// (by meta_bg). A checksum seed of its own makes a new UUID cheap. btrfs gets one by `-m`, which writes the superblocks only.
+/// None is made with discard: a new file is empty, and `volumeType=thick` has to stay allocated.
+///
+/// ext4 does not zero its tables, which are zeroes in a sparse file, and reserves no space for a larger table of groups.
+/// So it is made in half the time, and 100 GiB take 2 MiB of disk, not 517. It can grow all the same (meta_bg). With
+/// `metadata_csum_seed`, a new UUID does not change all checksums. For btrfs, `-m` does the same: only superblocks are
+/// written.
 pub const FILE_SYSTEMS: &[FileSystem] = &[
     FileSystem {
         name: "ext4",
@@ -82,29 +85,33 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
     },
 ];
 
-/// The file system of this name, in any case.
+/// The file system of this name, in upper or lower case.
 pub fn named(name: &str) -> Option<&'static FileSystem> {
     FILE_SYSTEMS
         .iter()
         .find(|fs| fs.name.eq_ignore_ascii_case(name))
 }
 
-/// Makes a file system on a file that holds none.
+/// Makes a file system on a file.
+///
+/// # Errors
+///
+/// The file holds a file system already, or something else that is known. A program is missing, fails or takes too long.
 pub fn make(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
-    // The programs ask a terminal before they overwrite something; without one, mkfs.ext4 just does.
+    // The programs ask before they overwrite something, but without a terminal mkfs.ext4 does not.
     if let Some(found) = signature::of(file).context("looking for a file system")? {
         bail!("it holds {found} already");
     }
     run(fs, &fs.make, file, ends)
 }
 
-/// Gives the copy of a file system a UUID of its own, so that both can be mounted at once.
+/// Gives the copy of a file system a new UUID, so that it can be mounted while the original is mounted.
 pub fn renew_uuid(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
     match &fs.replay {
         Replay::By(program) => run(fs, program, file, ends)?,
         Replay::ByMounting(flags) => {
-            let device = loopdev::attach(file, ends)?;
-            mount::replay_journal(&device.path(), fs.name, flags)?;
+            let device = loop_device::attach(file, ends)?;
+            journal::replay(&device.path(), fs.name, flags)?;
         }
         Replay::NotNeeded => {}
     }

@@ -1,5 +1,5 @@
-//! Block devices and what they hold: loop devices, file systems made on them, signatures.
+//! Block devices and file systems: binding loop devices, making file systems, recognising what a device holds.
 
-pub mod loopdev;
+pub mod loop_device;
 pub mod mkfs;
 pub mod signature;

@@ -1,10 +1,10 @@
-//! What a file or device holds, by the magic numbers of file systems and other formats.
+//! Recognising what a file or device holds, by the magic numbers of file systems and other formats.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// A format, where its magic number stands, and the number.
+/// Formats: name, offset of the magic number in bytes, magic number.
 const MAGIC: &[(&str, u64, &[u8])] = &[
     ("xfs", 0, b"XFSB"),
     ("btrfs", 0x10040, b"_BHRfS_M"),
@@ -23,16 +23,16 @@ const MAGIC: &[(&str, u64, &[u8])] = &[
     ("ocfs2", 0x2000, b"OCFSV2"),
 ];
 
-/// Where ext's superblock is, and in it, counted from there: magic number, compatible and incompatible features.
+/// The offset of the superblock of ext2, ext3 and ext4. The other offsets are counted from there.
 const EXT_SUPERBLOCK: u64 = 1024;
 const EXT_MAGIC: (usize, [u8; 2]) = (56, [0x53, 0xef]);
 const EXT_COMPATIBLE: usize = 92;
 const EXT_INCOMPATIBLE: usize = 96;
 const EXT_HAS_JOURNAL: u8 = 0x04;
-/// Extents; the feature byte that only ext4 sets.
+/// The feature bit for extents, which only ext4 has.
 const EXT_EXTENTS: u8 = 0x40;
 
-/// The name of what is found, as mount(8) and blkid(8) write it; `None` where nothing is known.
+/// The name of the format, as mount(8) and blkid(8) write it; `None` where the content is none that is known here.
 pub fn of(file: &File) -> io::Result<Option<&'static str>> {
     if let Some(ext) = ext(file)? {
         return Ok(Some(ext));
@@ -62,7 +62,7 @@ fn ext(file: &File) -> io::Result<Option<&'static str>> {
     }))
 }
 
-/// False where the file ends before.
+/// Reads all of `bytes`. False where the file is too short.
 fn read(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<bool> {
     match file.read_exact_at(bytes, offset) {
         Ok(()) => Ok(true),

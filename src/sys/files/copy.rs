@@ -1,47 +1,56 @@
-//! Copies of sparse files: by sharing blocks where the file system can, else of what is not a hole.
+//! Copying sparse files: by sharing their blocks where the file system can, else by copying their data and not their holes.
 
 use std::fs::File;
 use std::io;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{SeekFrom, copy_file_range, ioctl_ficlone, seek};
-use rustix::io::Errno;
+use nix::errno::Errno;
+use nix::fcntl::copy_file_range;
+use nix::unistd::{Whence, lseek};
+use rustix::fs::ioctl_ficlone;
+use rustix::io::Errno as RustixErrno;
 
-/// How much is copied between two looks at the clock, in bytes.
-const STEP: u64 = 64 << 20;
+/// How many bytes are copied before the time that is left is checked again.
+const STEP: i64 = 64 << 20;
 
-/// Lets `copy` share all blocks of `source`, in one atomic step. False where the file system cannot do that.
+/// Lets `copy` share all blocks of `source`, in one atomic step (ioctl_ficlone(2)). False where the file system cannot.
 pub fn reflink(source: &File, copy: &File) -> io::Result<bool> {
     match ioctl_ficlone(copy, source) {
         Ok(()) => Ok(true),
-        Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::XDEV | Errno::INVAL | Errno::NOSYS) => {
-            Ok(false)
-        }
+        Err(
+            RustixErrno::OPNOTSUPP
+            | RustixErrno::NOTTY
+            | RustixErrno::XDEV
+            | RustixErrno::INVAL
+            | RustixErrno::NOSYS,
+        ) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Copies all data of `source` to an empty `copy`, which is as long afterwards and has the same holes.
+/// Copies all data of `source` to `copy`, which has to be empty, and has the same length and holes afterwards.
 pub fn sparse(source: &File, copy: &File, ends: Instant) -> Result<()> {
     let length = source.metadata()?.len();
     copy.set_len(length)?;
+    let length = length.cast_signed();
     let mut at = 0;
     while at < length {
-        let from = match seek(source, SeekFrom::Data(at)) {
-            Ok(from) => from,
-            // Nothing but a hole is left.
-            Err(Errno::NXIO) => break,
-            Err(error) => return Err(error).context("looking for data"),
+        let from = match lseek(source, at, Whence::SeekData) {
+            // Only a hole is left.
+            Err(Errno::ENXIO) => break,
+            from => from.map_err(io::Error::from).context("looking for data")?,
         };
-        let to = seek(source, SeekFrom::Hole(from)).context("looking for a hole")?;
+        let to = lseek(source, from, Whence::SeekHole)
+            .map_err(io::Error::from)
+            .context("looking for a hole")?;
         range(source, copy, from, to, ends)?;
         at = to;
     }
     Ok(())
 }
 
-fn range(source: &File, copy: &File, from: u64, to: u64, ends: Instant) -> Result<()> {
+fn range(source: &File, copy: &File, from: i64, to: i64, ends: Instant) -> Result<()> {
     let (mut read, mut written) = (from, from);
     while read < to {
         if Instant::now() >= ends {
@@ -49,7 +58,8 @@ fn range(source: &File, copy: &File, from: u64, to: u64, ends: Instant) -> Resul
         }
         let step = usize::try_from(STEP.min(to - read)).unwrap_or(usize::MAX);
         let copied = copy_file_range(source, Some(&mut read), copy, Some(&mut written), step);
-        if copied.context("copying data")? == 0 {
+        let copied = copied.map_err(io::Error::from).context("copying data")?;
+        if copied == 0 {
             bail!("the original became shorter while it was copied");
         }
     }

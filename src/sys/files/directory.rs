@@ -1,92 +1,285 @@
-//! Directories by their handles: entered and made without following symbolic links, and whose they are.
+//! Directories as handles: entering, making and removing them without following a symbolic link.
 
-use std::ffi::OsStr;
-use std::fmt;
+use std::ffi::{CStr, OsStr};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{
-    CWD, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fchown, fstat, mkdirat, openat, openat2,
-};
-use rustix::io::Errno;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::libc;
+use nix::sys::stat::{Mode, SFlag, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-/// Who owns a directory and who may use it, as far as is said.
+/// Of directories that are made: everybody may read and enter them.
+const MODE: Mode = Mode::from_bits_truncate(0o755);
+
+/// Opens a directory for reaching what is in it, for which search permission is enough. Symbolic links in its path are
+/// followed, but not the last component.
+pub fn open(path: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(AT_FDCWD, path, search(), Mode::empty())?)
+}
+
+/// Opens the directory `name` in `parent`, as [`open`] does. A symbolic link is refused.
+pub fn enter(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
+    let how = OpenHow::new()
+        .flags(search())
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    match openat2(&parent, name, how) {
+        // Linux before 5.6. A name without a slash leads nowhere else, once its being a link is refused.
+        Err(Errno::ENOSYS) if is_name(name) => Ok(openat(parent, name, search(), Mode::empty())?),
+        opened => Ok(opened?),
+    }
+}
+
+/// Opens the directory again, for reading it and for changing it.
+pub fn readable(directory: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(openat(directory, c".", reading(), Mode::empty())?)
+}
+
+/// A path that leads to an open directory, and nowhere else.
+pub fn path_of(directory: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+}
+
+/// Removes the directory `name` in `parent`, which has to be empty.
+pub fn remove_empty(parent: impl AsFd, name: &OsStr) -> io::Result<()> {
+    Ok(unlinkat(parent, name, UnlinkatFlags::RemoveDir)?)
+}
+
+/// What [`descend`] does where a directory is missing.
+pub enum IfMissing<'a> {
+    Stop,
+    /// Makes it, and adds its path to the list.
+    Make(&'a mut Vec<PathBuf>),
+}
+
+/// Where [`descend`] has arrived.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The directory above, or the start itself where the path has no names.
+    pub parent: OwnedFd,
+    pub directory: OwnedFd,
+}
+
+/// Where [`descend`] had to stop, and why.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The directory that could not be entered.
+    pub path: PathBuf,
+    pub obstacle: Obstacle,
+    pub error: io::Error,
+}
+
+/// What a descent cannot pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ownership {
-    pub uid: Option<u32>,
-    pub gid: Option<u32>,
-    pub mode: Option<u32>,
+pub enum Obstacle {
+    Missing,
+    SymbolicLink,
+    /// The path can never name a directory here: a part of it is a file, or too long, or `..`.
+    Unusable,
+    Other,
 }
 
-impl Ownership {
-    /// All of a directory's.
-    pub fn of(directory: impl AsFd) -> io::Result<Ownership> {
-        let status = fstat(directory)?;
-        Ok(Ownership {
-            uid: Some(status.st_uid),
-            gid: Some(status.st_gid),
-            mode: Some(status.st_mode & 0o7777),
-        })
+/// Goes from the directory `start` to `path` below it, one name after the other, and follows no symbolic link on the way.
+///
+/// `path` is taken as relative to `start`, also where it begins with a slash.
+pub fn descend(start: &Path, path: &Path, mut if_missing: IfMissing) -> Result<Arrival, Stopped> {
+    let mut at = start.to_owned();
+    let mut parent = None;
+    let opened = open(start);
+    let mut directory = opened.map_err(|error| stopped(&at, None, error))?;
+    for component in path.components() {
+        let name = match component {
+            Component::RootDir | Component::CurDir => continue,
+            component => component.as_os_str(),
+        };
+        at.push(name);
+        let entered = match component {
+            Component::Normal(_) => step(&directory, name, &at, &mut if_missing),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        };
+        let entered = entered.map_err(|error| stopped(&at, Some((&directory, name)), error))?;
+        parent = Some(std::mem::replace(&mut directory, entered));
     }
+    let parent = match parent {
+        Some(parent) => Ok(parent),
+        None => directory.try_clone(),
+    };
+    let parent = parent.map_err(|error| stopped(&at, None, error))?;
+    Ok(Arrival { parent, directory })
+}
 
-    /// To a directory that is [`readable`]. The owner first: a change of owner takes set-ID bits away.
-    pub fn apply_to(self, directory: impl AsFd) -> io::Result<()> {
-        if self.uid.is_some() || self.gid.is_some() {
-            fchown(
-                &directory,
-                self.uid.map(Uid::from_raw),
-                self.gid.map(Gid::from_raw),
-            )?;
+fn step(
+    parent: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+    if_missing: &mut IfMissing,
+) -> io::Result<OwnedFd> {
+    match (enter(parent, name), if_missing) {
+        (Err(error), IfMissing::Make(made)) if error.kind() == io::ErrorKind::NotFound => {
+            match mkdirat(parent, name, MODE) {
+                Ok(()) => made.push(path.to_owned()),
+                // Somebody else has made it meanwhile.
+                Err(Errno::EEXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            enter(parent, name)
         }
-        if let Some(mode) = self.mode {
-            fchmod(directory, Mode::from_raw_mode(mode))?;
+        (entered, _) => entered,
+    }
+}
+
+fn stopped(path: &Path, last: Option<(&OwnedFd, &OsStr)>, error: io::Error) -> Stopped {
+    let is_link = || {
+        last.and_then(|(parent, name)| fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok())
+            .is_some_and(|status| status.st_mode & SFlag::S_IFMT.bits() == libc::S_IFLNK)
+    };
+    let obstacle = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT) => Obstacle::Missing,
+        Some(Errno::ELOOP | Errno::ENOTDIR) if is_link() => Obstacle::SymbolicLink,
+        Some(Errno::ELOOP | Errno::ENOTDIR | Errno::ENAMETOOLONG) | None => Obstacle::Unusable,
+        Some(_) => Obstacle::Other,
+    };
+    Stopped {
+        path: path.to_owned(),
+        obstacle,
+        error,
+    }
+}
+
+/// Opens the directory `name` in `parent` for reading, if it lies on the same mount and is no symbolic link.
+///
+/// # Errors
+///
+/// `CrossesDevices` where something is mounted there.
+pub fn enter_on_same_mount(parent: impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
+    let how = OpenHow::new().flags(reading()).resolve(
+        ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_XDEV
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    );
+    match openat2(&parent, name, how) {
+        Err(Errno::ENOSYS) => enter_and_compare_mounts(parent, name),
+        opened => Ok(opened?),
+    }
+}
+
+/// [`enter_on_same_mount`] on Linux before 5.6. It is as safe: it compares the mounts that the two handles belong to, which
+/// later mounts at these directories do not change.
+fn enter_and_compare_mounts(parent: impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
+    if !is_name(OsStr::from_bytes(name.to_bytes())) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let directory = openat(&parent, name, reading(), Mode::empty())?;
+    if mount_of(&parent)? != mount_of(&directory)? {
+        return Err(io::ErrorKind::CrossesDevices.into());
+    }
+    Ok(directory)
+}
+
+/// The ID of the mount that a handle was opened on (proc(5), Linux 3.15): unlike the device, it differs for a bind mount.
+fn mount_of(handle: impl AsFd) -> io::Result<u64> {
+    let path = format!("/proc/self/fdinfo/{}", handle.as_fd().as_raw_fd());
+    let text = std::fs::read_to_string(path)?;
+    let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"));
+    id.and_then(|id| id.trim().parse().ok())
+        .ok_or_else(|| Errno::ENOSYS.into())
+}
+
+/// Whether this is the name of an entry, which leads neither up nor further down.
+fn is_name(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    !matches!(bytes, b"" | b"." | b"..") && !bytes.contains(&b'/')
+}
+
+fn search() -> OFlag {
+    OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
+}
+
+fn reading() -> OFlag {
+    OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    fn stop_at(start: &Path, path: &str) -> (String, Obstacle) {
+        let stopped = descend(start, Path::new(path), IfMissing::Stop).expect_err("an obstacle");
+        let path = stopped.path.strip_prefix(start).expect("below the start");
+        (path.display().to_string(), stopped.obstacle)
+    }
+
+    #[test]
+    fn a_descent_tells_where_and_why_it_stops() {
+        let base = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| base.path().join(name);
+        fs::create_dir(at("there")).expect("a directory");
+        fs::write(at("there/file"), "").expect("a file");
+        symlink("there", at("link")).expect("a link");
+        symlink("file", at("there/link")).expect("a link");
+        let long = "x".repeat(300);
+        for (path, stop, obstacle) in [
+            ("there/none/x", "there/none", Obstacle::Missing),
+            ("/link/x", "link", Obstacle::SymbolicLink),
+            ("there/link", "there/link", Obstacle::SymbolicLink),
+            ("there/file", "there/file", Obstacle::Unusable),
+            ("there/../there", "there/..", Obstacle::Unusable),
+            (&long, &long, Obstacle::Unusable),
+        ] {
+            assert_eq!(stop_at(base.path(), path), (stop.to_owned(), obstacle));
         }
-        Ok(())
     }
-}
 
-/// `1000:1000 0750`.
-impl fmt::Display for Ownership {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let id = |id: Option<u32>| id.map_or("-".to_owned(), |id| id.to_string());
-        let mode = self
-            .mode
-            .map_or("-".to_owned(), |mode| format!("{mode:04o}"));
-        write!(f, "{}:{} {mode}", id(self.uid), id(self.gid))
+    #[test]
+    fn a_descent_makes_what_is_missing() {
+        let base = tempfile::tempdir().expect("a directory");
+        fs::create_dir(base.path().join("a")).expect("a directory");
+        let mut made = Vec::new();
+        let path = Path::new("/a//b/./c/");
+        let arrival = descend(base.path(), path, IfMissing::Make(&mut made)).expect("made");
+        assert_eq!(made, [base.path().join("a/b"), base.path().join("a/b/c")]);
+        remove_empty(&arrival.parent, OsStr::new("c")).expect("removed");
+        enter(&arrival.parent, OsStr::new("c")).expect_err("gone");
+        assert!(base.path().join("a/b").is_dir());
     }
-}
 
-/// A directory whose path may be trusted, but for its end. As with [`enter`], search permission on the way is enough.
-pub fn open(path: &Path) -> Result<OwnedFd, Errno> {
-    openat(CWD, path, flags(), Mode::empty())
-}
-
-/// Enters a directory of `parent`; a symbolic link is none.
-pub fn enter(parent: impl AsFd, name: &OsStr) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    match openat2(&parent, name, flags(), Mode::empty(), resolve) {
-        // Linux before 5.6; one name alone can lead nowhere else.
-        Err(Errno::NOSYS) => openat(parent, name, flags(), Mode::empty()),
-        opened => opened,
+    #[test]
+    fn without_names_a_descent_stays_at_its_start() {
+        for path in ["", "/", "."] {
+            let arrival = descend(Path::new("/"), Path::new(path), IfMissing::Stop).expect("/");
+            for handle in [arrival.parent, arrival.directory] {
+                assert_eq!(
+                    fs::read_link(path_of(&handle)).expect("a path"),
+                    Path::new("/")
+                );
+            }
+        }
     }
-}
 
-/// Makes a directory, for all to read; false where there is something of this name already.
-pub fn make(parent: impl AsFd, name: &OsStr) -> Result<bool, Errno> {
-    match mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) => Ok(true),
-        Err(Errno::EXIST) => Ok(false),
-        Err(error) => Err(error),
+    #[test]
+    fn another_mount_is_not_entered() {
+        let root = open(Path::new("/")).expect("the root");
+        let crossing = enter_on_same_mount(&root, c"proc").expect_err("a mount");
+        assert_eq!(crossing.kind(), io::ErrorKind::CrossesDevices);
+        let crossing = enter_and_compare_mounts(&root, c"proc").expect_err("a mount");
+        assert_eq!(crossing.kind(), io::ErrorKind::CrossesDevices);
     }
-}
 
-/// The same directory, for more than entering it.
-pub fn readable(directory: impl AsFd) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(directory, c".", flags, Mode::empty())
-}
-
-fn flags() -> OFlags {
-    OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+    #[test]
+    fn without_openat2_a_directory_is_entered_as_well() {
+        let base = tempfile::tempdir().expect("a directory");
+        fs::create_dir(base.path().join("a")).expect("a directory");
+        symlink("a", base.path().join("link")).expect("a link");
+        let parent = open(base.path()).expect("open");
+        enter_and_compare_mounts(&parent, c"a").expect("entered");
+        for name in [c"link", c"..", c".", c"a/", c""] {
+            enter_and_compare_mounts(&parent, name).expect_err("refused");
+        }
+    }
 }

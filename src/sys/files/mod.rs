@@ -1,6 +1,9 @@
-//! Files and directories: read, copied, entered and removed without being led astray.
+//! Files and directories: reading, copying, entering and removing them without being led elsewhere by a symbolic link.
 
 pub mod copy;
 pub mod directory;
+pub mod id;
+pub mod ownership;
+pub mod resolve;
 pub mod small;
 pub mod tree;

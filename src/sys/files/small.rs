@@ -1,4 +1,4 @@
-//! Reading small files that others have written.
+//! Reading small files that other programs or users have written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -7,10 +7,14 @@ use std::path::Path;
 
 use nix::libc::O_NONBLOCK;
 
-/// No spec, record, key or configuration is longer, in bytes.
+/// The most that is read, in bytes. Specs, records, keys and configurations are far smaller.
 const LIMIT: u64 = 1 << 20;
 
-/// The whole of a regular file. Anything else, such as a pipe, might keep us waiting or never end.
+/// Reads the whole of a regular file.
+///
+/// # Errors
+///
+/// It is no regular file: a pipe or a device could block or never end. It is longer than 1 MiB.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let file: File = OpenOptions::new()
         .read(true)
@@ -31,6 +35,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Reads the whole of a regular file as [`read`] does; it has to be UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(read(path)?).map_err(|_| Error::other("it is not UTF-8"))
 }

@@ -1,119 +1,136 @@
-//! Deleting a directory with all that is in it, and nothing that is not.
+//! Deleting a directory with all that is in it, and nothing else.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{
-    AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, renameat, unlinkat,
-};
-use rustix::io::Errno;
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::renameat;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-/// How many directories are open at once at most. What lies deeper is moved up first: a tree may be deeper than a process
-/// may have files open.
+use crate::sys::files::directory::{self, enter_on_same_mount};
+
+/// How many directories are open at the same time. A tree may be deeper than the number of files that a process may have
+/// open, so directories below this depth are moved up before they are emptied.
 const DEPTH: usize = 64;
 
-/// Deletes the directory `name` in `parent`. What is gone already is fine.
+/// Deletes the directory `name` in `parent`. It is no error if one of them is missing.
 ///
-/// Everything is reached from the handle of its directory, never through a symbolic link, a mount or `..`: whoever
-/// exchanges a name while we work cannot lead us out. A mount inside stops it with an error.
+/// Everything is reached through the handle of its directory, never through a symbolic link, a mount or `..`: exchanging a
+/// name during the work cannot lead it out of the tree.
+///
+/// # Errors
+///
+/// Something is mounted in the tree; what was deleted before that was found stays deleted.
 pub fn remove(parent: &Path, name: &str) -> Result<()> {
     let doing = || format!("deleting {}", parent.join(name).display());
     let name = CString::new(name).with_context(doing)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let top = match openat(CWD, parent, flags, Mode::empty())
-        .and_then(|parent| Ok((enter(&parent, &name)?, parent)))
-    {
-        Ok((top, parent)) => (top, parent),
-        Err(Errno::NOENT) => return Ok(()),
+    let opened = directory::open(parent).and_then(|parent| {
+        let top = enter_on_same_mount(&parent, &name)?;
+        Ok((parent, top))
+    });
+    let (parent, top) = match opened {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(doing),
     };
-    let (top, parent) = top;
-    let mut moved = 0;
-    empty(&top, &top, 0, &mut moved).with_context(doing)?;
-    unlinkat(&parent, &name, AtFlags::REMOVEDIR).with_context(doing)
+    let moved = Cell::new(0);
+    let tree = Tree {
+        top: &top,
+        moved: &moved,
+    };
+    tree.empty(&top, 0).with_context(doing)?;
+    unlink(&parent, &name, UnlinkatFlags::RemoveDir)
+        .map_err(io::Error::from)
+        .with_context(doing)
 }
 
-/// Empties a directory; `top` is where directories that lie too deep are moved to.
-fn empty(directory: &OwnedFd, top: &OwnedFd, depth: usize, moved: &mut u64) -> Result<()> {
-    // Directories that were moved here while we read the list are found by reading it again.
-    loop {
-        let before = *moved;
-        let entries = Dir::read_from(directory)?.collect::<Result<Vec<_>, Errno>>()?;
-        for entry in entries {
-            let name = entry.file_name();
-            if name != c"." && name != c".." {
-                remove_entry(directory, name, top, depth, moved)
+/// A tree that is being deleted.
+struct Tree<'a> {
+    top: &'a OwnedFd,
+    /// How many directories have been moved to the top.
+    moved: &'a Cell<u64>,
+}
+
+impl Tree<'_> {
+    /// Empties a directory that is `depth` levels below the top.
+    fn empty(&self, directory: &OwnedFd, depth: usize) -> Result<()> {
+        // The list may have been read before directories were moved to the top, so it is read again.
+        loop {
+            let before = self.moved.get();
+            for name in names(directory)? {
+                self.remove_entry(directory, &name, depth)
                     .with_context(|| name.to_string_lossy().into_owned())?;
             }
+            if depth > 0 || self.moved.get() == before {
+                return Ok(());
+            }
         }
-        if depth > 0 || *moved == before {
-            return Ok(());
+    }
+
+    fn remove_entry(&self, directory: &OwnedFd, name: &CStr, depth: usize) -> Result<()> {
+        match unlink(directory, name, UnlinkatFlags::NoRemoveDir) {
+            // Linux returns the former for a directory, POSIX the latter.
+            Err(Errno::EISDIR | Errno::EPERM) => {}
+            unlinked => return Ok(unlinked.map_err(io::Error::from)?),
         }
+        match unlink(directory, name, UnlinkatFlags::RemoveDir) {
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
+            Err(Errno::EBUSY) => bail!("something is mounted there"),
+            // It is no directory, and cannot be deleted, for instance because it is immutable.
+            Err(Errno::ENOTDIR) => return Err(io::Error::from(Errno::EPERM).into()),
+            unlinked => return Ok(unlinked.map_err(io::Error::from)?),
+        }
+        if depth >= DEPTH {
+            return Ok(self.move_up(directory, name)?);
+        }
+        let below = match enter_on_same_mount(directory, name) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                bail!("something is mounted there")
+            }
+            below => below?,
+        };
+        self.empty(&below, depth + 1)?;
+        Ok(unlink(directory, name, UnlinkatFlags::RemoveDir).map_err(io::Error::from)?)
     }
-}
 
-fn remove_entry(
-    directory: &OwnedFd,
-    name: &CStr,
-    top: &OwnedFd,
-    depth: usize,
-    moved: &mut u64,
-) -> Result<()> {
-    match unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        // Linux says the former of a directory, POSIX the latter.
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(error) => return Err(error.into()),
-    }
-    match unlinkat(directory, name, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
-        Err(Errno::BUSY) => bail!("something is mounted there"),
-        // Not a directory after all, and refused, for instance because it is immutable.
-        Err(Errno::NOTDIR) => return Err(Errno::PERM.into()),
-        Err(error) => return Err(error.into()),
-    }
-    if depth >= DEPTH {
-        return move_up(directory, name, top, moved);
-    }
-    let below = match enter(directory, name) {
-        Ok(below) => below,
-        Err(Errno::XDEV) => bail!("something is mounted there"),
-        Err(error) => return Err(error.into()),
-    };
-    empty(&below, top, depth + 1, moved)?;
-    // Whose content has been moved up, or was added meanwhile, is found again by the next reading of the top.
-    match unlinkat(directory, name, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn move_up(directory: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> Result<()> {
-    loop {
-        let free = CString::new(format!(".deep-{moved}")).context("a name without NUL")?;
-        *moved += 1;
-        match renameat(directory, name, top, &free) {
-            Ok(()) => return Ok(()),
-            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
-            Err(error) => return Err(error.into()),
+    fn move_up(&self, directory: &OwnedFd, name: &CStr) -> io::Result<()> {
+        loop {
+            let free = CString::new(format!(".deep-{}", self.moved.get()))?;
+            self.moved.set(self.moved.get() + 1);
+            match renameat(directory, name, self.top, free.as_c_str()) {
+                // Something of this name is there.
+                Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::ENOTDIR) => {}
+                renamed => return Ok(renamed?),
+            }
         }
     }
 }
 
-fn enter(directory: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH
-        | ResolveFlags::NO_SYMLINKS
-        | ResolveFlags::NO_XDEV
-        | ResolveFlags::NO_MAGICLINKS;
-    openat2(directory, name, flags, Mode::empty(), resolve)
+/// The names in a directory, without `.` and `..`.
+fn names(directory: &OwnedFd) -> io::Result<Vec<CString>> {
+    let mut directory = Dir::from_fd(directory::readable(directory)?)?;
+    let names = directory
+        .iter()
+        .map(|entry| Ok(entry?.file_name().to_owned()));
+    let names: io::Result<Vec<CString>> = names.collect();
+    let is_entry = |name: &CString| !matches!(name.as_bytes(), b"." | b"..");
+    Ok(names?.into_iter().filter(is_entry).collect())
 }
 
-/// Whether a directory has nothing in it; one that is missing has not.
+/// Removes a name, which may be missing already.
+fn unlink(directory: &OwnedFd, name: &CStr, flags: UnlinkatFlags) -> Result<(), Errno> {
+    match unlinkat(directory, name, flags) {
+        Err(Errno::ENOENT) => Ok(()),
+        unlinked => unlinked,
+    }
+}
+
+/// Whether a directory is empty. One that is missing is.
 pub fn is_empty(path: &Path) -> io::Result<bool> {
     match std::fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().transpose()?.is_none()),

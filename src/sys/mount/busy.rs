@@ -1,4 +1,4 @@
-//! Who uses a mounted file system: processes and loop devices, and mount namespaces other than ours.
+//! Who uses a mount: processes, loop devices, mounts inside it, and mount namespaces other than our own.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -9,26 +9,29 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
-/// How many users a message names.
+/// How many users are named in a message.
 const NAMED: usize = 5;
 
-/// A process, as a message names it.
+/// A process that uses a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
+pub struct User {
     pub pid: u32,
+    /// The name of its program, cut off by the kernel after 15 bytes (proc(5), comm).
     pub command: String,
 }
 
-impl fmt::Display for Process {
+/// `PID 7 (sleep)`.
+impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "PID {} ({})", self.pid, self.command)
     }
 }
 
-/// Those who keep a mount busy, in one phrase for a message; empty where none is found.
+/// The users of a mount, separated by commas; empty where none is found.
 ///
-/// Found are working and root directories, programs, open and mapped files, as proc(5) shows them in this mount
-/// namespace: others keep busy only what is theirs. Also mounts and loop devices' files below the mount point.
+/// A process uses it by its working or root directory, its program, an open or a mapped file (proc(5)). Other users are
+/// mounts below the mount point, and loop devices whose file is there. Only paths of this mount namespace are compared: a
+/// process in another one has its own copy of the mount, and does not keep this one busy.
 fn users(mount_point: &Path) -> String {
     let mounts = MountTable::read().ok();
     let mounts = mounts
@@ -52,7 +55,7 @@ fn users(mount_point: &Path) -> String {
     }
 }
 
-/// [`users`] as a message that a mount is busy goes on: `, used by PID 7 (sleep)`, or not at all.
+/// The users of a mount, to be appended to a message that it is busy: `, used by PID 7 (sleep)`, or an empty text.
 pub fn used_by(mount_point: &Path) -> String {
     let users = users(mount_point);
     if users.is_empty() {
@@ -62,19 +65,20 @@ pub fn used_by(mount_point: &Path) -> String {
     }
 }
 
-fn processes() -> impl Iterator<Item = Process> {
+/// All processes in this PID namespace.
+fn processes() -> impl Iterator<Item = User> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.map(|pid| {
         let command = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-        Process {
+        User {
             pid,
             command: String::from_utf8_lossy(&command).trim_end().to_owned(),
         }
     })
 }
 
-/// The links are read, never followed: what they lead to may not answer.
+/// Whether a process uses the mount. Links are read, never followed: a dead file system would not answer.
 fn uses(pid: u32, mount_point: &Path) -> bool {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let leads_below =
@@ -94,6 +98,7 @@ fn uses(pid: u32, mount_point: &Path) -> bool {
             .any(|path| path.starts_with(mount_point))
 }
 
+/// The files that a process has mapped into its memory.
 fn maps(process: &Path) -> Vec<PathBuf> {
     let text = fs::read(process.join("maps")).unwrap_or_default();
     let path = |line: &[u8]| {
@@ -103,7 +108,7 @@ fn maps(process: &Path) -> Vec<PathBuf> {
     text.split(|byte| *byte == b'\n').filter_map(path).collect()
 }
 
-/// Bound loop devices, each with its file.
+/// The loop devices that are bound to a file, with the path of that file.
 fn loop_devices() -> impl Iterator<Item = (String, PathBuf)> {
     let entries = fs::read_dir("/sys/block").into_iter().flatten().flatten();
     entries.filter_map(|entry| {
@@ -116,11 +121,9 @@ fn loop_devices() -> impl Iterator<Item = (String, PathBuf)> {
     })
 }
 
-/// Searches the mount tables of all mount namespaces but ours, one process for each. Gives what `search` finds, and a
-/// process that sees it.
-pub fn mounted_elsewhere(
-    search: impl Fn(&MountTable) -> Option<Mount>,
-) -> Option<(Process, Mount)> {
+/// Searches the mount tables of all other mount namespaces, each by one of its processes. Returns the first mount that
+/// `search` finds, and the process.
+pub fn mounted_elsewhere(search: impl Fn(&MountTable) -> Option<Mount>) -> Option<(User, Mount)> {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
     let mut seen: HashSet<PathBuf> = namespace("self").into_iter().collect();
     processes().find_map(|process| {

@@ -1,8 +1,10 @@
-//! Mounts: made, taken away, found in the mount table, and who uses them.
+//! Mounts: making and removing them, finding them in the mount table, and finding out who uses them.
 
 pub mod busy;
-#[allow(clippy::module_inception)]
-pub mod mount;
+pub mod by_program;
+pub mod calls;
+pub mod journal;
+mod kernel_words;
 pub mod mountinfo;
 pub mod mountopts;
 pub mod utab;

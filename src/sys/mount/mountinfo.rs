@@ -1,4 +1,4 @@
-//! The mount table of this mount namespace, `/proc/self/mountinfo`, decoded (proc(5)).
+//! Reading the mount table of this mount namespace, `/proc/self/mountinfo` (proc(5)).
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -8,25 +8,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// One mount, as proc(5) names its fields.
+/// One mount: a line of the table, with the field names of proc(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     pub id: u32,
     /// `major:minor` of the file system's device.
     pub device: String,
-    /// The directory of the file system that forms the root of this mount.
+    /// Which directory of the file system is mounted; for a bind mount, often not `/`.
     pub root: PathBuf,
     pub mount_point: PathBuf,
-    /// Options of this mount, such as `ro,noatime`, apart from the file system's.
+    /// Options of this mount, such as `ro,noatime`, without those of the file system.
     pub options: String,
-    /// Whether what is mounted below it shows in other places as well (mount_namespaces(7), shared).
+    /// Whether mounts below it appear below its copies as well (mount_namespaces(7), shared).
     pub is_shared: bool,
     pub fs_type: String,
     pub source: String,
 }
 
 impl Mount {
-    /// Whether nothing can be written through it; its file system may be writable elsewhere.
+    /// Whether this mount is read-only. Its file system may be writable at another place.
     pub fn is_read_only(&self) -> bool {
         self.options.split(',').any(|option| option == "ro")
     }
@@ -38,7 +38,7 @@ pub struct MountTable(Vec<Mount>);
 
 impl MountTable {
     pub fn read() -> Result<MountTable> {
-        // The kernel makes the text anew for each read, so they should be few.
+        // The kernel generates the text again for each read(2), so a large buffer saves time.
         let mut text = Vec::with_capacity(32 << 10);
         File::open("/proc/self/mountinfo")
             .and_then(|mut file| file.read_to_end(&mut text))
@@ -46,7 +46,7 @@ impl MountTable {
         Ok(MountTable::parse(&text))
     }
 
-    /// Lines that are not in the table's form are passed over.
+    /// Parses the text of the table. Lines of another form are skipped.
     pub fn parse(text: &[u8]) -> MountTable {
         MountTable(
             text.split(|byte| *byte == b'\n')
@@ -55,6 +55,7 @@ impl MountTable {
         )
     }
 
+    /// All mounts, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Mount> {
         self.0.iter()
     }
@@ -66,7 +67,7 @@ impl MountTable {
             .filter(move |mount| mount.mount_point.starts_with(path))
     }
 
-    /// The mount that a path lies on, by its name alone: symbolic links are not followed.
+    /// The mount that a path lies on. The path is compared as text: it must not go through symbolic links.
     pub fn covering(&self, path: &Path) -> Option<&Mount> {
         let covers = |mount: &&Mount| path.starts_with(&mount.mount_point);
         self.0
@@ -75,8 +76,8 @@ impl MountTable {
             .max_by_key(|mount| mount.mount_point.components().count())
     }
 
-    /// The mount that brings a volume's directory: at the directory itself, or above it at one named after the volume
-    /// (REX-Ray hands out `VOLUME/data`).
+    /// The mount that a volume's directory belongs to: at the directory itself, or at the one above it, if that one has the
+    /// volume's name (REX-Ray returns `VOLUME/data`).
     pub fn of_volume(&self, directory: &Path, volume: &str) -> Option<&Mount> {
         let above = directory
             .parent()
@@ -85,7 +86,7 @@ impl MountTable {
             .or_else(|| above.and_then(|above| self.at(above)))
     }
 
-    /// The mount that is seen at `path` itself: the last one made there.
+    /// The mount at `path` itself. Of several, the last one hides the others.
     pub fn at(&self, path: &Path) -> Option<&Mount> {
         self.0.iter().rev().find(|mount| mount.mount_point == path)
     }
@@ -124,12 +125,12 @@ fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(&decode(field)).into_owned()
 }
 
-/// A path in the form in which the kernel, and libmount, write it into a table.
+/// The path in a field of a mount table, as the kernel and libmount write it.
 pub fn path(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(decode(field)))
 }
 
-/// The kernel writes blank, tab, newline and backslash as `\040` and the like.
+/// Replaces octal escapes: blank, tab, newline and backslash are written like `\040`.
 fn decode(field: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(field.len());
     let mut rest = field;

@@ -1,22 +1,36 @@
-//! The words of a list of mount options: which are flags of mount(2), and which are the file system's own.
+//! The words in a list of mount options: which are flags of mount(2), and which are options of the file system.
 
-use rustix::mount::{MountFlags, MountPropagationFlags};
+use nix::libc;
+use sys_mount::{MountFlags, PropagationType};
 
-/// What a word does to the flags.
+/// What a word changes.
 #[derive(Clone, Copy)]
 enum Effect {
     Set(MountFlags),
     Clear(MountFlags),
-    Propagation(MountPropagationFlags),
-    /// For mount(8) and fstab(5); the kernel does not know it.
+    Propagation(MountFlags),
+    /// Nothing: it is for mount(8) or for readers of fstab(5), and the kernel does not know it.
     Ignored,
 }
 
 use Effect::{Clear, Ignored, Propagation, Set};
 
-const I_VERSION: MountFlags = MountFlags::from_bits_retain(1 << 23);
+/// Types of propagation (mount_namespaces(7)), as flags of a mount(2) call that sets nothing else.
+pub const PRIVATE: MountFlags = propagation(PropagationType::PRIVATE);
+pub const SHARED: MountFlags = propagation(PropagationType::SHARED);
+pub const SLAVE: MountFlags = propagation(PropagationType::SLAVE);
+const UNBINDABLE: MountFlags = propagation(PropagationType::UNBINDABLE);
 
-/// mount(8), FILESYSTEM-INDEPENDENT MOUNT OPTIONS.
+const fn propagation(kind: PropagationType) -> MountFlags {
+    MountFlags::from_bits_retain(kind.bits())
+}
+
+/// Flags for which sys-mount has no name.
+const LAZYTIME: MountFlags = MountFlags::from_bits_retain(libc::MS_LAZYTIME);
+const NOSYMFOLLOW: MountFlags = MountFlags::from_bits_retain(libc::MS_NOSYMFOLLOW);
+const I_VERSION: MountFlags = MountFlags::from_bits_retain(libc::MS_I_VERSION);
+
+/// Words of mount(8), FILESYSTEM-INDEPENDENT MOUNT OPTIONS.
 const WORDS: &[(&str, Effect)] = &[
     ("defaults", Ignored),
     ("ro", Set(MountFlags::RDONLY)),
@@ -30,8 +44,8 @@ const WORDS: &[(&str, Effect)] = &[
     ("sync", Set(MountFlags::SYNCHRONOUS)),
     ("async", Clear(MountFlags::SYNCHRONOUS)),
     ("dirsync", Set(MountFlags::DIRSYNC)),
-    ("mand", Set(MountFlags::PERMIT_MANDATORY_FILE_LOCKING)),
-    ("nomand", Clear(MountFlags::PERMIT_MANDATORY_FILE_LOCKING)),
+    ("mand", Set(MountFlags::MANDLOCK)),
+    ("nomand", Clear(MountFlags::MANDLOCK)),
     ("noatime", Set(MountFlags::NOATIME)),
     ("atime", Clear(MountFlags::NOATIME)),
     ("nodiratime", Set(MountFlags::NODIRATIME)),
@@ -40,35 +54,26 @@ const WORDS: &[(&str, Effect)] = &[
     ("norelatime", Clear(MountFlags::RELATIME)),
     ("strictatime", Set(MountFlags::STRICTATIME)),
     ("nostrictatime", Clear(MountFlags::STRICTATIME)),
-    ("lazytime", Set(MountFlags::LAZYTIME)),
-    ("nolazytime", Clear(MountFlags::LAZYTIME)),
-    ("nosymfollow", Set(MountFlags::NOSYMFOLLOW)),
-    ("symfollow", Clear(MountFlags::NOSYMFOLLOW)),
+    ("lazytime", Set(LAZYTIME)),
+    ("nolazytime", Clear(LAZYTIME)),
+    ("nosymfollow", Set(NOSYMFOLLOW)),
+    ("symfollow", Clear(NOSYMFOLLOW)),
     ("iversion", Set(I_VERSION)),
     ("noiversion", Clear(I_VERSION)),
     ("silent", Set(MountFlags::SILENT)),
     ("loud", Clear(MountFlags::SILENT)),
     ("bind", Set(MountFlags::BIND)),
     ("rbind", Set(MountFlags::BIND.union(MountFlags::REC))),
-    ("private", Propagation(MountPropagationFlags::PRIVATE)),
-    (
-        "rprivate",
-        Propagation(MountPropagationFlags::PRIVATE.union(MountPropagationFlags::REC)),
-    ),
-    ("shared", Propagation(MountPropagationFlags::SHARED)),
-    (
-        "rshared",
-        Propagation(MountPropagationFlags::SHARED.union(MountPropagationFlags::REC)),
-    ),
-    ("slave", Propagation(MountPropagationFlags::DOWNSTREAM)),
-    (
-        "rslave",
-        Propagation(MountPropagationFlags::DOWNSTREAM.union(MountPropagationFlags::REC)),
-    ),
-    ("unbindable", Propagation(MountPropagationFlags::UNBINDABLE)),
+    ("private", Propagation(PRIVATE)),
+    ("rprivate", Propagation(PRIVATE.union(MountFlags::REC))),
+    ("shared", Propagation(SHARED)),
+    ("rshared", Propagation(SHARED.union(MountFlags::REC))),
+    ("slave", Propagation(SLAVE)),
+    ("rslave", Propagation(SLAVE.union(MountFlags::REC))),
+    ("unbindable", Propagation(UNBINDABLE)),
     (
         "runbindable",
-        Propagation(MountPropagationFlags::UNBINDABLE.union(MountPropagationFlags::REC)),
+        Propagation(UNBINDABLE.union(MountFlags::REC)),
     ),
     ("auto", Ignored),
     ("noauto", Ignored),
@@ -81,7 +86,7 @@ const WORDS: &[(&str, Effect)] = &[
     ("nofail", Ignored),
 ];
 
-/// Flags that belong to the mount, not to its file system: what a bind mount can have of its own.
+/// Flags of a mount, not of its file system: a bind mount can have its own.
 const OF_THE_MOUNT: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC)
@@ -89,19 +94,19 @@ const OF_THE_MOUNT: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODIRATIME)
     .union(MountFlags::RELATIME)
     .union(MountFlags::STRICTATIME)
-    .union(MountFlags::NOSYMFOLLOW)
+    .union(NOSYMFOLLOW)
     .union(MountFlags::RDONLY);
 
-/// What keeps users of a mount from something.
+/// Flags that forbid something to users of a mount, and their words.
 const RESTRICTIONS: [(MountFlags, &str); 5] = [
     (MountFlags::RDONLY, "ro"),
     (MountFlags::NOSUID, "nosuid"),
     (MountFlags::NODEV, "nodev"),
     (MountFlags::NOEXEC, "noexec"),
-    (MountFlags::NOSYMFOLLOW, "nosymfollow"),
+    (NOSYMFOLLOW, "nosymfollow"),
 ];
 
-/// The words of those in a list that keep users of the mount from something, as far as no later word takes it back.
+/// The words in a list that forbid something to users of the mount, without those that a later word takes back.
 pub fn restrictions(list: &str) -> Vec<&'static str> {
     let flags = MountOptions::parse(list).flags;
     let set = RESTRICTIONS
@@ -110,44 +115,46 @@ pub fn restrictions(list: &str) -> Vec<&'static str> {
     set.map(|(_, word)| *word).collect()
 }
 
-/// What a word is about.
+/// What a word applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A single mount, so that a bind mount can have it.
+    /// One mount: a bind mount can have its own.
     Mount,
-    /// A file system, wherever it is mounted.
+    /// A file system, at all places where it is mounted.
     FileSystem,
-    /// Nothing, as far as the kernel is concerned.
+    /// Only to programs: the kernel does not know it.
     Program,
 }
 
-/// `None` for a word that is none of mount(8)'s.
+/// What a word applies to; `None` where mount(8) does not know it.
 pub fn class(word: &str) -> Option<Class> {
     let (_, effect) = WORDS.iter().find(|(known, _)| *known == word)?;
     Some(match effect {
         Set(flags) | Clear(flags) if OF_THE_MOUNT.contains(*flags) => Class::Mount,
         Propagation(_) => Class::Mount,
-        // umount(8) --all can leave those out that need the network, so it has to be told.
+        // umount(8) --all --test-opts leaves out mounts that need the network, so they have to be marked.
         Ignored if word == "_netdev" => Class::Mount,
         Set(flags) if !flags.contains(MountFlags::SILENT) => Class::FileSystem,
         Set(_) | Clear(_) | Ignored => Class::Program,
     })
 }
 
-/// A list of mount options, taken apart.
+/// A list of mount options, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountOptions {
+    /// For the call that mounts.
     pub flags: MountFlags,
-    pub propagation: MountPropagationFlags,
-    /// What the file system itself is to read, with commas between.
+    /// For a further call; empty where the propagation stays as it is.
+    pub propagation: MountFlags,
+    /// Options of the file system, with commas between.
     pub data: String,
 }
 
 impl MountOptions {
-    /// Of words that contradict each other, the last one counts, as with mount(8).
+    /// The last one of contradicting words counts, as with mount(8).
     pub fn parse(list: &str) -> MountOptions {
         let mut flags = MountFlags::empty();
-        let mut propagation = MountPropagationFlags::empty();
+        let mut propagation = MountFlags::empty();
         let mut data = Vec::new();
         for option in list
             .split(',')
@@ -190,12 +197,13 @@ impl MountOptions {
         self.flags.contains(MountFlags::REC)
     }
 
+    /// The flags that a bind mount can have of its own.
     pub fn of_the_mount(&self) -> MountFlags {
         self.flags & OF_THE_MOUNT
     }
 }
 
-/// The value of an option in a list, such as `addr`.
+/// The value of the first option `key=value` in a list.
 pub fn value_of<'a>(list: &'a str, key: &str) -> Option<&'a str> {
     list.split(',')
         .filter_map(|option| option.trim().split_once('='))
@@ -234,10 +242,7 @@ mod tests {
     fn propagation_is_no_flag_of_the_mount_call() {
         let options = MountOptions::parse("rbind,rslave");
         assert_eq!(options.flags, MountFlags::BIND | MountFlags::REC);
-        assert_eq!(
-            options.propagation,
-            MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC
-        );
+        assert_eq!(options.propagation, SLAVE | MountFlags::REC);
         assert_eq!(options.data, "");
     }
 

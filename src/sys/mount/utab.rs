@@ -1,4 +1,4 @@
-//! Bind mounts of which umount(8) knows that it has to call us: mount(8) makes them, and notes so in libmount's own table.
+//! Bind mounts for which umount(8) calls dvdcli. mount(8) makes them, and lists them in libmount's own table, utab.
 
 use std::fs;
 use std::io;
@@ -7,15 +7,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::sys::mount::mount::mount_by_program;
-use crate::sys::mount::mountinfo;
+use crate::sys::mount::{by_program, mountinfo};
 use crate::sys::process::child;
 
 const TABLE: &str = "/run/mount/utab";
 
-/// mount(8), `helper=`: umount(8) then calls `/sbin/umount.dvdcli`. (`uhelper=` counts for users other than root only.)
+/// An option of mount(8) that makes umount(8) call `/sbin/umount.dvdcli`. (`uhelper=` would be ignored for root.)
 const HELPER: &str = "helper=dvdcli";
 
+/// Binds `source` to `target` by mount(8), and has it listed.
+///
 /// `options` are words of mount(8) that a bind mount can have, with commas between.
 pub fn bind(source: &Path, target: &Path, options: &str, ends: Instant) -> Result<()> {
     let source = source
@@ -23,10 +24,10 @@ pub fn bind(source: &Path, target: &Path, options: &str, ends: Instant) -> Resul
         .context("a path that is not UTF-8 cannot be bound")?;
     let separator = if options.is_empty() { "" } else { "," };
     let options = format!("bind,{HELPER}{separator}{options}");
-    mount_by_program(source, target, "none", &options, ends)
+    by_program::mount(source, target, "none", &options, ends)
 }
 
-/// Whether umount(8) has been told to call us for what is mounted there. Where the table cannot be read, it has not.
+/// Whether umount(8) calls dvdcli for what is mounted at `target`. A table that cannot be read lists nothing.
 pub fn lists(target: &Path) -> bool {
     fs::read(TABLE).is_ok_and(|table| is_in(&table, target))
 }
@@ -47,12 +48,12 @@ fn is_in(table: &[u8], target: &Path) -> bool {
     })
 }
 
-/// Unmounts by umount(8), which takes its note back.
+/// Unmounts by umount(8), which removes the target from the table.
 pub fn unmount(target: &Path, lazy: bool, ends: Instant) -> Result<()> {
     let program = child::find("umount")
         .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         .context("finding umount (Debian package mount)")?;
-    // Without looking at the path, which may hang, and without calling us again.
+    // It must not call dvdcli again, nor look at the path, which may hang.
     let mut arguments = vec!["--internal-only".as_ref(), "--no-canonicalize".as_ref()];
     if lazy {
         arguments.push("--lazy".as_ref());

@@ -1,21 +1,23 @@
-//! The allocator: memory handed out from one block and given back when the process ends.
+//! The allocator of the program: it cuts memory from one block, and never frees it.
 //!
-//! musl's own gives each page back to the kernel as soon as it is free, which costs a short-lived program a hundred
-//! microseconds of mapping and unmapping. What does not fit in the block, such as a long list, still goes to the system's.
+//! musl's allocator returns each page to the kernel as soon as it is free. For a program that runs this short, mapping and
+//! unmapping then cost about 100 microseconds. What does not fit into the block comes from musl's allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Of the block, in bytes. Most runs need less.
 const SIZE: usize = 256 << 10;
 
+/// The block, and how much of it is in use.
 pub struct Arena {
     block: UnsafeCell<[u8; SIZE]>,
     used: AtomicUsize,
 }
 
-// SAFETY: `used` hands out each byte of the block once.
+// SAFETY: `used` only grows, by atomic updates, so no byte of the block is given to two threads.
 unsafe impl Sync for Arena {}
 
 impl Arena {
@@ -26,7 +28,7 @@ impl Arena {
         }
     }
 
-    /// Null where the rest of the block is too small.
+    /// Cuts off memory of this layout. Null where the rest of the block is too small.
     fn take(&self, layout: Layout) -> *mut u8 {
         let start = self.block.get().cast::<u8>();
         let place = |used: usize| {
@@ -51,12 +53,12 @@ impl Arena {
     }
 }
 
-// SAFETY: memory is either from the block, where it is aligned, within bounds and never handed out twice, or the system's.
+// SAFETY: memory comes from the block, where it is aligned, within bounds and given away once, or from `System`.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let taken = self.take(layout);
         if taken.is_null() {
-            // SAFETY: the caller's layout is handed on.
+            // SAFETY: the layout is the caller's.
             unsafe { System.alloc(layout) }
         } else {
             taken
@@ -65,17 +67,18 @@ unsafe impl GlobalAlloc for Arena {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         if !self.owns(pointer) {
-            // SAFETY: what is not from the block is the system's, with the same layout.
+            // SAFETY: what is not from the block is from `System`, and has this layout.
             unsafe { System.dealloc(pointer, layout) }
         }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if !self.owns(pointer) {
-            // SAFETY: what is not from the block is the system's, with the same layout.
+            // SAFETY: what is not from the block is from `System`, and has this layout.
             return unsafe { System.realloc(pointer, layout, size) };
         }
-        // SAFETY: the caller guarantees a valid size; the old memory is readable up to the old size, the new one is its own.
+        // SAFETY: the caller guarantees a valid size. The old memory has `layout.size()` bytes, the new one `size`, and
+        // they do not overlap.
         unsafe {
             let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !moved.is_null() {

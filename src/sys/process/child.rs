@@ -1,28 +1,36 @@
-//! Running another program: within a time limit, its whole group killed when that has passed, its words kept for the error.
+//! Running another program: within a time limit, and with its output kept for the error.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, io};
+use std::{env, thread};
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::time::TimeSpec;
+use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::sys::process::foreground;
 
-/// Where system programs are, beside what `PATH` says: an agent's `PATH` often lacks them.
+/// Directories in which programs are looked for after those in `PATH`, which often lacks them when an agent calls.
 const SYSTEM: [&str; 5] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
-/// The most of a program's words that an error repeats, in bytes.
-const WORDS: u64 = 2000;
+/// How much of a program's output an error repeats, in bytes.
+const OUTPUT: u64 = 2000;
 
-/// The path of a program, as a shell would find it.
+/// How often a child is looked at where the kernel cannot tell when it ends.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The path of a program, looked for as a shell does.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let named = env::split_paths(&path).filter(|directory| directory.is_absolute());
@@ -32,10 +40,12 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Runs a program to its end. `input` becomes its standard input, which is `/dev/null` without.
+/// Runs a program until it ends. Its standard input is `input`, or `/dev/null`.
 ///
-/// What it writes, to either stream, goes into the error if it fails, and nowhere otherwise. It goes through a file in
-/// memory, not a pipe: a daemon that it leaves behind would keep a pipe open, and we would wait for that.
+/// # Errors
+///
+/// It cannot be started. It fails; its output, to either stream, is in the error then, and lost otherwise. It has not ended
+/// at `ends`; it is killed then, with its children.
 pub fn run<A: AsRef<OsStr>>(
     program: &Path,
     arguments: &[A],
@@ -43,10 +53,38 @@ pub fn run<A: AsRef<OsStr>>(
     ends: Instant,
 ) -> Result<()> {
     let name = program.file_name().unwrap_or(program.as_os_str()).display();
-    let mut words =
-        File::from(memfd_create("words", MemfdFlags::CLOEXEC).context("making a file in memory")?);
+    let mut output = output_file().context("making a file in memory")?;
+    let mut child = command(program, arguments, input, &output)
+        .context("duplicating a handle")?
+        .spawn()
+        .with_context(|| format!("starting {}", program.display()))?;
+    let waited = wait(&mut child, ends);
+    let Ok(Some(status)) = waited else {
+        kill(&mut child);
+        waited.with_context(|| format!("waiting for {name}"))?;
+        bail!("{name}: not done when the time was over, and killed; give it more with --timeout");
+    };
+    if !status.success() {
+        let text = one_line(&mut output).unwrap_or_default();
+        let separator = if text.is_empty() { "" } else { ": " };
+        bail!("{name}: {status}{separator}{text}");
+    }
+    Ok(())
+}
+
+/// A file in memory, not a pipe: a daemon that the program starts would keep a pipe open, and reading it would not end.
+fn output_file() -> io::Result<File> {
+    Ok(memfd_create(c"words", MFdFlags::MFD_CLOEXEC)?.into())
+}
+
+fn command<A: AsRef<OsStr>>(
+    program: &Path,
+    arguments: &[A],
+    input: Option<&File>,
+    output: &File,
+) -> io::Result<Command> {
     let stdin = match input {
-        Some(file) => Stdio::from(file.try_clone().context("duplicating a handle")?),
+        Some(file) => file.try_clone()?.into(),
         None => Stdio::null(),
     };
     let mut command = Command::new(program);
@@ -55,48 +93,33 @@ pub fn run<A: AsRef<OsStr>>(
         .env("LC_ALL", "C")
         .process_group(0)
         .stdin(stdin)
-        .stdout(words.try_clone()?)
-        .stderr(words.try_clone()?);
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?);
     foreground::unmask(&mut command);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("starting {}", program.display()))?;
-    let status = match wait(&mut child, ends) {
-        Ok(Some(status)) => status,
-        unfinished => {
-            kill(&mut child);
-            unfinished.with_context(|| format!("waiting for {name}"))?;
-            bail!(
-                "{name}: not done when the time was over, and killed; give it more with --timeout"
-            );
-        }
-    };
-    if !status.success() {
-        let said = said(&mut words).unwrap_or_default();
-        let separator = if said.is_empty() { "" } else { ": " };
-        bail!("{name}: {status}{separator}{said}");
-    }
-    Ok(())
+    Ok(command)
 }
 
-/// `None` when the time is over first.
+/// Waits until a child ends; `None` where it has not ended at `ends`.
 fn wait(child: &mut Child, ends: Instant) -> io::Result<Option<ExitStatus>> {
-    let handle = match pidfd_open(Pid::from_child(child), PidfdFlags::empty()) {
-        Ok(handle) => handle,
+    // By rustix, since nix has no pidfd_open.
+    let handle = match pidfd_open(rustix::process::Pid::from_child(child), PidfdFlags::empty()) {
         // Linux before 5.3.
         Err(rustix::io::Errno::NOSYS) => return wait_by_asking(child, ends),
-        Err(error) => return Err(error.into()),
+        handle => handle?,
     };
     loop {
         let left = ends.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return child.try_wait();
         }
-        let limit = Timespec::try_from(left).ok();
-        match poll(&mut [PollFd::new(&handle, PollFlags::IN)], limit.as_ref()) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => return child.wait().map(Some),
-            Err(error) => return Err(error.into()),
+        let mut ended = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut ended, Some(TimeSpec::from(left)), None) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            polled => {
+                return polled
+                    .map_err(io::Error::from)
+                    .and_then(|_| child.wait().map(Some));
+            }
         }
     }
 }
@@ -107,27 +130,27 @@ fn wait_by_asking(child: &mut Child, ends: Instant) -> io::Result<Option<ExitSta
         if status.is_some() || Instant::now() >= ends {
             return Ok(status);
         }
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(PAUSE);
     }
 }
 
-/// The child is not reaped yet, so its number cannot be another's.
+/// Kills a child and all processes of its group. It is not reaped yet, so no other process can have its PID.
 fn kill(child: &mut Child) {
-    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
     let _ = child.wait();
 }
 
-/// All lines in one, blanks and control characters as single blanks.
-fn said(words: &mut File) -> io::Result<String> {
+/// The text of a file as one line: white space and control characters become single blanks.
+fn one_line(file: &mut File) -> io::Result<String> {
     let mut text = Vec::new();
-    words.rewind()?;
-    words.take(WORDS).read_to_end(&mut text)?;
+    file.rewind()?;
+    file.take(OUTPUT).read_to_end(&mut text)?;
     let text = String::from_utf8_lossy(&text);
-    let plain: Vec<&str> = text
+    let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|w| !w.is_empty())
+        .filter(|word| !word.is_empty())
         .collect();
-    Ok(plain.join(" "))
+    Ok(words.join(" "))
 }
 
 #[cfg(test)]

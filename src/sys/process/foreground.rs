@@ -1,4 +1,5 @@
-//! A command in the foreground, as if its caller had called it without us: it has the caller's files, terminal and signals.
+//! Running a command as if the caller had started it itself: it has the caller's files and terminal, and gets the signals
+//! that are sent to dvdcli.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,16 +10,15 @@ use std::sync::OnceLock;
 use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
-use rustix::fs::Mode;
-use rustix::process::{
-    Pid, WaitOptions, getpgid, getpgrp, getpid, getppid, set_parent_process_death_signal, umask,
-    wait,
-};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid};
+use rustix::process::{WaitOptions, wait};
 
-/// Signals that keep their effect on us: those that stop a job and continue it, so that a shell's Ctrl-Z works, those of our
-/// own faults, and SIGPIPE, which is ignored and comes of our own writing.
+/// Signals that are not caught: those that stop and continue a job, so that Ctrl-Z works in a shell; those that a fault of
+/// this program causes; and SIGPIPE, which its own output causes, and which is ignored.
 const KEPT: [Signal; 11] = [
     Signal::SIGTSTP,
     Signal::SIGTTIN,
@@ -33,36 +33,36 @@ const KEPT: [Signal; 11] = [
     Signal::SIGSYS,
 ];
 
-/// What does not end a process that has made no arrangements (signal(7)), among those that we catch.
+/// Of the caught signals, those that do not end a process by default (signal(7)).
 const HARMLESS: [c_int; 3] = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH];
 
-/// What a terminal sends to the whole process group in its foreground.
+/// Signals that a terminal sends to all processes of its foreground process group.
 const BY_TERMINAL: [c_int; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH];
 
-/// The caller's signal mask, while ours is another.
+/// The signal mask that this process was started with. It is set once signals are caught.
 static CALLERS_MASK: OnceLock<SigSet> = OnceLock::new();
 
-/// Lets a program that we need for ourselves start with the caller's signal mask: what it leaves behind, such as the server of
-/// a FUSE mount, has to be stoppable.
+/// Lets a helper program start with the signal mask that this process was started with. The program may leave a server of a
+/// FUSE mount behind, which would ignore signals to stop otherwise.
 pub fn unmask(command: &mut Command) {
     if let Some(mask) = CALLERS_MASK.get().copied() {
-        // SAFETY: a system call, and nothing else.
+        // SAFETY: it only makes a system call.
         unsafe { command.pre_exec(move || Ok(mask.thread_set_mask()?)) };
     }
 }
 
-/// The signals of this process, held back from now on, and what a command is to inherit of the caller's.
+/// The signals of this process, which are caught from now on, and what a command inherits from the caller.
 pub struct Foreground {
     mask: SigSet,
     umask: Mode,
     ignores_children: bool,
-    /// Signals that the caller has ignored or blocked, by their numbers.
+    /// The numbers of the signals that the caller ignores or blocks.
     spared: Vec<c_int>,
     signals: SignalFd,
 }
 
 impl Foreground {
-    /// To be called before there are other threads.
+    /// Catches the signals. It has to be called before a thread is started, which would get them instead.
     pub fn prepare() -> io::Result<Foreground> {
         let mut caught = SigSet::all();
         KEPT.iter().for_each(|signal| caught.remove(*signal));
@@ -71,8 +71,8 @@ impl Foreground {
         let spared = |signal: &c_int| is_ignored(*signal) || contains(&mask, *signal);
         let spared = (1..=libc::SIGRTMAX()).filter(spared).collect();
         let ignores_children = is_ignored(libc::SIGCHLD);
-        // Else the kernel would throw away how a child has ended.
-        // SAFETY: no handler is set.
+        // If it were ignored, the kernel would discard how a child has ended.
+        // SAFETY: it sets no handler.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
         let old_umask = umask(Mode::empty());
         umask(old_umask);
@@ -86,45 +86,45 @@ impl Foreground {
         })
     }
 
-    /// The number of a signal that has come, and would have ended a command that had just been started.
+    /// The number of a signal that has arrived and that ends a command which has just been started.
     pub fn interruption(&self) -> Option<c_int> {
         let mut pending = *SigSet::empty().as_ref();
-        // SAFETY: the set is ours to be written to.
+        // SAFETY: the kernel writes to a set that is owned here.
         unsafe { libc::sigpending(&raw mut pending) };
-        // SAFETY: the kernel has filled the set in.
+        // SAFETY: it is a set that the kernel has written.
         let pending = unsafe { SigSet::from_sigset_t_unchecked(pending) };
         let ends = |signal: &c_int| !HARMLESS.contains(signal) && !self.spared.contains(signal);
         let mut numbers = (1..=libc::SIGRTMAX()).filter(|signal| contains(&pending, *signal));
         numbers.find(ends)
     }
 
-    /// Starts the command, which dies with us, even where we are killed.
+    /// Starts the command. The kernel kills it when this process ends in any way.
     pub fn start(&self, command: &mut Command) -> io::Result<Pid> {
         let us = getpid();
         let (mask, mode, ignores_children) = (self.mask, self.umask, self.ignores_children);
         let as_called = move || {
-            set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-            if getppid() != Some(us) {
-                // We have died before that call.
+            set_pdeathsig(Signal::SIGKILL)?;
+            if getppid() != us {
+                // The parent had ended before that call.
                 return Err(Errno::ESRCH.into());
             }
             umask(mode);
             if ignores_children {
-                // SAFETY: no handler is set.
+                // SAFETY: it sets no handler.
                 unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
             }
             Ok(mask.thread_set_mask()?)
         };
-        // SAFETY: system calls, and nothing else.
+        // SAFETY: it only makes system calls, and allocates nothing.
         unsafe { command.pre_exec(as_called) };
-        Ok(Pid::from_child(&command.spawn()?))
+        Ok(Pid::from_raw(command.spawn()?.id().cast_signed()))
     }
 
-    /// Waits for the command's end, and passes on to it what signals come meanwhile.
+    /// Waits for the end of the command, and sends it the signals that arrive meanwhile.
     ///
-    /// Any other child that ends is reaped, too: where we are process 1, orphans are ours.
+    /// All other children that end are reaped as well: as process 1, this process gets those of others.
     pub fn wait(&self, command: Pid) -> io::Result<ExitStatus> {
-        // What is there already may have come before there was a command to get it.
+        // A signal that is there already may have arrived before the command was started, and it alone got it.
         let mut is_early = true;
         loop {
             let signal = match self.signals.read_signal() {
@@ -138,8 +138,9 @@ impl Foreground {
                 Some(_) => {}
                 None => is_early = false,
             }
+            // By rustix: nix fails where a real-time signal has ended a child, for which it has no name.
             while let Some((pid, status)) = wait(WaitOptions::NOHANG)? {
-                if pid == command {
+                if pid.as_raw_nonzero().get() == command.as_raw() {
                     return Ok(ExitStatus::from_raw(status.as_raw()));
                 }
             }
@@ -154,32 +155,33 @@ impl Foreground {
     }
 }
 
-/// Whether the command has not got the signal already: from itself, or from the terminal with the whole process group.
+/// Whether the signal has to be passed on. The command has got it already if it has sent it itself, or if the terminal has
+/// sent it to the whole process group.
 fn is_meant_for(command: Pid, signal: &siginfo, is_early: bool) -> bool {
     let is_from_kernel = signal.ssi_code == libc::SI_KERNEL;
     if is_from_kernel && BY_TERMINAL.contains(&(signal.ssi_signo as c_int)) {
         return is_early || getpgid(Some(command)).is_ok_and(|group| group != getpgrp());
     }
-    is_from_kernel || signal.ssi_pid != command.as_raw_nonzero().get().cast_unsigned()
+    is_from_kernel || signal.ssi_pid != command.as_raw().cast_unsigned()
 }
 
-/// The command is not reaped yet, so its number cannot be another's.
+/// Sends a signal to the command. It is not reaped yet, so no other process can have its PID.
 fn pass_on(command: Pid, signal: c_int) {
     if signal != libc::SIGCHLD {
-        // SAFETY: a system call.
-        unsafe { libc::kill(command.as_raw_nonzero().get(), signal) };
+        // SAFETY: it only makes a system call. nix could not send a real-time signal.
+        unsafe { libc::kill(command.as_raw(), signal) };
     }
 }
 
 fn is_ignored(signal: c_int) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: it changes nothing, and writes to what is ours.
+    // SAFETY: it changes nothing, and the kernel writes to memory that is owned here.
     let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: it has been written to where the call succeeded.
+    // SAFETY: the call has succeeded, so the kernel has written it.
     asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
-/// Also of a real-time signal, for which nix has no name.
+/// Whether a set contains a signal, which may be a real-time signal: nix has no names for them.
 fn contains(set: &SigSet, signal: c_int) -> bool {
     // SAFETY: the set is initialized.
     unsafe { libc::sigismember(set.as_ref(), signal) == 1 }

@@ -1,4 +1,4 @@
-//! What tells this host from others, this boot from earlier ones, and our namespaces from others.
+//! The identities of this host, of its present boot, and of the namespaces of this process.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -6,13 +6,14 @@ use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result};
 
+/// The file with the ID of the installation (machine-id(5)).
 pub const MACHINE_ID: &str = "/etc/machine-id";
 
-/// Of the installation (machine-id(5)); where there is none, the host's name has to do.
+/// The ID of the installation (machine-id(5)), or the host's name where it has none.
 ///
 /// # Errors
 ///
-/// One that is there and cannot be read: under another name, the volumes of this host would be another's.
+/// The ID exists and cannot be read. The name must not replace it then: this host would not recognise its own volumes.
 pub fn machine_id() -> Result<String> {
     let id = match read(MACHINE_ID) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -21,28 +22,28 @@ pub fn machine_id() -> Result<String> {
     Ok(if id.is_empty() { name() } else { id })
 }
 
-/// Of the running system; another one after each boot.
+/// The ID of the present boot: it changes when the host is restarted.
 pub fn boot_id() -> Result<String> {
     const PATH: &str = "/proc/sys/kernel/random/boot_id";
     read(PATH).with_context(|| format!("reading {PATH}"))
 }
 
-/// For messages.
+/// The name of this host, for messages; empty where it is not known.
 pub fn name() -> String {
     read("/proc/sys/kernel/hostname").unwrap_or_default()
 }
 
-/// The number of the mount namespace: mounts have other IDs in another one, or are not seen there at all.
+/// The number of the mount namespace. In another one, a mount has another ID, or does not exist.
 pub fn mount_namespace() -> Result<u64> {
     namespace("mnt")
 }
 
-/// The number of the PID namespace: processes have other numbers in another one, or are not seen there at all.
+/// The number of the PID namespace. In another one, a process has another PID, or is not visible.
 pub fn pid_namespace() -> Result<u64> {
     namespace("pid")
 }
 
-/// The number of the PID namespace in which all processes are seen (Linux: `PROC_PID_INIT_INO`).
+/// The number of the initial PID namespace, in which all processes are visible (Linux: `PROC_PID_INIT_INO`).
 pub const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 fn namespace(kind: &str) -> Result<u64> {
@@ -51,8 +52,8 @@ fn namespace(kind: &str) -> Result<u64> {
     Ok(found.ino())
 }
 
-/// Whether any process that we see is in the namespace of that kind and number; with the last one, a mount namespace's mounts
-/// go.
+/// Whether a visible process is in the namespace of that kind (a name in `/proc/PID/ns`) and number. A mount namespace ends
+/// with its last process, and so do its mounts.
 pub fn has_processes(kind: &str, namespace: u64) -> bool {
     let link = format!("ns/{kind}");
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -61,6 +62,7 @@ pub fn has_processes(kind: &str, namespace: u64) -> bool {
     namespaces.any(|found| found.ino() == namespace)
 }
 
+/// The text of a file without surrounding blanks.
 fn read(path: &str) -> io::Result<String> {
     fs::read_to_string(path).map(|text| text.trim().to_owned())
 }

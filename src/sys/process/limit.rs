@@ -1,4 +1,4 @@
-//! Calls that may hang, such as a mount from a server that does not answer, and an end to waiting for them.
+//! A time limit for calls that may hang, such as a mount from a server that does not answer.
 
 use std::sync::mpsc;
 use std::thread;
@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-/// Does something that may hang, on a thread of its own, and stops waiting when the time is over.
+/// Makes a call that may hang, on a new thread, and stops waiting for it at `ends`.
 ///
-/// The thread is left behind then; it ends with the process.
+/// # Errors
+///
+/// Those of the call, or that the time was over. In that case the thread goes on until the process ends.
 pub fn within<T: Send + 'static>(
     ends: Instant,
     call: impl FnOnce() -> Result<T> + Send + 'static,

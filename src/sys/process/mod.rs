@@ -1,4 +1,4 @@
-//! This process, others, and programs that are run.
+//! Processes: this one and its memory, its host and namespaces, programs that it runs, and calls that may never return.
 
 pub mod arena;
 pub mod child;

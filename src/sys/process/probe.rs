@@ -1,5 +1,5 @@
-//! Whether a directory answers, asked in a process of its own: `statfs` on a dead network or FUSE mount may never return, and
-//! a thread or process that hangs in it cannot be killed.
+//! Finding out whether a directory answers, by a process of its own. `statfs` on a dead network or FUSE mount may never
+//! return, and then neither a thread nor a process that called it can be killed.
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
@@ -17,14 +17,14 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, pipe2, read};
 use rustix::fs::FileType;
 
-/// A question that was asked and not answered yet.
+/// A process that has been started to look at a directory.
 pub struct Probe {
     answer: OwnedFd,
     child: Pid,
 }
 
 impl Probe {
-    /// Asks whether `path` is a directory that answers `statfs`.
+    /// Starts to find out whether `path` is a directory whose file system answers.
     pub fn start(path: &Path) -> io::Result<Probe> {
         let path = CString::new(path.as_os_str().as_bytes())?;
         let (answer, report) = pipe2(OFlag::O_CLOEXEC)?;
@@ -39,7 +39,7 @@ impl Probe {
     ///
     /// # Errors
     ///
-    /// What the kernel said; `TimedOut` where it said nothing within `limit`.
+    /// The error that looking at it has given; `TimedOut` where there was no answer within `limit`.
     pub fn finish(self, limit: Duration) -> io::Result<()> {
         read_answer(&self.answer, self.child, limit)
     }
@@ -57,7 +57,7 @@ fn read_answer(answer: &OwnedFd, child: Pid, limit: Duration) -> io::Result<()> 
         }
     };
     if ready == 0 {
-        // It may be beyond SIGKILL, so nobody waits for it: init reaps it when it comes back.
+        // It may not react even to SIGKILL, so it is not waited for: init reaps it once it returns.
         let _ = kill(child, Signal::SIGKILL);
         return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
     }
@@ -73,21 +73,23 @@ fn read_answer(answer: &OwnedFd, child: Pid, limit: Duration) -> io::Result<()> 
     }
 }
 
+/// What the process is told.
 struct Question {
     path: CString,
-    /// Where the child writes the error number, 0 for none.
+    /// The file to which it writes an error number, or 0.
     report: RawFd,
 }
 
-/// Starts a process that shares our memory, which saves copying the page tables, but not our files: one that hangs must keep
-/// neither the caller's pipes nor a volume's lock.
+/// Starts a process that shares the memory of this one, which saves copying the page tables, but not its files: a process
+/// that hangs must not keep a pipe of the caller or the lock of a volume open.
 fn spawn(question: Question) -> io::Result<Pid> {
-    // Both are left to the child for good: it may come back to them long after we have given it up.
+    // Neither is ever freed: a child that hung may use them after this process has stopped waiting for it.
     let stack = Box::leak(Box::new([0_u128; 1024])).as_mut_ptr_range().end;
     let question: *mut Question = Box::leak(Box::new(question));
-    // SAFETY: the stack is the child's alone, ends at a multiple of 16 and grows down; the question outlives it. The child
-    // shares our thread's `errno`, so it makes its calls through rustix, which does not use it; but for closing files, which
-    // sets it on a kernel before 5.9. We look at it only after a call that failed, and reading the mount table does not.
+    // SAFETY: only the child uses the stack, which ends at a multiple of 16 and grows down. The question is never freed.
+    // The child shares `errno` with this thread, so its calls go through rustix, which does not set it; nix would. Only
+    // closing files sets it, on Linux before 5.9. This thread reads it only after a call that has failed, and reading the
+    // mount table, which is what it does meanwhile, does not fail.
     let child = unsafe {
         libc::clone(
             ask,
@@ -101,9 +103,9 @@ fn spawn(question: Question) -> io::Result<Pid> {
         .map_err(io::Error::from)
 }
 
-/// The child's part. It allocates nothing.
+/// What the child does. It must not allocate memory: this process may be in the allocator.
 extern "C" fn ask(question: *mut c_void) -> c_int {
-    // SAFETY: `spawn` has passed a `Question`, whose file stays open until this process ends.
+    // SAFETY: `spawn` passes a `Question` that is never freed, and its file is kept open.
     let (path, report) = unsafe {
         let question = &*question.cast::<Question>();
         close_all_but(question.report);
@@ -117,7 +119,7 @@ extern "C" fn ask(question: *mut c_void) -> c_int {
         Err(errno) => errno.raw_os_error(),
     };
     let _ = rustix::io::write(report, &errno.to_ne_bytes());
-    // SAFETY: ends this process alone.
+    // SAFETY: it ends the child without running anything that this process has registered for its own end.
     unsafe { libc::_exit(0) }
 }
 
@@ -129,16 +131,18 @@ fn look(path: &CStr) -> rustix::io::Result<()> {
     rustix::fs::statfs(path).map(drop)
 }
 
+/// Closes all files of the calling process but one.
+///
 /// # Safety
 ///
-/// Nothing in the calling process may use any other file afterwards.
+/// The calling process must not use any other file afterwards.
 unsafe fn close_all_but(keep: RawFd) {
-    // SAFETY: closing by number; the caller has promised that nobody uses them.
+    // SAFETY: the caller guarantees that these files are not used any more.
     unsafe {
         let close_range =
             |first: c_int, last: c_int| libc::syscall(libc::SYS_close_range, first, last, 0);
         if close_range(keep + 1, c_int::MAX) != 0 || (keep > 0 && close_range(0, keep - 1) != 0) {
-            // A kernel before 5.9. Files beyond this number are none of a command's that opens a handful.
+            // Linux before 5.9. This program never has more files open.
             for number in (0..1024).filter(|number| *number != keep) {
                 libc::close(number);
             }

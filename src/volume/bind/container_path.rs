@@ -1,21 +1,17 @@
 //! Container paths: directories at which a task wants its volumes, and which are made below /tmp.
 
 use std::cmp::Reverse;
-use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
-use std::mem::replace;
-use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
-use rustix::fs::{AtFlags, FileType, statat, unlinkat};
-use rustix::io::Errno;
 
 use crate::base::failure::Failure;
 use crate::base::text::plain;
 use crate::invocation::Invocation;
-use crate::sys::files::directory;
+use crate::sys::files::directory::{self, Arrival, IfMissing, Obstacle, Stopped, descend};
+use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::targets;
 use crate::volume::mount_point;
@@ -49,9 +45,9 @@ pub fn resolve(invocation: &Invocation, path: &Path) -> Result<Place> {
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     return Err(error).with_context(|| format!("looking at {}", path.display()));
                 }
-                _ => match walk(&path, |above, name, _| directory::enter(above, name)) {
-                    Err((Errno::NOENT, _)) => {}
-                    walked => drop(walked.map_err(|(_, error)| error)?),
+                _ => match descend(Path::new("/"), &path, IfMissing::Stop) {
+                    Err(stopped) if stopped.obstacle == Obstacle::Missing => {}
+                    reached => drop(reached.map_err(refusal)?),
                 },
             }
         }
@@ -64,7 +60,7 @@ pub fn resolve(invocation: &Invocation, path: &Path) -> Result<Place> {
     let (path, absence) = match targets::resolve_without_hanging(invocation, path) {
         Ok(path) => (path, None),
         Err(error) if error.kind() == ErrorKind::NotFound => (
-            canonical_as_far(path),
+            canonical_as_far_as_it_exists(path),
             Some(format!(
                 "{}: {}; create the directory first",
                 path.display(),
@@ -118,37 +114,22 @@ fn below_tmp(path: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-/// What there is of the path without symbolic links, and the rest as it is.
-fn canonical_as_far(path: &Path) -> PathBuf {
-    let mut ancestors = path.ancestors().skip(1);
-    let found = ancestors.find_map(|above| Some((above, fs::canonicalize(above).ok()?)));
-    match found {
-        Some((above, real)) => real.join(path.strip_prefix(above).unwrap_or(path)),
-        None => path.to_owned(),
-    }
-}
-
 /// Sees that the directory is there, and notes what had to be made for it, also where that fails half-way. One that shows
 /// something is there.
 pub fn prepare(place: &Place, made: &mut Vec<PathBuf>) -> Result<()> {
     if MountTable::read()?.at(&place.path).is_some() {
         return Ok(());
     }
-    let mut enter_or_make = |above: &OwnedFd, name: &OsStr, path: &Path| {
-        match directory::enter(above, name) {
-            Err(Errno::NOENT) if place.may_be_made => {}
-            entered => return entered,
-        }
-        if directory::make(above, name)? {
-            made.push(path.to_owned());
-        }
-        directory::enter(above, name)
-    };
     for _ in 0..TRIES {
-        match walk(&place.path, &mut enter_or_make) {
+        let if_missing = if place.may_be_made {
+            IfMissing::Make(made)
+        } else {
+            IfMissing::Stop
+        };
+        match descend(Path::new("/"), &place.path, if_missing) {
             // Another task takes back what it has made, on our way.
-            Err((Errno::NOENT, _)) if place.may_be_made => {}
-            walked => return walked.map(drop).map_err(|(_, error)| error),
+            Err(stopped) if place.may_be_made && stopped.obstacle == Obstacle::Missing => {}
+            reached => return reached.map(drop).map_err(refusal),
         }
     }
     bail!("{}: others keep removing it", place.path.display())
@@ -160,52 +141,29 @@ pub fn remove(mut made: Vec<PathBuf>) {
     made.sort_by_key(|path| Reverse(path.as_os_str().len()));
     for path in made {
         if let (Some(above), Some(name)) = (path.parent(), path.file_name())
-            && let Ok((_, above)) = open(above)
+            && let Ok(Arrival {
+                directory: above, ..
+            }) = open(above)
         {
-            let _ = unlinkat(above, name, AtFlags::REMOVEDIR);
+            let _ = directory::remove_empty(above, name);
         }
     }
 }
 
 /// A directory by its path, on which no symbolic link is followed, and the one above it.
-pub fn open(path: &Path) -> Result<(OwnedFd, OwnedFd)> {
-    walk(path, |above, name, _| directory::enter(above, name)).map_err(|(_, error)| error)
+pub fn open(path: &Path) -> Result<Arrival> {
+    descend(Path::new("/"), path, IfMissing::Stop).map_err(refusal)
 }
 
-/// Takes one step after the other, and returns the last two directories; where one fails, the error and what it is made of.
-fn walk(
-    path: &Path,
-    mut step: impl FnMut(&OwnedFd, &OsStr, &Path) -> Result<OwnedFd, Errno>,
-) -> Result<(OwnedFd, OwnedFd), (Errno, Error)> {
-    let mut at = PathBuf::from("/");
-    let root = || directory::open(Path::new("/")).map_err(|errno| (errno, errno.into()));
-    let (mut above, mut directory) = (root()?, root()?);
-    for component in path.components() {
-        let Component::Normal(name) = component else {
-            continue;
-        };
-        at.push(name);
-        let entered = step(&directory, name, &at)
-            .map_err(|errno| (errno, refusal(errno, &at, &directory, name)))?;
-        above = replace(&mut directory, entered);
-    }
-    Ok((above, directory))
-}
-
-fn refusal(errno: Errno, path: &Path, above: &OwnedFd, name: &OsStr) -> Error {
-    let shown = path.display();
-    let words = plain(&errno.into());
-    let is_link = || {
-        statat(above, name, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|status| FileType::from_raw_mode(status.st_mode).is_symlink())
-    };
-    let refused = match errno {
-        Errno::LOOP | Errno::NOTDIR if is_link() => format!(
+fn refusal(stopped: Stopped) -> Error {
+    let (shown, words) = (stopped.path.display(), plain(&stopped.error));
+    let refused = match stopped.obstacle {
+        Obstacle::SymbolicLink => format!(
             "{shown} is a symbolic link, and below {TMP} or inside a volume none is followed"
         ),
-        Errno::NOENT => format!("{shown}: {words}; create the directory first"),
-        Errno::LOOP | Errno::NOTDIR | Errno::NAMETOOLONG => format!("{shown}: {words}"),
-        _ => return Error::from(errno).context(shown.to_string()),
+        Obstacle::Missing => format!("{shown}: {words}; create the directory first"),
+        Obstacle::Unusable => format!("{shown}: {words}"),
+        Obstacle::Other => return Error::from(stopped.error).context(shown.to_string()),
     };
     Failure::usage(refused).into()
 }

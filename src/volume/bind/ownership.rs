@@ -6,11 +6,11 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use rustix::io::Errno;
 
 use crate::base::failure::Failure;
-use crate::sys::files::directory::{self, Ownership};
-use crate::sys::mount::mount::{bind_at, detach, make_receiver, of_handle, unmount_at};
+use crate::sys::files::directory::{self, Arrival, path_of};
+use crate::sys::files::ownership::Ownership;
+use crate::sys::mount::calls::{bind_at, detach, make_receiver, unmount};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::container_path::open;
 use crate::volume::holders::mount_record::MountRecord;
@@ -36,13 +36,13 @@ pub fn bind_with_ownership(
             volume.display()
         )));
     }
-    let (above, directory) = open(path).context("container path")?;
+    let Arrival { parent, directory } = open(path).context("container path")?;
     let before = carry(volume, &directory, path, others)?;
     let bound = bind_at(volume, &directory)
         .with_context(|| format!("binding {} to {}", volume.display(), path.display()))
         .and_then(|()| {
             // By its name in the directory above, the mount is found that is there now.
-            let view = directory::enter(&above, path.file_name().unwrap_or_default());
+            let view = directory::enter(&parent, path.file_name().unwrap_or_default());
             verify_bind(mounted, path, view.as_ref())
                 .inspect_err(|_| take_away(view.ok(), &directory))
         });
@@ -54,7 +54,11 @@ pub fn bind_with_ownership(
 
 /// Whoever owns a directory above could have moved ours away meanwhile: then what is printed would not be the volume. And
 /// what is mounted inside a container path is that task's, not to be seen by others who hold the volume.
-fn verify_bind(mounted: &MountRecord, path: &Path, view: Result<&OwnedFd, &Errno>) -> Result<()> {
+fn verify_bind(
+    mounted: &MountRecord,
+    path: &Path,
+    view: Result<&OwnedFd, &io::Error>,
+) -> Result<()> {
     let table = MountTable::read()?;
     let seen = table.at(path).filter(|_| mounted.is_seen_at(path, &table));
     let (Some(seen), Ok(view)) = (seen, view) else {
@@ -73,9 +77,9 @@ fn verify_bind(mounted: &MountRecord, path: &Path, view: Result<&OwnedFd, &Errno
 /// Wherever the directory has come to be.
 fn take_away(view: Option<OwnedFd>, directory: &OwnedFd) {
     if view.is_none_or(|view| detach(&view).is_err())
-        && let Ok(place) = fs::read_link(of_handle(directory))
+        && let Ok(place) = fs::read_link(path_of(directory))
     {
-        let _ = unmount_at(&place, true);
+        let _ = unmount(&place, true);
     }
 }
 
@@ -84,7 +88,6 @@ fn carry(volume: &Path, from: &OwnedFd, path: &Path, others: &str) -> Result<Opt
     let doing = || format!("giving {volume_shown} owner and mode of {path_shown}");
     let wanted = Ownership::of(from).with_context(doing)?;
     let found = directory::open(volume)
-        .map_err(io::Error::from)
         .and_then(Ownership::of)
         .with_context(doing)?;
     if found == wanted {

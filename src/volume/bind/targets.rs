@@ -10,7 +10,7 @@ use anyhow::{Context, Error, Result, bail};
 use crate::base::failure::Failure;
 use crate::base::text::plain;
 use crate::invocation::Invocation;
-use crate::sys::mount::mount::unmount_at;
+use crate::sys::mount::calls::unmount;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::{busy, utab};
 use crate::sys::process::host;
@@ -151,7 +151,7 @@ pub fn unbind(
     if utab::lists(target) && utab::unmount(target, lazy, ends).is_ok() {
         return Ok(());
     }
-    unmount_at(target, lazy)
+    unmount(target, lazy)
         .map_err(|error| match error.kind() {
             ErrorKind::ResourceBusy => {
                 let used_by = busy::used_by(target);

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 
 use crate::base::failure::Failure;
 use crate::invocation::Invocation;
-use crate::sys::files::directory::Ownership;
-use crate::sys::mount::mount::bind;
+use crate::sys::files::ownership::Ownership;
+use crate::sys::mount::calls::bind;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::restrictions;
 use crate::sys::mount::utab;

@@ -4,8 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
-use rustix::io::Errno;
-use rustix::process::{Pid, getpid, test_kill_process};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::{Pid, getpid};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::process::host;
@@ -28,7 +29,7 @@ impl HolderProcess {
         let text = fs::read(PATH).with_context(|| format!("reading {PATH}"))?;
         let (_, started) = state_and_start(&text).with_context(|| format!("reading {PATH}"))?;
         Ok(HolderProcess {
-            pid: getpid().as_raw_nonzero().get(),
+            pid: getpid().as_raw(),
             started,
             namespace: host::pid_namespace()?,
         })
@@ -45,10 +46,8 @@ impl HolderProcess {
     }
 
     fn has_died_here(&self) -> bool {
-        let Some(pid) = Pid::from_raw(self.pid) else {
-            return true;
-        };
-        if test_kill_process(pid) == Err(Errno::SRCH) {
+        // Other numbers mean groups of processes.
+        if self.pid <= 0 || is_gone(Pid::from_raw(self.pid)) {
             return true;
         }
         // Numbers in the `/proc` of another PID namespace are those of others.
@@ -56,16 +55,19 @@ impl HolderProcess {
         if shown.to_str() != Some(&getpid().to_string()) {
             return false;
         }
-        match fs::read(format!("/proc/{pid}/stat")) {
+        match fs::read(format!("/proc/{}/stat", self.pid)) {
             Ok(text) => state_and_start(&text).is_some_and(|(state, started)| {
                 started != self.started || matches!(state, b'Z' | b'X')
             }),
             // It has ended just now, or is hidden from us (proc(5), `hidepid`).
-            Err(error) => {
-                error.kind() == ErrorKind::NotFound && test_kill_process(pid) == Err(Errno::SRCH)
-            }
+            Err(error) => error.kind() == ErrorKind::NotFound && is_gone(Pid::from_raw(self.pid)),
         }
     }
+}
+
+/// A zombie is not gone.
+fn is_gone(pid: Pid) -> bool {
+    kill(pid, None) == Err(Errno::ESRCH)
 }
 
 /// Fields 3 and 22 of `/proc/PID/stat` (proc(5)). The name in field 2 may hold blanks and parentheses.

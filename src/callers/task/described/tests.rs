@@ -15,7 +15,7 @@ fn volumes(environment: &[(&str, &str)]) -> Vec<TaskVolume> {
 #[track_caller]
 fn refusal(environment: &[(&str, &str)]) -> String {
     let error = parsed(environment).expect_err("refused");
-    assert_eq!(failure::ErrorKind::of(&error), failure::Field::Usage);
+    assert_eq!(failure::ErrorKind::of(&error), failure::ErrorKind::Usage);
     crate::base::text::chain(&error)
 }
 

@@ -1,14 +1,17 @@
-//! Loop devices: block devices whose blocks are a file's (loop(4)).
+//! Loop devices: block devices whose content is a file (loop(4)).
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
+
+use crate::sys::files::id::FileId;
 
 /// `struct loop_info64` of `<linux/loop.h>`.
 #[repr(C)]
@@ -40,13 +43,17 @@ const READ_ONLY: u32 = 1;
 const AUTOCLEAR: u32 = 4;
 const DIRECT_IO: u32 = 16;
 
-/// What file systems made on a file expect. Where direct I/O needs larger blocks, the kernel goes without it.
+/// The block size, in bytes, that file systems have expected when they were made on a file. If direct I/O needs larger
+/// blocks, the kernel does without direct I/O.
 const BLOCK_SIZE: u32 = 512;
 
-/// How long a node in `/dev` may take to appear.
+/// How long to wait for a device's node in `/dev`.
 const NODE: Duration = Duration::from_secs(2);
 
-#[allow(unsafe_code)]
+/// The pauses between attempts to bind: each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
 mod ioctl {
     use super::{LoopConfig, LoopInfo64};
 
@@ -55,30 +62,7 @@ mod ioctl {
     nix::ioctl_read_bad!(get_status, 0x4C05, LoopInfo64);
 }
 
-/// Which file: its file system's device and its inode number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    pub fn of(file: &File) -> io::Result<FileId> {
-        file.metadata().map(|data| FileId {
-            device: data.dev(),
-            inode: data.ino(),
-        })
-    }
-
-    pub fn at(path: &Path) -> io::Result<FileId> {
-        fs::metadata(path).map(|data| FileId {
-            device: data.dev(),
-            inode: data.ino(),
-        })
-    }
-}
-
-/// A loop device, open. It frees itself when neither a mount nor a handle such as this one is left (autoclear).
+/// A loop device that is open and bound to a file. The kernel frees it (autoclear) once it is neither open nor mounted.
 #[derive(Debug)]
 pub struct LoopDevice {
     number: u32,
@@ -86,6 +70,7 @@ pub struct LoopDevice {
 }
 
 impl LoopDevice {
+    /// `/dev/loopN`.
     pub fn path(&self) -> PathBuf {
         node(self.number)
     }
@@ -94,16 +79,16 @@ impl LoopDevice {
         let handle = File::options().read(true).write(true).open(node(number))?;
         Ok(LoopDevice { number, handle })
     }
-
-    fn status(&self) -> Result<LoopInfo64, Errno> {
-        status(self.handle.as_raw_fd())
-    }
 }
 
-/// Makes a file a block device, with direct I/O where the file's own file system can do it: one page cache, not two.
+/// Binds a free loop device to a file, with direct I/O where the file's own file system supports it, so that data is
+/// cached once, not twice.
 ///
-/// An advisory lock (flock(2)) that `file` holds stays for as long as the device is bound: it belongs to the open file,
-/// which the kernel keeps.
+/// A lock (flock(2)) on `file` lasts as long as the device is bound: it belongs to the open file, which the kernel keeps.
+///
+/// # Errors
+///
+/// The device cannot be bound, or no free one was found before `ends`.
 pub fn attach(file: &File, ends: Instant) -> Result<LoopDevice> {
     let control = File::options()
         .read(true)
@@ -112,15 +97,14 @@ pub fn attach(file: &File, ends: Instant) -> Result<LoopDevice> {
     let control =
         control.context("opening /dev/loop-control; is the kernel module loop loaded?")?;
     let began = Instant::now();
-    let mut pause = Duration::from_micros(50);
+    let mut pause = FIRST_PAUSE;
     loop {
         let (what, error) = match try_attach(&control, file) {
             Ok(device) => return Ok(device),
             Err(refused) => refused,
         };
-        // Others attach at the same time: the device that was free is taken (EBUSY), or not quite there yet (ENXIO).
-        // Its node may take a moment, too.
-        let retry = match error {
+        // Others bind devices at the same time. They have taken the free one (EBUSY) or are making it (ENXIO, ENOENT).
+        let retry = match errno(&error) {
             Errno::EBUSY | Errno::ENXIO => true,
             Errno::ENOENT => began.elapsed() < NODE,
             _ => false,
@@ -129,45 +113,43 @@ pub fn attach(file: &File, ends: Instant) -> Result<LoopDevice> {
             return Err(error).context(what);
         }
         thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(10));
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-fn try_attach(control: &File, file: &File) -> Result<LoopDevice, (String, Errno)> {
+/// An error comes with what was being done.
+fn try_attach(control: &File, file: &File) -> Result<LoopDevice, (String, io::Error)> {
     let number =
         get_free(control).map_err(|error| ("finding a free loop device".to_owned(), error))?;
-    let device = LoopDevice::open(number)
-        .map_err(|error| (format!("opening {}", node(number).display()), errno(&error)))?;
+    let name = node(number);
+    let device =
+        LoopDevice::open(number).map_err(|error| (format!("opening {}", name.display()), error))?;
     configure(&device.handle, file).map_err(|error| {
-        let older = if error == Errno::EINVAL {
-            " (LOOP_CONFIGURE, Linux 5.8 or later)"
-        } else {
-            ""
+        let older = match errno(&error) {
+            Errno::EINVAL => " (LOOP_CONFIGURE, Linux 5.8 or later)",
+            _ => "",
         };
-        (format!("binding {}{older}", node(number).display()), error)
+        (format!("binding {}{older}", name.display()), error)
     })?;
     Ok(device)
 }
 
-/// The bound loop device of this number, if it still is the file's, all of it and writable. `None` where it has been
-/// freed meanwhile.
+/// Opens the loop device of this number. `None` where it is not bound to the file any more.
+///
+/// # Errors
+///
+/// It is bound to a part of the file only, or read-only.
 pub fn open_bound(number: u32, file: FileId) -> Result<Option<LoopDevice>> {
     let name = node(number);
     let device = match LoopDevice::open(number) {
-        Ok(device) => device,
         Err(error) if errno(&error) == Errno::ENXIO => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("opening {}", name.display())),
+        device => device.with_context(|| format!("opening {}", name.display()))?,
     };
-    let info = match device.status() {
-        Ok(info) => info,
-        Err(Errno::ENXIO) => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("asking {}", name.display())),
+    let info = match status(&device.handle) {
+        Err(error) if errno(&error) == Errno::ENXIO => return Ok(None),
+        info => info.with_context(|| format!("asking {}", name.display()))?,
     };
-    if (FileId {
-        device: info.device,
-        inode: info.inode,
-    }) != file
-    {
+    if FileId::new(info.device, info.inode) != file {
         return Ok(None);
     }
     if info.offset != 0 || info.sizelimit != 0 || info.flags & READ_ONLY != 0 {
@@ -179,10 +161,10 @@ pub fn open_bound(number: u32, file: FileId) -> Result<Option<LoopDevice>> {
     Ok(Some(device))
 }
 
-/// The numbers of the loop devices that a file is bound to, whoever bound it, in whichever mount namespace.
+/// The numbers of the loop devices that a file is bound to, by any program and in any mount namespace.
 ///
-/// Costs a few microseconds for each bound device of this host. Devices are not opened where it can be helped: an open
-/// one is not freed when it is unmounted.
+/// It costs a few microseconds for each bound device of this host. A device is opened only where there is no other way: an
+/// open device is not freed when it is unmounted.
 pub fn bound_to(file: FileId) -> Result<Vec<u32>> {
     let text = fs::read_to_string("/proc/partitions").context("reading /proc/partitions")?;
     Ok(bound(&text)
@@ -190,7 +172,8 @@ pub fn bound_to(file: FileId) -> Result<Vec<u32>> {
         .collect())
 }
 
-/// The numbers in `/proc/partitions`, which lists only devices that have blocks: `   7        0    1048576 loop0`.
+/// The numbers of the loop devices in `/proc/partitions`, which lists devices that have blocks, in lines like
+/// `   7        0    1048576 loop0`.
 fn bound(text: &str) -> impl Iterator<Item = u32> {
     text.lines().filter_map(|line| {
         line.split_ascii_whitespace()
@@ -207,22 +190,16 @@ pub fn is_bound(number: u32, file: FileId) -> bool {
         return false;
     };
     let text = text.strip_suffix(b"\n").unwrap_or(&text);
-    let path: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(text);
-    match FileId::at(Path::new(path)) {
+    match FileId::at(Path::new(OsStr::from_bytes(text))) {
         Ok(found) => found == file,
-        // Deleted, or out of sight of this mount namespace.
-        Err(_) => File::open(node(number)).is_ok_and(|handle| {
-            status(handle.as_raw_fd()).is_ok_and(|info| {
-                FileId {
-                    device: info.device,
-                    inode: info.inode,
-                } == file
-            })
-        }),
+        // The file is deleted, or its path is one of another mount namespace: only the device itself can tell.
+        Err(_) => File::open(node(number))
+            .and_then(|device| status(&device))
+            .is_ok_and(|info| FileId::new(info.device, info.inode) == file),
     }
 }
 
-/// The number in `/dev/loopN`.
+/// The number in `/dev/loopN`; `None` for any other path.
 pub fn number_of(source: &str) -> Option<u32> {
     source.strip_prefix("/dev/loop")?.parse().ok()
 }
@@ -235,15 +212,13 @@ fn errno(error: &io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
-#[allow(unsafe_code)]
-fn get_free(control: &File) -> Result<u32, Errno> {
+fn get_free(control: &File) -> io::Result<u32> {
     // SAFETY: LOOP_CTL_GET_FREE takes no argument.
     let number = unsafe { ioctl::get_free(control.as_raw_fd()) }?;
-    u32::try_from(number).map_err(|_| Errno::ENODEV)
+    u32::try_from(number).map_err(|_| Errno::ENODEV.into())
 }
 
-#[allow(unsafe_code)]
-fn configure(device: &File, file: &File) -> Result<(), Errno> {
+fn configure(device: &File, file: &File) -> io::Result<()> {
     let fd = u32::try_from(file.as_raw_fd()).map_err(|_| Errno::EBADF)?;
     let info = LoopInfo64 {
         flags: AUTOCLEAR | DIRECT_IO,
@@ -255,15 +230,15 @@ fn configure(device: &File, file: &File) -> Result<(), Errno> {
         info,
         reserved: [0; 8],
     };
-    // SAFETY: LOOP_CONFIGURE reads one loop_config, laid out as the kernel's, that lives until the call returns.
-    unsafe { ioctl::configure(device.as_raw_fd(), &raw const config) }.map(drop)
+    // SAFETY: LOOP_CONFIGURE reads one `loop_config`. `config` has that layout and outlives the call.
+    unsafe { ioctl::configure(device.as_raw_fd(), &raw const config) }?;
+    Ok(())
 }
 
-#[allow(unsafe_code)]
-fn status(device: RawFd) -> Result<LoopInfo64, Errno> {
+fn status(device: &File) -> io::Result<LoopInfo64> {
     let mut info = LoopInfo64::default();
-    // SAFETY: LOOP_GET_STATUS64 writes one loop_info64, laid out as the kernel's, that lives until the call returns.
-    unsafe { ioctl::get_status(device, &raw mut info) }?;
+    // SAFETY: LOOP_GET_STATUS64 writes one `loop_info64`. `info` has that layout and outlives the call.
+    unsafe { ioctl::get_status(device.as_raw_fd(), &raw mut info) }?;
     Ok(info)
 }
 
