@@ -1,4 +1,4 @@
-//! Which paths are good enough to be printed: callers hand them to containers unseen.
+//! Checks a mount point before it is printed: callers hand it to containers without another look.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
@@ -12,15 +12,15 @@ use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::probe::Probe;
 
-/// The longest that a directory may take to answer; never more than half of the time left, so that the rest is enough to
-/// unmount again.
+/// How long a directory may take to answer. It never gets more than half of the time left, so that the rest is enough to unmount
+/// again.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Returns the mount table, read while the directory was asked.
+/// Checks that the path can be printed and used. Returns the mount table, which is read while the directory is asked.
 ///
 /// # Errors
 ///
-/// A path that is empty, relative, no text, has a line end or NUL or blanks that a caller would trim, is no directory on this
+/// The path is empty, relative or not UTF-8, has a line end, a NUL or blanks that a caller would trim, is not a directory on this
 /// host, or does not answer in time.
 pub fn check(invocation: &Invocation, path: &Path) -> Result<MountTable> {
     let shown = path.to_string_lossy();
@@ -51,7 +51,7 @@ pub fn answers(invocation: &Invocation, path: &Path) -> io::Result<()> {
     ask(invocation, path)?()
 }
 
-/// Asks, and returns what waits for the answer.
+/// Asks, and returns a function that waits for the answer.
 fn ask(invocation: &Invocation, path: &Path) -> io::Result<impl FnOnce() -> io::Result<()>> {
     let limit = LONGEST.min(invocation.budget.left() / 2);
     let probe = Probe::start(path)?;
@@ -68,7 +68,7 @@ fn ask(invocation: &Invocation, path: &Path) -> io::Result<impl FnOnce() -> io::
     })
 }
 
-/// Whether [`check`] found the mount gone or dead, so that there is nothing to lose by mounting anew. One that is slow is not.
+/// Whether [`check`] found the mount gone or dead, so that nothing is lost by mounting anew. A slow mount is not dead.
 pub fn is_dead(error: &Error) -> bool {
     let errno = error
         .downcast_ref::<io::Error>()

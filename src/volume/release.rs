@@ -1,6 +1,6 @@
 //! Releasing a volume: a holder lets go; the last one has the driver unmount it.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::base::failure::ErrorKind;
 use crate::base::text::chain;
@@ -8,10 +8,8 @@ use crate::driver::interface::{Unmounted, Volume};
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
-use crate::volume::bind::ownership::set_ownership;
 use crate::volume::bind::targets;
 use crate::volume::holders::record::{Holder, HolderRecord};
-use crate::volume::mount::Outcome;
 use crate::volume::release_dead::patiently;
 
 /// How a volume is released.
@@ -181,21 +179,5 @@ impl Locked<'_> {
                 let _ = self.ledger.save(record.clone());
             }
         })
-    }
-
-    /// Takes a mount back that this holder has just made, and the owner and mode that it gave to the volume.
-    pub fn undo(&mut self, mounted: &Outcome) -> Result<()> {
-        let table = MountTable::read()?;
-        // Another holder has found the volume with owner and mode as they are.
-        let alone = self
-            .record()
-            .filter(|record| record.others(&self.holder).is_empty());
-        let mount = alone.and_then(|record| record.live(&table));
-        let given_back = match (mounted.ownership_before, mount) {
-            (Some(before), Some(mount)) => set_ownership(mount.real(), before),
-            _ => Ok(()),
-        };
-        self.release(Release::ONE)?;
-        given_back.context("giving it its owner and mode back")
     }
 }

@@ -55,13 +55,7 @@ pub fn mount<'a>(
         attempts: Vec::new(),
     };
     for group in plan::groups(planned) {
-        let attempts = side_by_side(group, |volume| attempt(invocation, volume)).into_iter();
-        task.attempts
-            .extend(attempts.map(|(volume, (made, outcome))| Attempt {
-                volume,
-                made,
-                outcome,
-            }));
+        task.attempts.extend(attempt_all(invocation, group));
         if task.attempts.iter().any(|it| it.outcome.is_err()) || interruption().is_some() {
             break;
         }
@@ -75,6 +69,18 @@ pub fn mount<'a>(
         None => Ok(task),
         Some(error) => Err(task.undone(error)),
     }
+}
+
+fn attempt_all<'a>(invocation: &Invocation, group: Vec<Planned<'a>>) -> Vec<Attempt<'a>> {
+    let results = side_by_side(group, |volume| attempt(invocation, volume));
+    let attempts = results
+        .into_iter()
+        .map(|(volume, (made, outcome))| Attempt {
+            volume,
+            made,
+            outcome,
+        });
+    attempts.collect()
 }
 
 fn attempt(invocation: &Invocation, volume: &Planned) -> (Vec<PathBuf>, Result<Outcome>) {

@@ -1,8 +1,8 @@
-//! Container paths: directories at which a task wants its volumes, and which are made below /tmp.
+//! Container paths: the directories at which a task wants its volumes. Below /tmp, missing ones are made.
 
 use std::cmp::Reverse;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
@@ -16,65 +16,66 @@ use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::targets;
 use crate::volume::mount_point;
 
-/// Below it, what is missing is made. Everybody may write there, so that no symbolic link is followed below it.
+/// Missing directories below it are made. Everybody may write there, so no symbolic link is followed below it.
 const TMP: &str = "/tmp";
 
-/// How often a path is made anew where a part of it goes meanwhile.
+/// How often a path is walked again because another task removed a part of it meanwhile.
 const TRIES: usize = 10;
 
-/// A container path as the mount table names it, which need not be there yet.
+/// Where a container path is, in the form that the mount table uses. The directory need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub path: PathBuf,
-    /// Whether it is made where it is missing.
+    /// Whether a missing directory is made.
     pub may_be_made: bool,
-    /// Why it cannot be used as it stands: inside another container path, it may be there once that one is bound.
+    /// Why the directory cannot be used now. One inside another container path may exist once that path is bound.
     pub absence: Option<String>,
 }
 
-/// The place that a path means, looked at without changing anything.
+/// Finds the place of a container path. Nothing is changed.
 ///
 /// # Errors
 ///
-/// Wrong usage: what is no directory, or below /tmp goes through a symbolic link.
+/// Wrong usage: it is not a directory, or below /tmp it leads through a symbolic link.
 pub fn resolve(invocation: &Invocation, path: &Path) -> Result<Place> {
-    if let Some(path) = below_tmp(path)? {
-        if MountTable::read()?.at(&path).is_none() {
-            // Whether it hangs is found out by a process of its own.
-            match mount_point::answers(invocation, &path) {
-                Err(error) if error.kind() == ErrorKind::TimedOut => {
-                    return Err(error).with_context(|| format!("looking at {}", path.display()));
-                }
-                _ => match descend(Path::new("/"), &path, IfMissing::Stop) {
-                    Err(stopped) if stopped.obstacle == Obstacle::Missing => {}
-                    reached => drop(reached.map_err(refusal)?),
-                },
-            }
-        }
-        return Ok(Place {
-            path,
-            may_be_made: true,
-            absence: None,
-        });
+    match below_tmp(path)? {
+        Some(path) => resolve_below_tmp(invocation, path),
+        None => resolve_elsewhere(invocation, path),
     }
+}
+
+fn resolve_below_tmp(invocation: &Invocation, path: PathBuf) -> Result<Place> {
+    if MountTable::read()?.at(&path).is_none() {
+        // The walk below could hang in a dead mount, so another process looks first.
+        match mount_point::answers(invocation, &path) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                return Err(error).with_context(|| format!("looking at {}", path.display()));
+            }
+            _ => match descend(Path::new("/"), &path, IfMissing::Stop) {
+                Err(stopped) if stopped.obstacle == Obstacle::Missing => {}
+                reached => drop(reached.map_err(refusal)?),
+            },
+        }
+    }
+    Ok(Place {
+        path,
+        may_be_made: true,
+        absence: None,
+    })
+}
+
+fn resolve_elsewhere(invocation: &Invocation, path: &Path) -> Result<Place> {
+    let words = |error: &io::Error| format!("{}: {}", path.display(), plain(error));
     let (path, absence) = match targets::resolve_without_hanging(invocation, path) {
         Ok(path) => (path, None),
-        Err(error) if error.kind() == ErrorKind::NotFound => (
-            canonical_as_far_as_it_exists(path),
-            Some(format!(
-                "{}: {}; create the directory first",
-                path.display(),
-                plain(&error)
-            )),
-        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let absence = format!("{}; create the directory first", words(&error));
+            (canonical_as_far_as_it_exists(path), Some(absence))
+        }
         Err(error) if error.kind() == ErrorKind::TimedOut => {
             return Err(error).with_context(|| format!("looking at {}", path.display()));
         }
-        Err(error) => bail!(Failure::usage(format!(
-            "{}: {}",
-            path.display(),
-            plain(&error)
-        ))),
+        Err(error) => bail!(Failure::usage(words(&error))),
     };
     Ok(Place {
         path,
@@ -83,7 +84,7 @@ pub fn resolve(invocation: &Invocation, path: &Path) -> Result<Place> {
     })
 }
 
-/// The place that [`resolve`] found, also where it cannot be looked at any more.
+/// The place that [`resolve`] found, also where the directory cannot be looked at any more.
 pub fn name(invocation: &Invocation, path: &Path) -> Result<Place> {
     let below = below_tmp(path)?;
     Ok(Place {
@@ -93,12 +94,11 @@ pub fn name(invocation: &Invocation, path: &Path) -> Result<Place> {
     })
 }
 
-/// The place of a path inside another container path, of which nothing is there before that one is bound.
+/// The place of a container path inside another one. It cannot be looked at before the outer one is bound.
 pub fn inside(outer: &Place, outer_path: &Path, path: &Path) -> Place {
+    let below = path.strip_prefix(outer_path).unwrap_or(path);
     Place {
-        path: outer
-            .path
-            .join(path.strip_prefix(outer_path).unwrap_or(path)),
+        path: outer.path.join(below),
         may_be_made: path.starts_with(TMP),
         absence: None,
     }
@@ -114,8 +114,8 @@ fn below_tmp(path: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Sees that the directory is there, and notes what had to be made for it, also where that fails half-way. One that shows
-/// something is there.
+/// Makes sure that the directory exists. `made` gets each directory that had to be made, also where a later one fails. A place
+/// where something is mounted exists.
 pub fn prepare(place: &Place, made: &mut Vec<PathBuf>) -> Result<()> {
     if MountTable::read()?.at(&place.path).is_some() {
         return Ok(());
@@ -127,7 +127,7 @@ pub fn prepare(place: &Place, made: &mut Vec<PathBuf>) -> Result<()> {
             IfMissing::Stop
         };
         match descend(Path::new("/"), &place.path, if_missing) {
-            // Another task takes back what it has made, on our way.
+            // Another task removed part of the path meanwhile: try again.
             Err(stopped) if place.may_be_made && stopped.obstacle == Obstacle::Missing => {}
             reached => return reached.map(drop).map_err(refusal),
         }
@@ -135,22 +135,20 @@ pub fn prepare(place: &Place, made: &mut Vec<PathBuf>) -> Result<()> {
     bail!("{}: others keep removing it", place.path.display())
 }
 
-/// Removes directories that were made. One that is in use by now stays.
+/// Removes directories that [`prepare`] made. A directory that is in use by now stays.
 pub fn remove(mut made: Vec<PathBuf>) {
-    // One may have been made in another.
+    // Inner ones first.
     made.sort_by_key(|path| Reverse(path.as_os_str().len()));
     for path in made {
         if let (Some(above), Some(name)) = (path.parent(), path.file_name())
-            && let Ok(Arrival {
-                directory: above, ..
-            }) = open(above)
+            && let Ok(reached) = open(above)
         {
-            let _ = directory::remove_empty(above, name);
+            let _ = directory::remove_empty(reached.directory, name);
         }
     }
 }
 
-/// A directory by its path, on which no symbolic link is followed, and the one above it.
+/// Opens a directory and the one above it, without following a symbolic link anywhere on the path.
 pub fn open(path: &Path) -> Result<Arrival> {
     descend(Path::new("/"), path, IfMissing::Stop).map_err(refusal)
 }

@@ -1,4 +1,4 @@
-//! Binding a volume to a container path, whose owner and mode it takes over.
+//! Binds a volume to a container path; the volume takes over owner and mode of that directory.
 
 use std::fs;
 use std::io;
@@ -15,14 +15,14 @@ use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::container_path::open;
 use crate::volume::holders::mount_record::MountRecord;
 
-/// Binds a volume to a container path, whose owner and mode become the volume's, and returns those that it had where they
-/// were others.
+/// Gives the volume owner and mode of the container path, and binds it there. Returns the volume's former owner and mode if
+/// they were different.
 ///
-/// What is mounted inside the volume does not come along: it could not be taken away in one step.
+/// Mounts inside the volume are not bound with it: they could not be unmounted in one step.
 ///
 /// # Errors
 ///
-/// In use: owner and mode would change for `others` who hold the volume.
+/// In use: owner and mode would change under other holders. `others` names them; it is empty where there are none.
 pub fn bind_with_ownership(
     mounted: &MountRecord,
     path: &Path,
@@ -37,14 +37,14 @@ pub fn bind_with_ownership(
         )));
     }
     let Arrival { parent, directory } = open(path).context("container path")?;
-    let before = carry(volume, &directory, path, others)?;
+    let before = carry_over(volume, &directory, path, others)?;
     let bound = bind_at(volume, &directory)
         .with_context(|| format!("binding {} to {}", volume.display(), path.display()))
         .and_then(|()| {
-            // By its name in the directory above, the mount is found that is there now.
+            // Entered by name from the directory above, this is the mount that covers the directory now.
             let view = directory::enter(&parent, path.file_name().unwrap_or_default());
             verify_bind(mounted, path, view.as_ref())
-                .inspect_err(|_| take_away(view.ok(), &directory))
+                .inspect_err(|_| unmount_again(view.ok(), &directory))
         });
     if let (Err(_), Some(before)) = (&bound, before) {
         let _ = set_ownership(volume, before);
@@ -52,8 +52,8 @@ pub fn bind_with_ownership(
     bound.map(|()| before)
 }
 
-/// Whoever owns a directory above could have moved ours away meanwhile: then what is printed would not be the volume. And
-/// what is mounted inside a container path is that task's, not to be seen by others who hold the volume.
+/// Checks that the volume is seen at the path: the owner of a directory above could have moved ours away meanwhile, and the
+/// printed path would not be the volume. Also keeps what a task mounts inside its container path from other holders.
 fn verify_bind(
     mounted: &MountRecord,
     path: &Path,
@@ -69,13 +69,13 @@ fn verify_bind(
     };
     if seen.is_shared {
         make_receiver(view)
-            .with_context(|| format!("parting the mounts below {}", path.display()))?;
+            .with_context(|| format!("separating the mounts below {}", path.display()))?;
     }
     Ok(())
 }
 
-/// Wherever the directory has come to be.
-fn take_away(view: Option<OwnedFd>, directory: &OwnedFd) {
+/// Unmounts the volume again, wherever the directory was moved to.
+fn unmount_again(view: Option<OwnedFd>, directory: &OwnedFd) {
     if view.is_none_or(|view| detach(&view).is_err())
         && let Ok(place) = fs::read_link(path_of(directory))
     {
@@ -83,7 +83,13 @@ fn take_away(view: Option<OwnedFd>, directory: &OwnedFd) {
     }
 }
 
-fn carry(volume: &Path, from: &OwnedFd, path: &Path, others: &str) -> Result<Option<Ownership>> {
+/// Gives the volume owner and mode of the container path `from`.
+fn carry_over(
+    volume: &Path,
+    from: &OwnedFd,
+    path: &Path,
+    others: &str,
+) -> Result<Option<Ownership>> {
     let (volume_shown, path_shown) = (volume.display(), path.display());
     let doing = || format!("giving {volume_shown} owner and mode of {path_shown}");
     let wanted = Ownership::of(from).with_context(doing)?;
@@ -100,14 +106,14 @@ fn carry(volume: &Path, from: &OwnedFd, path: &Path, others: &str) -> Result<Opt
         )));
     }
     if let Err(error) = set_ownership(volume, wanted) {
-        // The owner may have changed, and the mode not.
+        // The owner may have been changed already, and the mode not.
         let _ = set_ownership(volume, found);
         return Err(error).with_context(doing);
     }
     Ok(Some(found))
 }
 
-/// Gives a volume's directory owner and mode.
+/// Sets owner and mode of a volume's directory.
 pub fn set_ownership(volume: &Path, ownership: Ownership) -> io::Result<()> {
     ownership.apply_to(directory::readable(directory::open(volume)?)?)
 }

@@ -1,4 +1,4 @@
-//! Targets: directories of the caller's where a mounted volume appears as well (`--target`).
+//! Targets: extra directories at which a mounted volume is seen (`--target`).
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -17,11 +17,11 @@ use crate::sys::process::host;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::mount_point;
 
-/// The target as the mount table names it.
+/// The path of a target in the form that the mount table uses.
 ///
 /// # Errors
 ///
-/// Wrong usage: what is no directory, or has a name that cannot be printed.
+/// Wrong usage: it is not a directory, its name cannot be printed, or a volume there would hide what dvdcli needs.
 pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
     let shown = target.display();
     if target
@@ -49,7 +49,7 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
     }
 }
 
-/// What hides that by which we know a volume could not be unmounted again.
+/// Refuses a path above the places that dvdcli needs: with those hidden, it could not unmount the volume again.
 pub fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
     let paths = &invocation.paths;
     let state = invocation.config.root.as_ref().unwrap_or(&paths.state);
@@ -73,14 +73,15 @@ pub fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The name that [`resolve`] gave it, also where it cannot be looked at any more.
+/// The path that [`resolve`] returned, also where the directory cannot be looked at any more.
 pub fn name(invocation: &Invocation, target: &Path) -> PathBuf {
     resolve_without_hanging(invocation, target)
         .or_else(|_| absolute(target))
         .unwrap_or_else(|_| target.to_owned())
 }
 
-/// A mount point is known by its name. All else is looked at by a process of its own first: it may hang.
+/// The path without symbolic links. A mount point is found in the mount table, by its name; before any other path is looked at,
+/// another process tries it, because a dead mount would hang this one.
 pub fn resolve_without_hanging(invocation: &Invocation, target: &Path) -> io::Result<PathBuf> {
     let path: PathBuf = absolute(target)?.components().collect();
     if MountTable::read().is_ok_and(|table| table.at(&path).is_some()) {
@@ -90,9 +91,11 @@ pub fn resolve_without_hanging(invocation: &Invocation, target: &Path) -> io::Re
     fs::canonicalize(path)
 }
 
+/// Checks that the view at the target, if there is one, is read-only or writable as asked for.
+///
 /// # Errors
 ///
-/// In use: the volume is seen there already, and otherwise than it is asked for.
+/// In use: it is the other.
 pub fn check_mode(target: &Path, read_only: bool, table: &MountTable) -> Result<()> {
     match table.at(target) {
         Some(mount) if mount.is_read_only() != read_only => {
@@ -115,6 +118,7 @@ pub enum Seen {
     Other,
 }
 
+/// What the mount table shows at the target.
 pub fn look(target: &Path, volume: Option<&MountRecord>, table: &MountTable) -> Seen {
     match table.at(target) {
         None => Seen::Nothing,
@@ -123,6 +127,8 @@ pub fn look(target: &Path, volume: Option<&MountRecord>, table: &MountTable) -> 
     }
 }
 
+/// Refuses a target where something else than the volume is mounted.
+///
 /// # Errors
 ///
 /// In use: something else is mounted there.
@@ -136,7 +142,7 @@ pub fn refuse_other(target: &Path, volume: Option<&MountRecord>, table: &MountTa
     Ok(())
 }
 
-/// Takes the volume away from there; what else is mounted there stays.
+/// Unmounts the volume from the target. Anything else that is mounted there stays.
 pub fn unbind(
     target: &Path,
     volume: Option<&MountRecord>,
@@ -147,7 +153,7 @@ pub fn unbind(
     if look(target, volume, table) != Seen::Volume {
         return Ok(());
     }
-    // What umount(8) was told is for it to forget. Where it fails, the system call says better why, or does it all the same.
+    // utab lists the target, so umount(8) has to drop its entry. Where umount(8) fails, the system call works or says why not.
     if utab::lists(target) && utab::unmount(target, lazy, ends).is_ok() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Views: how a mounted volume is made to appear at a target, and that it is there as it was asked for.
+//! Views: makes a mounted volume appear at a target, and checks that it does so as asked for.
 
 use std::path::Path;
 use std::time::Instant;
@@ -17,27 +17,28 @@ use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::lock::TargetLock;
 use crate::volume::holders::mount_record::MountRecord;
 
-/// How the volume is bound to a target. The words are mount(8)'s for a bind mount, `ro` among them where it is asked for.
+/// How the volume is bound to a target. The words are mount options of mount(8) for a bind mount; they include `ro` where the
+/// view is to be read-only.
 #[derive(Debug, Clone, Copy)]
 pub enum View<'a> {
     Plain(&'a str),
-    /// By mount(8), so that umount(8) calls us for it.
+    /// Bound by mount(8), so that umount(8) calls dvdcli for it.
     Listed(&'a str),
-    /// A task's container path: resolved already, and the volume takes over its owner and mode.
+    /// Bound to a task's container path, which is resolved already; the volume takes over its owner and mode.
     ContainerPath,
 }
 
-/// A view that is asked for.
+/// What a caller asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct ViewRequest<'a> {
-    /// As the mount table writes it.
+    /// In the form that the mount table uses.
     pub target: &'a Path,
     pub view: View<'a>,
     pub read_only: bool,
 }
 
 impl View<'_> {
-    /// Whether its target has been resolved already.
+    /// Whether the target is already in the form that the mount table uses.
     pub fn is_resolved(self) -> bool {
         matches!(self, View::ContainerPath)
     }
@@ -47,8 +48,8 @@ impl View<'_> {
     }
 }
 
-/// Lets the volume appear at the target, in place of a view of its `old` mount that has died. Returns the owner and mode that
-/// the volume had, where they were changed.
+/// Makes the volume appear at the target. A view of its `old` mount, which is dead, is unmounted first. Returns the volume's
+/// former owner and mode if they were changed.
 pub fn show(
     invocation: &Invocation,
     mounted: &MountRecord,
@@ -86,7 +87,8 @@ pub fn show(
     bound.map(|()| None)
 }
 
-/// One that another caller made, or that was cut off by a kill, is not known to umount(8).
+/// Whether umount(8) knows about the view, where it has to. It does not if another kind of caller made the view, or a kill came
+/// before mount(8) noted it.
 fn is_in_utab(view: View, target: &Path) -> bool {
     !matches!(view, View::Listed(_)) || utab::lists(target)
 }
@@ -106,11 +108,12 @@ fn bind_view(
         View::Plain(words) => bind(&mounted.path, target, &options(mounted, words, table))?,
         View::ContainerPath => {}
     }
-    // mount(8) may be another program than we know.
+    // The program called mount may be another than util-linux's, and do something else.
     check(mounted, request, &MountTable::read()?)
 }
 
-/// The words, and those for what the volume's own mount keeps its users from: a view with words of its own would lose that.
+/// The words, and the restrictions of the volume's own mount (`nosuid` and the like): the kernel would drop those from a view
+/// with words of its own.
 pub fn options(mounted: &MountRecord, words: &str, table: &MountTable) -> String {
     let inherited = table
         .covering(mounted.real())
@@ -120,9 +123,11 @@ pub fn options(mounted: &MountRecord, words: &str, table: &MountTable) -> String
     words.chain(inherited).collect::<Vec<_>>().join(",")
 }
 
+/// Checks that the view has the words that are asked for.
+///
 /// # Errors
 ///
-/// In use: the volume is seen there otherwise than it is asked for.
+/// In use: the view is there, but not as asked for.
 fn check(mounted: &MountRecord, request: ViewRequest, table: &MountTable) -> Result<()> {
     let target = request.target;
     let read_only = request.read_only || mounted.read_only || mounted.is_read_only;

@@ -1,4 +1,4 @@
-//! Where a volume is mounted, and what tells that mount from others.
+//! Where a volume is mounted, and by what that mount is recognized later.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,21 +12,21 @@ use crate::sys::process::host;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountRecord {
     pub path: PathBuf,
-    /// Whether it was asked to be read-only.
+    /// Whether the caller asked for a read-only mount.
     pub read_only: bool,
-    /// Whether it turned out to be, as by an option of its own.
+    /// Whether the mount is read-only, for instance by an option of the volume.
     pub is_read_only: bool,
-    /// Whether the driver has mounted it; otherwise it has handed out a plain directory.
+    /// Whether the driver mounted something; false for a driver that returned a plain directory.
     pub is_mount: bool,
-    /// The path without symbolic links, as the mount table knows it.
+    /// The path without symbolic links, in the form that the mount table uses.
     real: PathBuf,
-    /// The mount that the path lies on.
+    /// The mount on which the path lies.
     on: Option<MountIdentity>,
-    /// The mount namespace in which that was seen.
+    /// The number of the mount namespace in which all this was seen.
     namespace: u64,
 }
 
-/// What tells a mount from one that was made later at the same place.
+/// Distinguishes a mount from another one that was made later at the same place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct MountIdentity {
     id: u32,
@@ -51,7 +51,7 @@ impl From<&Mount> for MountIdentity {
 }
 
 impl MountRecord {
-    /// What is mounted at a path that was found good. Its directory has just answered, so following links does not hang.
+    /// The mount at a path that has been checked. Its directory has just answered, so resolving links does not hang.
     pub fn of(
         path: PathBuf,
         volume: &str,
@@ -89,25 +89,25 @@ impl MountRecord {
         seen.device == on.device && root.is_ok_and(|root| root == seen.root)
     }
 
-    /// Where the mount is that the path lies on: the path itself, or above it.
+    /// The mount point of the mount on which the path lies: the path itself, or a directory above it.
     pub fn mount_point(&self) -> &Path {
         self.on.as_ref().map_or(&self.real, |on| &on.mount_point)
     }
 
-    /// Whether it was mounted in another mount namespace, which may see mounts that this one does not.
+    /// Whether it was mounted in another mount namespace, where mounts may be seen that are not seen in this one.
     pub fn is_elsewhere(&self) -> bool {
         host::mount_namespace().is_ok_and(|namespace| namespace != self.namespace)
     }
 
-    /// Whether it was mounted in another mount namespace that has processes.
+    /// Whether it was mounted in another mount namespace that still has processes.
     pub fn is_used_elsewhere(&self) -> bool {
         self.is_elsewhere() && host::has_processes("mnt", self.namespace)
     }
 
-    /// Whether the path still lies on that very mount.
+    /// Whether the path still lies on the very same mount.
     pub fn is_live(&self, table: &MountTable) -> bool {
         let mut now = table.covering(&self.real).map(MountIdentity::from);
-        // The same mount has another ID in another namespace.
+        // In another mount namespace, the same mount has another ID.
         if let (Some(now), Some(on)) = (&mut now, &self.on)
             && self.is_elsewhere()
         {

@@ -1,4 +1,4 @@
-//! What is remembered of a mounted volume: its mount, and who holds it.
+//! What is remembered about a mounted volume: its mount, and who holds it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ pub struct Holder {
     pub id: Option<String>,
     /// The extra directory (`--target`) at which this holder sees the volume; absolute.
     pub target: Option<PathBuf>,
-    /// Makes it a holder of its own, apart from all others of that ID, and for as long as the process lives.
+    /// Of `run`: the holder is this process, and holds the volume for as long as the process lives. The ID is only a label then.
     pub process: Option<HolderProcess>,
 }
 
-/// The holder that gave neither an ID nor a target.
+/// The name of the holder that gave neither an ID nor a target.
 const ANONYMOUS: &str = "";
 
 impl Holder {
-    /// The name under which it is remembered: its process, else its ID, else its target, else the anonymous one's.
+    /// The name under which the holder is recorded: its process, else its ID, else its target, else [`ANONYMOUS`].
     fn name(&self) -> String {
         if let Some(process) = &self.process {
             return format!(
@@ -40,17 +40,17 @@ impl Holder {
     }
 }
 
-/// What is remembered of one volume. It counts only as far as the mount table agrees ([`HolderRecord::live`]).
+/// The record of one volume. It counts only as far as the mount table agrees ([`HolderRecord::live`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HolderRecord {
-    /// The boot in which it was written: mounts do not outlive it, a record in a kept `/run` would.
+    /// The ID of the boot in which it was written. Mounts end with the boot; a record in a `/run` that is kept would not.
     pub boot: String,
-    /// For people; the file's name is a hash.
+    /// With `volume`, for readers of the file, whose name is a hash.
     pub driver: String,
     pub volume: String,
-    /// False while a mount or unmount is under way: whoever finds it so knows that a call was cut off.
+    /// False while a mount or unmount is under way. A call that finds it false knows that an earlier one was cut off.
     pub settled: bool,
-    /// The mount, or while it is not settled the last one known.
+    /// The mount; while the record is unsettled, the last one known.
     #[serde(rename = "mounted")]
     pub mount: Option<MountRecord>,
     pub holders: BTreeMap<String, Hold>,
@@ -59,9 +59,9 @@ pub struct HolderRecord {
 /// What one holder holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hold {
-    /// The mount itself, apart from any target.
+    /// Whether it holds the mount itself, apart from any target.
     plain: bool,
-    /// Where the volume appears for it as well.
+    /// The extra directories at which it sees the volume.
     targets: BTreeSet<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
@@ -90,7 +90,7 @@ pub struct Dead {
 }
 
 impl HolderRecord {
-    /// Of a volume of which nothing is known.
+    /// The record of a volume about which nothing is known.
     pub fn new(boot: &str, driver: &str, volume: &str) -> HolderRecord {
         HolderRecord {
             boot: boot.into(),
@@ -102,21 +102,21 @@ impl HolderRecord {
         }
     }
 
-    /// Where it is mounted, if the mount table says that it still is.
+    /// The mount, if the mount table shows that it is still there.
     pub fn live(&self, table: &MountTable) -> Option<&MountRecord> {
         self.mount
             .as_ref()
             .filter(|mounted| self.settled && mounted.is_live(table))
     }
 
-    /// Whether it still appears at any holder's target.
+    /// Whether the volume is still seen at any holder's target.
     pub fn is_seen(&self, table: &MountTable) -> bool {
         let mut targets = self.holders.values().flat_map(|hold| &hold.targets);
         let mounted = self.mount.as_ref();
         targets.any(|target| mounted.is_some_and(|mounted| mounted.is_seen_at(target, table)))
     }
 
-    /// Where it is held mounted in another mount namespace, and is not seen in this one.
+    /// The mount, if it is held in another mount namespace and not seen in this one.
     pub fn held_elsewhere(&self, table: &MountTable) -> Option<&MountRecord> {
         let mounted = self
             .mount
@@ -130,7 +130,7 @@ impl HolderRecord {
         !self.holders.is_empty()
     }
 
-    /// Adds the holder, or its target; false where it is there already.
+    /// Adds the holder, or its target. False if it was there already.
     pub fn hold(&mut self, holder: &Holder) -> bool {
         let hold = self.holders.entry(holder.name()).or_default();
         hold.run = holder.process.map(|process| Run {
@@ -143,7 +143,7 @@ impl HolderRecord {
         }
     }
 
-    /// Whether the holder is there, with its target.
+    /// Whether the holder is recorded, with its target if it has one.
     pub fn has(&self, holder: &Holder) -> bool {
         let hold = self.holders.get(&holder.name());
         hold.is_some_and(|hold| match &holder.target {
@@ -152,8 +152,8 @@ impl HolderRecord {
         })
     }
 
-    /// Takes out the holder, or `all`, and returns the targets that go with it: those that no other holder has. Where a target
-    /// is given, only that one goes, and its holder if it holds nothing else.
+    /// Removes the holder, or `all` of them, and returns the targets to unmount: those that no other holder has. If the holder
+    /// names a target, only that target is removed, and the holder itself once nothing else is left of it.
     pub fn release(&mut self, holder: &Holder, all: bool) -> Vec<PathBuf> {
         if all {
             let gone = std::mem::take(&mut self.holders).into_values();
@@ -187,7 +187,7 @@ impl HolderRecord {
             .collect()
     }
 
-    /// The name of a holder for whom the volume appears at the target.
+    /// The name of a holder that sees the volume at the target.
     pub fn holder_at(&self, target: &Path) -> Option<&str> {
         let has = |hold: &Hold| hold.targets.contains(target);
         let mut holders = self.holders.iter();
@@ -206,7 +206,7 @@ impl HolderRecord {
         dead.collect()
     }
 
-    /// As [`HolderRecord::release`].
+    /// Removes a dead holder, and returns the targets to unmount as [`HolderRecord::release`] does.
     pub fn remove_dead(&mut self, dead: &Dead) -> Vec<PathBuf> {
         let gone = self.holders.remove(&dead.name).unwrap_or_default();
         self.unheld(gone.targets)
@@ -220,7 +220,7 @@ impl HolderRecord {
         }
     }
 
-    /// The names of the holders but for this one; empty where there is no other.
+    /// The names of the other holders, for a message; empty where there are none.
     pub fn others(&self, holder: &Holder) -> String {
         self.names_but(Some(&holder.name()))
     }
@@ -235,7 +235,7 @@ impl HolderRecord {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// The names of the holders that live.
+    /// The names of the holders that are alive.
     pub fn living(&self) -> Vec<String> {
         let living = self.holders.iter().filter(|(_, hold)| !hold.has_died());
         living.map(|(name, hold)| shown(name, hold)).collect()

@@ -1,0 +1,27 @@
+//! Undoes a mount, where another volume of the same task fails.
+
+use anyhow::{Context, Result};
+
+use crate::sys::mount::mountinfo::MountTable;
+use crate::volume::Locked;
+use crate::volume::bind::ownership::set_ownership;
+use crate::volume::mount::Outcome;
+use crate::volume::release::Release;
+
+impl Locked<'_> {
+    /// Undoes a mount that this holder has just made, and the owner and mode that it gave to the volume.
+    pub fn undo(&mut self, mounted: &Outcome) -> Result<()> {
+        let table = MountTable::read()?;
+        // Another holder found the volume with the new owner and mode, and keeps them.
+        let alone = self
+            .record()
+            .filter(|record| record.others(&self.holder).is_empty());
+        let mount = alone.and_then(|record| record.live(&table));
+        let given_back = match (mounted.ownership_before, mount) {
+            (Some(before), Some(mount)) => set_ownership(mount.real(), before),
+            _ => Ok(()),
+        };
+        self.release(Release::ONE)?;
+        given_back.context("giving it its owner and mode back")
+    }
+}

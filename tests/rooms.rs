@@ -1,0 +1,323 @@
+//! The plan of `src/`: which rooms there are, who may import whom, and how long a function or a file may be.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From top to bottom. Each room imports only from those below it.
+const ROOMS: [&str; 10] = [
+    "main.rs",
+    "commands",
+    "callers",
+    "cli",
+    "volume",
+    "driver",
+    "protocol",
+    "invocation",
+    "base",
+    "sys",
+];
+
+/// Crates that only one room knows, so that another can take their place.
+const CRATES: [(&str, &str); 4] = [
+    ("clap", "cli"),
+    ("ureq", "protocol"),
+    ("sys_mount", "sys"),
+    ("rustix", "sys"),
+];
+
+/// Of code: blank lines, comments and unit tests do not count.
+const LONGEST_FUNCTION: usize = 40;
+const LONGEST_FILE: usize = 300;
+
+/// A file below `src/`.
+struct Source {
+    /// From `src/` on.
+    path: PathBuf,
+    /// Without comments and unit tests.
+    code: Vec<String>,
+}
+
+impl Source {
+    /// The module that the file is: `["volume", "bind", "view"]`.
+    fn module(&self) -> Vec<String> {
+        let path = self.path.with_extension("");
+        let parts = path.iter().map(|part| part.to_str().unwrap().to_owned());
+        parts.filter(|part| part != "mod").collect()
+    }
+
+    fn room(&self) -> String {
+        self.path
+            .iter()
+            .next()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The paths that the file names, as they begin behind `crate::`.
+    fn imports(&self) -> Vec<Vec<String>> {
+        let code = self.code.join(" ");
+        let mut imports = Vec::new();
+        for (at, _) in code.match_indices("crate::") {
+            expand(&mut Vec::new(), &code[at + "crate::".len()..], &mut imports);
+        }
+        imports
+    }
+}
+
+/// Takes a tree of paths apart, such as `driver::{self, interface::Volume}`; returns what follows it.
+fn expand<'t>(above: &mut Vec<String>, text: &'t str, found: &mut Vec<Vec<String>>) -> &'t str {
+    let text = text.trim_start();
+    if let Some(mut rest) = text.strip_prefix('{') {
+        loop {
+            rest = rest.trim_start_matches([' ', ',']);
+            match rest.strip_prefix('}') {
+                Some(after) => return after,
+                None if rest.is_empty() => return rest,
+                None => rest = expand(above, rest, found),
+            }
+        }
+    }
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
+    if end == 0 {
+        return text.get(1..).unwrap_or_default();
+    }
+    let (name, rest) = text.split_at(end);
+    above.push(name.to_owned());
+    let rest = match rest.strip_prefix("::") {
+        Some(below) => expand(above, below, found),
+        None => {
+            found.push(above.clone());
+            rest.strip_prefix(" as ")
+                .map_or(rest, |rest| rest.trim_start_matches(char::is_alphanumeric))
+        }
+    };
+    above.pop();
+    rest
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut directories = vec![root.clone()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("tests") {
+                directories.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs")
+                && !path.ends_with("tests.rs")
+            {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.lines().take_while(|line| *line != "#[cfg(test)]");
+                let code =
+                    code.filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
+                found.push(Source {
+                    path: path.strip_prefix(&root).unwrap().to_owned(),
+                    code: code.map(str::to_owned).collect(),
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn there_are_these_rooms() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let entries = fs::read_dir(root).unwrap();
+    let entries: BTreeSet<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(entries, ROOMS.iter().map(Into::into).collect());
+}
+
+#[test]
+fn imports_point_down() {
+    let depth = |room: &str| ROOMS.iter().position(|known| *known == room);
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let room = source.room();
+        for import in source.imports() {
+            if depth(&import[0]) < depth(&room) {
+                wrong.push(format!(
+                    "src/{}: {room} is below {}, and must not import crate::{}",
+                    source.path.display(),
+                    import[0],
+                    import.join("::")
+                ));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// A module may use what the one that declares it defines, as its parts do; apart from that, no module imports itself by way of
+/// others.
+#[test]
+fn there_is_no_circle() {
+    let sources = sources();
+    let modules: BTreeSet<Vec<String>> = sources.iter().map(Source::module).collect();
+    let mut arrows: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for source in &sources {
+        let module = source.module();
+        for import in source.imports() {
+            let imported = (1..=import.len()).rev().map(|end| &import[..end]);
+            let Some(imported) = imported.into_iter().find(|part| modules.contains(*part)) else {
+                continue;
+            };
+            if !module.starts_with(imported) {
+                arrows
+                    .entry(module.clone())
+                    .or_default()
+                    .insert(imported.to_vec());
+            }
+        }
+    }
+    let mut done = BTreeSet::new();
+    for module in &modules {
+        if let Some(circle) = circle_from(module, &arrows, &mut Vec::new(), &mut done) {
+            let circle: Vec<_> = circle.iter().map(|module| module.join("::")).collect();
+            panic!("\na circle of imports: {}\n", circle.join(" -> "));
+        }
+    }
+}
+
+fn circle_from(
+    module: &Vec<String>,
+    arrows: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>,
+    path: &mut Vec<Vec<String>>,
+    done: &mut BTreeSet<Vec<String>>,
+) -> Option<Vec<Vec<String>>> {
+    if let Some(at) = path.iter().position(|known| known == module) {
+        let mut circle = path[at..].to_vec();
+        circle.push(module.clone());
+        return Some(circle);
+    }
+    if done.contains(module) {
+        return None;
+    }
+    path.push(module.clone());
+    for imported in arrows.get(module).into_iter().flatten() {
+        if let Some(circle) = circle_from(imported, arrows, path, done) {
+            return Some(circle);
+        }
+    }
+    path.pop();
+    done.insert(module.clone());
+    None
+}
+
+#[test]
+fn crates_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for (name, room) in CRATES {
+            let is_used = |line: &String| line.contains(&format!("{name}::"));
+            if source.room() != room && source.code.iter().any(is_used) {
+                wrong.push(format!(
+                    "src/{}: {name} is for {room} only",
+                    source.path.display()
+                ));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// `base::text::chain` is the one place that puts an error into words: others would let "EBUSY:" or "(os error 16)" through.
+#[test]
+fn errors_are_put_into_words_in_one_place() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for line in &source.code {
+            if line.contains("error:#}") || line.contains("err:#}") {
+                wrong.push(format!("src/{}: {}", source.path.display(), line.trim()));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let path = source.path.display();
+        if source.code.len() > LONGEST_FILE {
+            wrong.push(format!("src/{path}: {} lines", source.code.len()));
+        }
+        for (name, lines) in functions(&source.code) {
+            if lines > LONGEST_FUNCTION {
+                wrong.push(format!("src/{path}: {name}: {lines} lines"));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// Each function, from its `fn` to the brace that closes it at the same indentation.
+fn functions(code: &[String]) -> Vec<(String, usize)> {
+    let indentation = |line: &str| line.len() - line.trim_start().len();
+    let mut found = Vec::new();
+    for (at, line) in code.iter().enumerate() {
+        let Some((before, after)) = line.split_once("fn ") else {
+            continue;
+        };
+        let is_head = before.split_whitespace().all(|word| {
+            word.starts_with("pub")
+                || matches!(
+                    word,
+                    "const" | "unsafe" | "extern" | "\"C\"" | "in" | "super)"
+                )
+        });
+        if !is_head || line.trim_end().ends_with([';', '}']) {
+            continue;
+        }
+        let name: String = after
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        let ends = |other: &String| {
+            indentation(other) == indentation(line) && other.trim_start().starts_with(['}', ';'])
+        };
+        let lines = code[at..].iter().position(ends).map_or(0, |end| end + 1);
+        found.push((name, lines));
+    }
+    found
+}
+
+/// The tour of the README names every room, and no file that is not there.
+#[test]
+fn the_readme_shows_the_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let (_, tour) = readme
+        .split_once("\n## Find your way in the code\n")
+        .unwrap();
+    let tour = tour.split("\n## ").next().unwrap();
+    assert!(tour.lines().count() <= 30, "the tour has at most 30 lines");
+    for room in ROOMS {
+        assert!(
+            tour.contains(&format!("`{room}")),
+            "the tour does not name {room}"
+        );
+    }
+    let named = tour.split('`').skip(1).step_by(2);
+    for path in named.filter(|name| name.contains('/')) {
+        let below_src = root.join("src").join(path);
+        assert!(
+            below_src.exists() || root.join(path).exists(),
+            "the tour names {path}, which is not there"
+        );
+    }
+}
