@@ -1,4 +1,4 @@
-//! What mount(8) hands on from its command line or fstab(5): a volume, and options for its mount and for itself.
+//! Reads what mount(8) passes on from its command line or fstab(5): the volume, its options, and mount options.
 
 use std::path::Path;
 
@@ -9,14 +9,15 @@ use crate::base::options::{self, Options};
 use crate::base::secrets::is_secret;
 use crate::sys::mount::mountopts::{self, Class, MountOptions};
 
-/// The driver, if one is named, and the volume: the last slash stands between them, since drivers' names may hold some
-/// (`rexray/ebs:latest/db`) and volumes' names none.
+/// The driver, if one is named, and the volume. The last slash separates them: a driver's name may contain slashes
+/// (`rexray/ebs:latest/db`), a volume's name here may not.
 ///
 /// # Errors
 ///
-/// Wrong usage: nothing before or after the slash, or a path.
+/// Wrong usage: the text before or after the slash is empty, or it is a path.
 pub fn volume<'a>(spec: &'a str, directory: &Path) -> Result<(Option<&'a str>, &'a str)> {
-    // mount(8) has resolved a name that happens to exist below the current directory. Below the root, nobody can tell.
+    // If the name happens to exist below the current directory, mount(8) makes it a path. In the root directory that cannot be
+    // told from a path that the user wrote.
     let directory = Some(directory).filter(|directory| directory.parent().is_some());
     let name = directory.and_then(|directory| Path::new(spec).strip_prefix(directory).ok());
     let name = name.and_then(Path::to_str).unwrap_or(spec);
@@ -33,28 +34,28 @@ pub fn volume<'a>(spec: &'a str, directory: &Path) -> Result<(Option<&'a str>, &
     }
 }
 
-/// Options, told apart by one rule: with a value it is the volume's, a word alone is mount(8)'s.
+/// The options, separated by one rule: an option with a value is the volume's, a word alone is mount(8)'s.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct MountLine {
-    /// Of the volume.
+    /// The volume's own options.
     pub volume: Options,
-    /// Words that a bind mount can have, as they were written.
+    /// The mount options for a bind mount, as they were written.
     pub view: Vec<String>,
     pub read_only: bool,
-    /// A volume that is absent is not created.
+    /// Whether an absent volume is an error instead of being created.
     pub explicit_create: bool,
     pub remount: bool,
-    /// A volume that does not exist is no failure.
+    /// Whether an absent volume is passed over.
     pub no_fail: bool,
 }
 
 impl MountLine {
-    /// Reads options with commas between; within double quotes, which go, a comma belongs to the value.
+    /// Reads options that are separated by commas. Within double quotes, which are removed, a comma belongs to the value.
     ///
     /// # Errors
     ///
-    /// Wrong usage: a word that is none of mount(8)'s, unless `sloppy`; one that belongs to a file system, not to a view of it;
-    /// an option twice with different values; a quote without its end.
+    /// Wrong usage: a word that mount(8) does not know, unless `sloppy`; a word that is for a whole file system, not for a bind
+    /// mount; an option given twice with different values; a quote that is not closed.
     pub fn parse(list: &str, sloppy: bool) -> Result<MountLine> {
         let mut line = MountLine::default();
         let options = split(list)?;
@@ -62,7 +63,7 @@ impl MountLine {
         for option in &options {
             let added = line.add(option, sloppy);
             if added.is_err() && is_secret(before) && !option.contains('=') {
-                // It may be the rest of that secret.
+                // The word may be the rest of that secret: do not repeat it.
                 bail!(Failure::usage(format!(
                     "option {before}: what follows its first comma is no mount option; put a value with commas into double quotes"
                 )));
@@ -98,7 +99,7 @@ impl MountLine {
     }
 }
 
-/// Options of mount(8) itself that have a value.
+/// Whether it is an option with a value that is mount(8)'s own.
 fn is_of_mount(option: &str) -> bool {
     ["x-", "X-", "comment=", "user=", "helper=", "uhelper="]
         .iter()

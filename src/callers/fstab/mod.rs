@@ -1,4 +1,4 @@
-//! `mount.dvdcli` and `umount.dvdcli`: how mount(8), umount(8) and so fstab(5) and systemd call us.
+//! `mount.dvdcli` and `umount.dvdcli`: the helpers that mount(8) and umount(8) call, for fstab(5) and systemd too.
 
 mod line;
 mod mount;
@@ -22,12 +22,12 @@ use crate::invocation::log::Log;
 
 /// mount(8), EXIT STATUS: incorrect invocation or permissions.
 const USAGE: u8 = 1;
-/// What else is wrong with a volume, an option or a directory that the user named, as everywhere in dvdcli.
+/// A volume, option or directory that the user named is wrong: the same code as everywhere in dvdcli.
 const BAD_INPUT: u8 = 2;
 /// mount(8), EXIT STATUS: mount failure.
 const FAILURE: u8 = 32;
 
-/// `None` where the program is called by another name.
+/// Runs as a helper if the program was called by the name of one, else returns `None`.
 pub fn run() -> Option<ExitCode> {
     let name = env::args_os().next()?;
     match name.to_str()?.rsplit('/').next()? {

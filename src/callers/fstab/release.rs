@@ -35,7 +35,7 @@ pub fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
     release_recorded(&invocation, &record, &target, arguments.lazy).with_context(doing)
 }
 
-/// The record of the volume that appears at the target, else of one that is held there and has gone from it.
+/// The record of the volume that is seen at the target, else of one that is held there but no longer seen.
 fn recorded_at(invocation: &Invocation, target: &Path) -> Result<Option<HolderRecord>> {
     let table = MountTable::read()?;
     let mut held = ledger::all(invocation)?;
@@ -55,7 +55,7 @@ fn release_recorded(
 ) -> Result<()> {
     let mount = record.mount.as_ref();
     if mount.is_some_and(MountRecord::is_used_elsewhere) {
-        // The view that is seen here is a copy of the one that its holder has.
+        // The view here is a copy of the holder's view in the other mount namespace.
         invocation.log.warn(&format!(
             "volume {} is held in another mount namespace, and stays mounted there",
             record.volume
@@ -71,7 +71,7 @@ fn release_recorded(
     let how = Release { all: false, lazy };
     let released = release::unmount(invocation, volume.as_ref(), holder, how);
     if released.is_err() && MountTable::read()?.at(target).is_none() {
-        // umount(8) calls nobody for what is not mounted.
+        // Nothing is mounted there any more, so umount(8) will not call us again.
         let (driver, volume, target) = (&record.driver, &record.volume, target.display());
         let repair = format!("dvdcli unmount -d {driver} -n {volume} --target {target}");
         return released.with_context(|| format!("it is gone from there, {repair} does the rest"));
@@ -79,7 +79,7 @@ fn release_recorded(
     released
 }
 
-/// Unmounts what is no volume that is held there; nobody is released by that.
+/// Unmounts something that is not a volume held at the target. No holder is released.
 fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result<()> {
     if MountTable::read()?.at(target).is_none() {
         bail!("not mounted");

@@ -1,4 +1,4 @@
-//! The volumes that a task's environment describes, in the variables of mesos-module-dvdi.
+//! Reads which volumes a task's environment describes, in the variables of mesos-module-dvdi.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,17 @@ const DEFAULT_DRIVER: &str = "rexray";
 /// The longest container path, in bytes (PATH_MAX, without the NUL).
 const LONGEST: usize = 4095;
 
-/// A volume, as the environment describes it.
+/// A volume as the environment describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskVolume {
     pub name: Variable,
     pub driver: String,
     pub options: Options,
-    /// The variable of the options, whether it is set or not.
+    /// The name of the variable that holds the options, whether it is set or not.
     pub options_from: String,
-    /// Absolute and without `.` and `..`; the text of it is one line.
+    /// The variable's name, and the path: absolute, without `.` and `..`, and on one line when printed.
     pub container_path: Option<(String, PathBuf)>,
-    /// Whether to create the volume where it is absent.
+    /// Whether to create the volume if it is absent.
     pub create: bool,
 }
 
@@ -40,9 +40,9 @@ impl TaskVolume {
 /// What an environment describes.
 #[derive(Debug, Default)]
 pub struct Described {
-    /// In the order of their suffixes.
+    /// In the order of their digits.
     pub volumes: Vec<TaskVolume>,
-    /// What is set and has no effect.
+    /// Which variables have no effect.
     pub warnings: Vec<String>,
 }
 
@@ -56,11 +56,11 @@ impl Described {
     }
 }
 
-/// Reads an environment. Nothing outside of it is looked at.
+/// Reads an environment, and looks at nothing else.
 ///
 /// # Errors
 ///
-/// Wrong usage, and the variable by name: one that there is not, or with a value that it must not have.
+/// Wrong usage, with the name of the variable: it is not one of ours, or has a value that it must not have.
 pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Described> {
     let mut described = Described::default();
     for mut slot in variables::read(environment)? {
@@ -84,7 +84,7 @@ fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
     }
     let options_from = slot.called(Field::Opts);
     let list = slot.take(Field::Opts).map_or(String::new(), |it| it.value);
-    // As in the module, which passes on what stands between the commas, where there is anything.
+    // mesos-module-dvdi ignores empty parts between commas.
     let list: Vec<&str> = list.split(',').filter(|part| !part.is_empty()).collect();
     let options = match list.as_slice() {
         [] => Options::new(),
@@ -113,10 +113,10 @@ fn is_true(variable: Variable) -> Result<bool> {
     })
 }
 
-/// The variable's name, and the path as the rules want it; no directory is looked at.
+/// The variable's name, and the path if it keeps the rules. No directory is looked at.
 fn container_path(variable: Variable) -> Result<(String, PathBuf)> {
     let text = variable.value;
-    // It is printed on a line of its own, which callers trim.
+    // The path is printed on a line of its own, and callers trim that line.
     let why = if text.contains(char::is_control) || text.trim_end() != text {
         "has a control character or ends in a blank"
     } else if text.len() > LONGEST {
@@ -145,12 +145,13 @@ fn refuse_equal_paths(volumes: &[TaskVolume]) -> Result<()> {
     Ok(())
 }
 
-/// The error where two container paths are one directory.
+/// The error for two container paths that are the same directory.
 pub fn same_path(first: &str, second: &str) -> Failure {
     Failure::usage(format!("{second}: it is the same directory as {first}"))
 }
 
-/// Options and the like without a volume that they belong to are a mistake; a driver is not, which may be set for the host.
+/// A warning for options and the like without a volume's name. A driver without a name is fine: it may be set for the whole
+/// host.
 fn without_name(slot: &Slot) -> Option<String> {
     let set: Vec<&str> = [Field::Opts, Field::ContainerPath, Field::ExplicitCreate]
         .into_iter()

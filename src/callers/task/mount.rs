@@ -1,4 +1,4 @@
-//! Mounting the volumes of a task: side by side, all or none.
+//! Mounts the volumes of a task: in parallel, all or none.
 
 use std::path::{Path, PathBuf};
 
@@ -17,20 +17,20 @@ use crate::volume::mount::{MountRequest, Outcome};
 /// The volumes of a task that are mounted.
 pub struct MountedTask<'a> {
     pub(super) invocation: &'a Invocation,
-    /// By their levels, and within them in the order of the suffixes.
+    /// Outer container paths first; within a level in the order of the digits.
     pub(super) attempts: Vec<Attempt<'a>>,
 }
 
-/// What has become of one volume.
+/// What became of one volume.
 pub(super) struct Attempt<'a> {
     pub volume: Planned<'a>,
-    /// Directories that were made for its container path.
+    /// The directories that were made for its container path.
     pub made: Vec<PathBuf>,
     pub outcome: Result<Outcome>,
 }
 
-/// Mounts them, or none: then the error is that of the first in the order of the suffixes. A signal that is held back, of which
-/// `interruption` tells, is a failure like any other.
+/// Mounts all volumes, or none; then the error is that of the failed volume with the lowest digit. `interruption` tells which
+/// signal is being held back, if any: a signal counts as a failure.
 pub fn mount<'a>(
     invocation: &'a Invocation,
     volumes: &'a [TaskVolume],
@@ -109,7 +109,7 @@ fn request(volume: &Planned) -> MountRequest<'static> {
 }
 
 impl MountedTask<'_> {
-    /// A path a line, in the order of the suffixes.
+    /// One path a line, in the order of the digits.
     pub fn lines(&self) -> String {
         let mounted = self.attempts.iter().filter_map(|attempt| {
             let outcome = attempt.outcome.as_ref().ok()?;
@@ -121,7 +121,7 @@ impl MountedTask<'_> {
         paths.iter().map(line).collect()
     }
 
-    /// Of those that failed, the first in the order of the suffixes.
+    /// The error of the failed volume with the lowest digit.
     fn take_first_error(&mut self) -> Option<Error> {
         let failed = self.attempts.iter_mut().filter(|it| it.outcome.is_err());
         let first = failed.min_by_key(|attempt| attempt.volume.number)?;

@@ -1,4 +1,4 @@
-//! What is to be done for the volumes of a task, and in which order: all that can be checked before anything is done.
+//! Plans the mounts of a task: checks all that can be checked before anything is done, and finds the order.
 
 use std::path::Path;
 
@@ -16,21 +16,21 @@ use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::ledger;
 use crate::volume::holders::record::Holder;
 
-/// A volume, with all that is known of it before anything is done.
+/// A volume of the task, with all that is known before anything is done.
 pub struct Planned<'a> {
     pub described: &'a TaskVolume,
     pub volume: Box<dyn Volume + 'a>,
     /// The ID of its holder.
     id: Option<String>,
-    /// Its place in the order of the suffixes.
+    /// Its place in the order of the digits.
     pub number: usize,
-    /// Whether to create it where it is absent.
+    /// Whether to create it if it is absent.
     pub create: bool,
-    /// The volume of the same driver that it is to be a copy of.
+    /// The volume of the same driver that creating it would copy.
     copy_source: Option<String>,
-    /// Where it is to appear.
+    /// Where its container path is.
     pub place: Option<Place>,
-    /// Inside how many other container paths that is.
+    /// How many other container paths are above its own.
     pub level: usize,
 }
 
@@ -105,7 +105,7 @@ pub fn to_mount<'a>(
     Ok(planned)
 }
 
-/// As [`to_mount`], but for what need not be there any more.
+/// As [`to_mount`], but nothing has to exist any more.
 pub fn to_unmount<'a>(
     invocation: &'a Invocation,
     volumes: &'a [TaskVolume],
@@ -116,7 +116,7 @@ pub fn to_unmount<'a>(
     Ok(planned)
 }
 
-/// Opens each volume, once for those that are the same.
+/// Opens each volume; one that is described twice only once.
 fn identify<'a>(
     invocation: &'a Invocation,
     volumes: &'a [TaskVolume],
@@ -156,7 +156,7 @@ fn identify<'a>(
     Ok(planned)
 }
 
-/// Names the variable where it is to blame.
+/// Adds the variable to the error if the variable is to blame for it, else the volume.
 fn blamed_on(variable: &str, described: &TaskVolume, error: Error) -> Error {
     let blamed = match ErrorKind::of(&error) {
         ErrorKind::Usage => variable.to_owned(),
@@ -165,7 +165,7 @@ fn blamed_on(variable: &str, described: &TaskVolume, error: Error) -> Error {
     error.context(blamed)
 }
 
-/// Finds where each is to appear, and inside how many others. Outer ones come first: what is inside of them is not there yet.
+/// Finds the place of each container path, and its level. Outer paths come first: what is inside them does not exist yet.
 fn locate(planned: &mut [Planned], find: impl Fn(&Path) -> Result<Place>) -> Result<()> {
     let mut order: Vec<&mut Planned> = planned.iter_mut().collect();
     order.sort_by_key(|volume| path_of(volume).map_or(0, |path| path.components().count()));
@@ -174,7 +174,7 @@ fn locate(planned: &mut [Planned], find: impl Fn(&Path) -> Result<Place>) -> Res
         let Some((variable, path)) = &volume.described.container_path else {
             continue;
         };
-        // The last of those found lies deepest.
+        // Searched from the innermost one found so far.
         let outer = found
             .iter()
             .rev()
@@ -202,7 +202,7 @@ fn path_of<'a>(volume: &Planned<'a>) -> Option<&'a Path> {
     path.map(|(_, path)| path.as_path())
 }
 
-/// Those that have a container path, with it and its variable.
+/// The volumes that have a container path, each with its place and the name of its variable.
 fn located<'p>(
     planned: &'p [Planned],
 ) -> impl Iterator<Item = (&'p Planned<'p>, &'p Place, &'p str)> {
@@ -212,7 +212,7 @@ fn located<'p>(
     })
 }
 
-/// Two names may lead to one directory.
+/// Refuses two container paths that are the same directory under two names.
 fn refuse_same(planned: &[Planned]) -> Result<()> {
     let places: Vec<_> = located(planned).collect();
     for (at, (_, second, variable)) in places.iter().enumerate() {
@@ -226,7 +226,7 @@ fn refuse_same(planned: &[Planned]) -> Result<()> {
     Ok(())
 }
 
-/// Those that are to be made before any is mounted, what is copied before its copies.
+/// The volumes that must be created before any is mounted: copies, and the sources of copies, sources first.
 pub fn copies<'p, 'a>(planned: &'p [Planned<'a>]) -> Vec<&'p Planned<'a>> {
     let mut order = Vec::new();
     for volume in planned
@@ -248,7 +248,7 @@ fn source_of<'p, 'a>(copy: &Planned, planned: &'p [Planned<'a>]) -> Option<&'p P
         .find(|other| is_of_driver(other) && other.volume.name() == name)
 }
 
-/// Those that would copy each other, at most `depth` of them, come in any order: the driver refuses them.
+/// Volumes that would copy each other come in any order; `depth` ends that search. The driver refuses them.
 fn put_sources_first<'p, 'a>(
     volume: &'p Planned<'a>,
     planned: &'p [Planned<'a>],

@@ -1,4 +1,4 @@
-//! Taking back what was mounted for a task, where one of its volumes fails.
+//! Undoes what was mounted for a task, where one of its volumes fails.
 
 use anyhow::{Error, Result};
 
@@ -10,11 +10,11 @@ use crate::invocation::Invocation;
 use crate::volume::bind::container_path;
 
 impl MountedTask<'_> {
-    /// Takes everything back, and returns the error with what could not be.
+    /// Undoes everything. Returns the error, and adds what could not be undone.
     pub fn undone(mut self, error: Error) -> Error {
         let invocation = self.invocation;
         let mut left: Vec<(usize, String)> = Vec::new();
-        // What lies inside a container path goes before it.
+        // Inner container paths first.
         while let Some(level) = self.attempts.iter().map(|it| it.volume.level).max() {
             let group = self.attempts.extract_if(.., |it| it.volume.level == level);
             let group: Vec<Attempt> = group.collect();
@@ -38,7 +38,7 @@ impl MountedTask<'_> {
     }
 }
 
-/// Takes back what has become of one volume, where this holder is new.
+/// Undoes the mount of one volume, if this task was not among its holders before.
 fn undo(invocation: &Invocation, attempt: &Attempt) -> Result<()> {
     match attempt.outcome.as_ref().ok().filter(|it| it.is_new_holder) {
         Some(outcome) => attempt.volume.lock(invocation)?.undo(outcome),

@@ -1,4 +1,4 @@
-//! Unmounting the volumes of a task, as far as that goes.
+//! Unmounts the volumes of a task, and goes on where one fails.
 
 use anyhow::{Context, Error, Result};
 
@@ -9,7 +9,7 @@ use crate::callers::task::plan::{self, Planned};
 use crate::invocation::Invocation;
 use crate::volume::release::Release;
 
-/// Unmounts them, and goes on where one fails. Returns what failed, in the order of the suffixes.
+/// Unmounts the volumes. Returns the errors of those that failed, in the order of their digits.
 pub fn unmount(
     invocation: &Invocation,
     volumes: &[TaskVolume],

@@ -1,4 +1,4 @@
-//! The variables that describe volumes: which there are, which belong to one volume, and what none may hold.
+//! The variables `DVDI_VOLUME_*`: which there are, which of them belong together, and which characters they may contain.
 
 use std::array;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use crate::base::text::shorten;
 
 const PREFIX: &str = "DVDI_VOLUME_";
 
-/// What a variable says of its volume.
+/// Which fact about the volume a variable holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Name,
@@ -19,11 +19,11 @@ pub enum Field {
     Opts,
     ContainerPath,
     ExplicitCreate,
-    /// The path of this program: nothing to do with the volume.
+    /// The path of this program. It says nothing about the volume.
     Dvdcli,
 }
 
-/// What follows the prefix; then comes nothing, or one digit.
+/// The part of a name that follows the prefix. After it comes nothing, or one digit.
 const KINDS: [(&str, Field); 6] = [
     ("NAME", Field::Name),
     ("DRIVER", Field::Driver),
@@ -33,18 +33,19 @@ const KINDS: [(&str, Field); 6] = [
     ("DVDCLI", Field::Dvdcli),
 ];
 
-/// What none but a container path may hold, beside control characters: the module's guard against what a shell would run.
+/// Characters that no value but a container path may contain, nor control characters: mesos-module-dvdi passed values to a
+/// shell, and refused these.
 const FORBIDDEN: &str = "%/:;<>|`$'?^& {\"}[]\\";
 
-/// A variable that is set, and not to nothing.
+/// A variable that is set and not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// As it is written in the environment.
+    /// As it stands in the environment.
     pub name: String,
     pub value: String,
 }
 
-/// The variables of one volume, which share a digit; none and 0 are the same one.
+/// The variables of one volume, which end in the same digit. No digit means 0.
 #[derive(Debug)]
 pub struct Slot {
     digit: usize,
@@ -60,7 +61,7 @@ impl Slot {
         self.variables[kind as usize].take()
     }
 
-    /// The name of a variable, also where it is not set.
+    /// The name of a variable, whether it is set or not.
     pub fn called(&self, kind: Field) -> String {
         let digit = match self.digit {
             0 => String::new(),
@@ -70,7 +71,7 @@ impl Slot {
         named.unwrap_or_else(|| format!("{PREFIX}{}{digit}", KINDS[kind as usize].0))
     }
 
-    /// The same variable may come twice, without a digit and with 0; or an environment may hold one name twice.
+    /// A variable can be there twice: without a digit and with 0, or because an environment may contain a name twice.
     fn set(&mut self, kind: Field, variable: Variable) -> Result<()> {
         match self.get(kind) {
             Some(first) if first.value != variable.value => {
@@ -94,9 +95,9 @@ impl Slot {
 ///
 /// # Errors
 ///
-/// Wrong usage, and the variable by name: one that there is not, or that holds what it must not.
+/// Wrong usage, with the name of the variable: it is not one of ours, or contains what it must not.
 pub fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<[Slot; 10]> {
-    // In the order of their names, so that of two that are wrong the same one is always named.
+    // Sorted by name, so that where two are wrong the same one is always reported.
     let mut variables: Vec<_> = environment
         .into_iter()
         .filter(|(name, _)| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
@@ -175,10 +176,10 @@ fn check_characters(name: &str, kind: Field, value: &str) -> Result<()> {
     )))
 }
 
-/// The most of a value that an error repeats, in characters.
+/// How much of a value an error repeats, in characters.
 const SHOWN: usize = 200;
 
-/// A value in an error: on one line, and not without end.
+/// A value as an error shows it: on one line, and shortened.
 pub fn shown(text: &str) -> String {
     let escaped: String = text.chars().flat_map(char::escape_debug).collect();
     shorten(&escaped, SHOWN)
