@@ -7,14 +7,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::resource::{UsageWho, getrusage};
-
+mod fake_plugin;
+mod memory;
 mod timing;
 
 use timing::{interleaved, timed};
@@ -30,8 +30,8 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some("floor") => floor(&args[2]),
-        Some("peak") => peak(&args[2..]),
-        Some("serve") => serve(&args[2], Path::new(&args[3])),
+        Some("peak") => memory::print_peak(&args[2..]),
+        Some("serve") => fake_plugin::serve(&args[2], Path::new(&args[3])),
         _ => compare(args.iter().find_map(|arg| arg.parse().ok()).unwrap_or(400)),
     }
 }
@@ -54,25 +54,6 @@ fn floor(socket: &str) {
     }
     let path = mountpoint.split('"').nth(3).expect("a mount point");
     println!("{path}");
-}
-
-/// Runs a command from a process that is itself small, and prints the command's peak memory in KiB: `ru_maxrss` is never
-/// below that of the process that forked.
-fn peak(command: &[String]) {
-    let status = Command::new(&command[0])
-        .args(&command[1..])
-        .stdout(Stdio::null())
-        .status();
-    assert!(
-        status.expect("the command starts").success(),
-        "{command:?} fails"
-    );
-    println!(
-        "{}",
-        getrusage(UsageWho::RUSAGE_CHILDREN)
-            .expect("a process may ask for its usage")
-            .max_rss()
-    );
 }
 
 struct Bench {
@@ -118,23 +99,6 @@ impl Bench {
     fn reset(&self) {
         let _ = fs::remove_dir_all(self.root.join("run/dvdcli"));
     }
-
-    fn peak(&self, command: &Command) -> u64 {
-        let mut measured = Command::new(std::env::current_exe().expect("this program has a path"));
-        measured
-            .arg("peak")
-            .arg(command.get_program())
-            .args(command.get_args())
-            .env("DVDCLI_ROOT", &self.root);
-        let output = measured
-            .output()
-            .expect("the measuring process runs")
-            .stdout;
-        String::from_utf8_lossy(&output)
-            .trim()
-            .parse()
-            .expect("a number of KiB")
-    }
 }
 
 fn compare(runs: usize) {
@@ -145,17 +109,7 @@ fn compare(runs: usize) {
         root,
     };
     fs::create_dir_all(bench.root.join("run/docker/plugins")).expect("a directory in memory");
-    let mut plugin = bench
-        .this("serve")
-        .arg(&bench.root)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the plugin starts");
-    while !bench.socket.exists() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-
+    let mut plugin = fake_plugin::start(&bench.socket, &bench.root);
     let mount = ["mount", "--volumedriver=fake", "--volumename=db"];
     let mut report = String::new();
     let medians = interleaved(
@@ -196,13 +150,13 @@ fn compare(runs: usize) {
     let _ = writeln!(
         report,
         "peak memory of mount: {} KiB",
-        bench.peak(&bench.dvdcli(&mount))
+        memory::peak_of(&bench.dvdcli(&mount))
     );
     for volumes in [10, 1_000, 10_000] {
         fs::write(bench.root.join("volumes"), volumes.to_string()).expect("a file in memory");
         let list = ["list", "--volumedriver=fake"];
         let median = interleaved(20, &mut [&mut || timed(&mut bench.dvdcli(&list))])[0];
-        let peak = bench.peak(&bench.dvdcli(&list));
+        let peak = memory::peak_of(&bench.dvdcli(&list));
         let _ = writeln!(
             report,
             "list of {volumes:5} volumes: {:6.0} us, {peak} KiB",
@@ -218,59 +172,4 @@ fn compare(runs: usize) {
     let _ = plugin.wait();
     let _ = fs::remove_dir_all(&bench.root);
     print!("{report}");
-}
-
-/// A plugin that ends with the process that started it; it hands out `directory`, and lists as many volumes as the file `volumes` there says.
-fn serve(socket: &str, directory: &Path) {
-    let listener = UnixListener::bind(socket).expect("the socket is free");
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(0);
-    });
-    for stream in listener.incoming().flatten() {
-        let _ = answer(&stream, directory);
-    }
-}
-
-fn answer(stream: &UnixStream, directory: &Path) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut request = String::new();
-        if reader.read_line(&mut request)? == 0 {
-            return Ok(());
-        }
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header)?;
-            if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap_or(0);
-            }
-            if header.trim().is_empty() {
-                break;
-            }
-        }
-        std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink())?;
-        let body = match request.split(' ').nth(1).unwrap_or_default() {
-            "/Plugin.Activate" => r#"{"Implements":["VolumeDriver"]}"#.to_owned(),
-            "/VolumeDriver.Get" => r#"{"Volume":{"Name":"db"}}"#.to_owned(),
-            "/VolumeDriver.Mount" => format!(r#"{{"Mountpoint":"{}"}}"#, directory.display()),
-            _ => {
-                let count = fs::read_to_string(directory.join("volumes"))?
-                    .parse()
-                    .unwrap_or(0);
-                let volume = |n: usize| {
-                    format!(
-                        r#"{{"Name":"volume-{n}","Mountpoint":"/mnt/volume-{n}","Status":{{"size":5}}}}"#
-                    )
-                };
-                format!(
-                    r#"{{"Volumes":[{}]}}"#,
-                    (0..count).map(volume).collect::<Vec<_>>().join(",")
-                )
-            }
-        };
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-        (&*stream).write_all((head + &body).as_bytes())?;
-    }
 }

@@ -14,7 +14,7 @@ pub trait Driver: Send {
     /// The name by which holders and users know it; aliases, tags and IDs are resolved.
     fn name(&self) -> &str;
 
-    /// The name under which its volumes are locked and recorded, the same however a caller names it.
+    /// The name under which its volumes are locked and recorded. It is the same however a caller names the driver.
     fn key(&self) -> &str {
         self.name()
     }

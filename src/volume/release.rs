@@ -48,7 +48,7 @@ pub fn unmount(
     locked.adopt_holder_at_target();
     locked.refuse_other_at_target()?;
     if locked.holder.process.is_some() && !locked.is_held() {
-        // Whatever is mounted by now may be another's, in use by holders that we do not know.
+        // What is mounted by now may belong to holders that we do not know.
         locked.warn(&format!(
             "volume {} is not held by this run any more, as after unmount --force, and left as it is",
             volume.name()

@@ -37,7 +37,7 @@ impl Lock {
         loop {
             let file = open(&path)?;
             match file.try_lock() {
-                // Whoever waited for a lock file that was removed meanwhile opens the new one.
+                // The file was removed while we waited for its lock: open the new one.
                 Ok(()) if file.metadata()?.nlink() > 0 => return Ok(Lock { path, _file: file }),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {

@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::process::host;
 
-/// What tells a process from all others of this boot.
+/// Identifies a process among all others of this boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HolderProcess {
-    /// As its own PID namespace counts.
+    /// Its number in its own PID namespace.
     pub pid: i32,
-    /// When it started, in clock ticks since the boot: its number may be given to another after it.
+    /// When it started, in clock ticks since the boot: its number can be given to another process later.
     pub started: u64,
     /// The number of its PID namespace.
     pub namespace: u64,
 }
 
 impl HolderProcess {
-    /// This one.
+    /// This process.
     pub fn current() -> Result<HolderProcess> {
         const PATH: &str = "/proc/self/stat";
         let text = fs::read(PATH).with_context(|| format!("reading {PATH}"))?;
@@ -35,11 +35,11 @@ impl HolderProcess {
         })
     }
 
-    /// Whether it is known to have ended. In doubt, it lives: what a living process uses must not be taken away.
+    /// Whether the process is known to have ended. In doubt it counts as alive: a volume must not be taken from a living process.
     pub fn has_died(&self) -> bool {
         match host::pid_namespace() {
             Ok(ours) if ours == self.namespace => self.has_died_here(),
-            // Only who sees all processes knows that a namespace has none.
+            // Only the initial PID namespace sees every process; elsewhere "none seen" proves nothing.
             Ok(host::FIRST_PID_NAMESPACE) => !host::has_processes("pid", self.namespace),
             _ => false,
         }
@@ -50,7 +50,7 @@ impl HolderProcess {
         if self.pid <= 0 || is_gone(Pid::from_raw(self.pid)) {
             return true;
         }
-        // Numbers in the `/proc` of another PID namespace are those of others.
+        // If /proc belongs to another PID namespace, its numbers are those of other processes.
         let shown = fs::read_link("/proc/self").unwrap_or_default();
         if shown.to_str() != Some(&getpid().to_string()) {
             return false;
@@ -59,7 +59,7 @@ impl HolderProcess {
             Ok(text) => state_and_start(&text).is_some_and(|(state, started)| {
                 started != self.started || matches!(state, b'Z' | b'X')
             }),
-            // It has ended just now, or is hidden from us (proc(5), `hidepid`).
+            // The process has just ended, or is hidden from us (proc(5), `hidepid`).
             Err(error) => error.kind() == ErrorKind::NotFound && is_gone(Pid::from_raw(self.pid)),
         }
     }
