@@ -1,0 +1,98 @@
+//! Volumes of the built-in drivers: where their files are, and some that tests begin with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use pretty_assertions::assert_eq;
+use serde_json::Value;
+
+use crate::harness::env::Env;
+use crate::harness::loop_devices::bound_below;
+use crate::harness::mounts::in_mount;
+use crate::harness::tree::is_bound;
+use crate::harness::waiting::eventually;
+
+/// Where volumes of `loop` are.
+pub const LOOP: &str = "var/lib/dvdcli/loop";
+
+/// The directory of `loop` volume `name` that is handed out.
+pub fn data(env: &Env, name: &str) -> PathBuf {
+    env.path(&format!("{LOOP}/{name}/mnt/data"))
+}
+
+pub fn image(env: &Env, name: &str) -> PathBuf {
+    env.path(&format!("{LOOP}/{name}/image"))
+}
+
+/// What `inspect` shows of a volume.
+pub fn inspected(env: &Env, volume: &str) -> Value {
+    let shown = env.dvdcli(&format!("inspect {volume}")).output();
+    assert_eq!((shown.code, shown.stderr), (0, String::new()));
+    serde_json::from_str::<Value>(&shown.stdout).unwrap()[0].take()
+}
+
+/// A process whose working directory is in a volume. It ends with the test.
+pub struct User(Child);
+
+impl User {
+    pub fn of(directory: &Path) -> User {
+        let child = Command::new("sleep")
+            .arg("1000")
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        User(child.unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub const LOCAL: &str = "var/lib/dvdcli/local";
+
+pub fn local_data(env: &Env, name: &str) -> PathBuf {
+    env.path(&format!("{LOCAL}/{name}/_data"))
+}
+
+/// A `loop` volume, not mounted, with a file in it.
+pub fn loop_volume(env: &Env, name: &str) -> PathBuf {
+    env.dvdcli(&format!("mount -d loop -n {name} --opt size=20MiB"))
+        .prints(&format!("$ROOT/{LOOP}/{name}/mnt/data\n"))
+        .succeeds();
+    let directory = env.path(LOOP).join(name);
+    in_mount(&directory.join("mnt/data"), "printf kept > kept").unwrap();
+    env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
+    // Whoever looks at a loop device delays that it is freed.
+    let image = directory.join("image");
+    eventually("the loop device", || !is_bound(&image));
+    directory
+}
+
+/// A `local` volume, a directory with a file in it.
+pub fn local_volume(env: &Env, name: &str) -> PathBuf {
+    env.dvdcli(&format!("create -d local -n {name}")).succeeds();
+    let directory = env.path(LOCAL).join(name);
+    fs::write(directory.join("_data/kept"), "kept").unwrap();
+    directory
+}
+
+/// Removed after all, and nothing is left of it.
+#[track_caller]
+pub fn is_removed(env: &Env, driver: &str) {
+    env.dvdcli(&format!("remove -d {driver} -n db")).succeeds();
+    let left = fs::read_dir(env.path("var/lib/dvdcli").join(driver)).unwrap();
+    assert_eq!(left.count(), 0);
+    assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+    eventually("the loop device", || bound_below(env).is_empty());
+}
