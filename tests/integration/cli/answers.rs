@@ -1,11 +1,11 @@
 //! The verbs that only ask: `path`, `get`, `list`, `inspect`, `exists`, `drivers`, and their formats.
 
 use pretty_assertions::assert_eq;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::env::Env;
 use crate::harness::http::{json, missing, refuses};
-use crate::harness::managed::plugins_of;
+use crate::harness::managed::listed_plugins;
 use crate::harness::plugin::FakePlugin;
 
 #[test]
@@ -146,10 +146,8 @@ fn list_has_formats() {
     env.dvdcli("list -d fake --format table")
         .prints("DRIVER  VOLUME NAME\nfake    a\nfake    b\n")
         .succeeds();
-    let found = env.dvdcli("list -d fake --format json").output();
-    assert_eq!((found.code, found.stderr.as_str()), (0, ""));
     assert_eq!(
-        serde_json::from_str::<Value>(&found.stdout).unwrap(),
+        env.json("list -d fake --format json"),
         json!([
             { "Driver": "fake", "Name": "a", "Mountpoint": null },
             { "Driver": "fake", "Name": "b", "Mountpoint": "$ROOT/volumes/b" },
@@ -183,11 +181,7 @@ fn list_without_a_driver_asks_them_all() {
 fn inspect_speaks_in_the_keys_of_docker() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    let inspected = || {
-        let found = env.dvdcli("inspect -d fake -n db").output();
-        assert_eq!((found.code, found.stderr.as_str()), (0, ""));
-        serde_json::from_str::<Value>(&found.stdout).unwrap()
-    };
+    let inspected = || env.json("inspect -d fake -n db");
     assert_eq!(
         inspected(),
         json!([{
@@ -212,7 +206,7 @@ fn inspect_speaks_in_the_keys_of_docker() {
             "Name": "db", "Options": null, "Scope": "global", "Status": { "disk": [1, 2] }, "Holders": ["task"],
         }])
     );
-    env.dvdcli("inspect -d fake -n db --format json").output();
+    assert_eq!(env.json("inspect -d fake -n db --format json"), inspected());
     plugin.on("Get", refuses("volume not found"));
     env.dvdcli("inspect -d fake -n db").fails(
         3,
@@ -234,12 +228,7 @@ fn a_scope_that_is_not_known_is_local() {
         json(json!({ "Capabilities": { "Scope": 7 } })),
     ] {
         plugin.on("Capabilities", answer);
-        let found = env.dvdcli("inspect -d fake -n db").output();
-        assert_eq!((found.code, found.stderr.as_str()), (0, ""));
-        assert_eq!(
-            serde_json::from_str::<Value>(&found.stdout).unwrap()[0]["Scope"],
-            "local"
-        );
+        assert_eq!(env.json("inspect -d fake -n db")[0]["Scope"], "local");
     }
 }
 
@@ -253,10 +242,8 @@ fn drivers_shows_each_and_whether_it_answers() {
     );
     env.write("etc/docker/plugins/gone.spec", "unix:///nowhere/gone.sock");
     env.write("usr/lib/docker/plugins/broken.spec", "");
-    let found = env.dvdcli("drivers --format json").output();
-    assert_eq!((found.code, found.stderr.as_str()), (0, ""));
     assert_eq!(
-        plugins_of(&found.stdout),
+        listed_plugins(&env),
         json!([
             {
                 "Name": "broken", "Type": "legacy", "Scope": null, "Address": "-", "Answers": false,
@@ -272,35 +259,53 @@ fn drivers_shows_each_and_whether_it_answers() {
             },
         ])
     );
-    let found = env.dvdcli("drivers").output();
-    let rows: Vec<Vec<&str>> = found
-        .stdout
-        .lines()
-        .map(|line| line.split_whitespace().collect())
-        .collect();
-    assert_eq!(rows[0], ["DRIVER", "TYPE", "SCOPE", "ADDRESS", "STATUS"]);
-    assert_eq!(
-        rows[1],
-        [
+    // The path that `$ROOT` stands for is longer.
+    let wide = |text: &str| format!("{text:0$}", 50 + "$ROOT".len() - env.root().len());
+    let row = |name, kind, scope, address: &str, status| {
+        let address = if address.contains("$ROOT") {
+            wide(address)
+        } else {
+            format!("{address:50}")
+        };
+        format!("{name:8}{kind:10}{scope:8}{address} {status}\n")
+    };
+    let table = [
+        row("DRIVER", "TYPE", "SCOPE", "ADDRESS", "STATUS"),
+        row(
             "local",
             "built-in",
             "local",
             "$ROOT/var/lib/dvdcli/local",
-            "answers"
-        ]
-    );
-    assert_eq!(
-        rows[4],
-        [
+            "answers",
+        ),
+        row(
+            "loop",
+            "built-in",
+            "local",
+            "$ROOT/var/lib/dvdcli/loop",
+            "answers",
+        ),
+        row(
+            "broken",
+            "legacy",
+            "-",
+            "-",
+            "plugin broken: reading $ROOT/usr/lib/docker/plugins/broken.spec: it holds no address",
+        ),
+        row(
             "fake",
             "legacy",
             "global",
             "unix://$ROOT/run/docker/plugins/fake.sock",
-            "answers"
-        ]
-    );
-    assert_eq!(
-        rows[5][..4],
-        ["gone", "legacy", "-", "unix:///nowhere/gone.sock"]
-    );
+            "answers",
+        ),
+        row(
+            "gone",
+            "legacy",
+            "-",
+            "unix:///nowhere/gone.sock",
+            "plugin gone: unix:///nowhere/gone.sock: no such file or directory",
+        ),
+    ];
+    env.dvdcli("drivers").prints(&table.concat()).succeeds();
 }

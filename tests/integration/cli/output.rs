@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::env::Env;
 use crate::harness::plugin::FakePlugin;
+use crate::harness::process::spawn;
 
 #[test]
 fn version_is_the_six_lines_of_the_original() {
@@ -96,12 +97,8 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         crate::harness::http::json(json!({ "Volumes": volumes })),
     );
     let mut run = env.dvdcli("list -d fake");
-    let mut child = run
-        .command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    run.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = spawn(&mut run.command).unwrap();
     let mut first = String::new();
     BufReader::with_capacity(16, child.stdout.take().unwrap())
         .read_line(&mut first)
@@ -118,27 +115,8 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 fn a_stdout_that_cannot_be_written_is_a_failure() {
     let env = Env::new();
     let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    let full = std::fs::OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
-    let mut run = env.dvdcli("get -d fake -n db");
-    let ended = run
-        .command
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-        .wait_with_output()
-        .unwrap();
-    assert_eq!(
-        (
-            ended.status.code(),
-            String::from_utf8(ended.stderr).unwrap().as_str()
-        ),
-        (
-            Some(1),
-            "dvdcli: writing the answer to stdout: no space left on device\n"
-        )
+    env.dvdcli("get -d fake -n db").into_full_device().fails(
+        1,
+        "dvdcli: writing the answer to stdout: no space left on device\n",
     );
 }

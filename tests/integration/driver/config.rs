@@ -6,7 +6,6 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::assert_nothing_is_attached;
 use crate::harness::volumes::{LOOP, inspected};
 
 /// As in REX-Ray's documentation, for an agent with VirtualBox.
@@ -70,7 +69,7 @@ fn the_files_of_rexrays_documentation_have_their_effect() {
             (&json!(1 << 30), &json!("xfs"))
         );
         env.dvdcli("unmount -d loop -n db --id a").succeeds();
-        assert_nothing_is_attached(&env);
+        env.assert_nothing_is_mounted();
         env.dvdcli("remove -d loop -n db").succeeds();
     }
 }

@@ -1,6 +1,5 @@
 //! Copies of `loop` volumes: like their source but for the UUID, beside which they are mounted.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -8,14 +7,16 @@ use std::process::Command;
 use pretty_assertions::{assert_eq, assert_ne};
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::{assert_nothing_is_attached, loop_devices};
+use crate::harness::fs;
+use crate::harness::loop_devices::bound_below;
 use crate::harness::mounts::unmount;
+use crate::harness::process::finish;
 use crate::harness::volumes::{LOOP, data, image};
 
 /// Runs a program of the system that has to succeed.
 #[track_caller]
 fn run(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output().unwrap();
+    let output = finish(Command::new(program).args(args));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {args:?}: {said}");
     String::from_utf8(output.stdout).unwrap()
@@ -97,7 +98,7 @@ fn a_copy_has_a_uuid_of_its_own_keeps_holes_and_mounts_beside_its_source() {
         for way in ways {
             mount(&env, way);
         }
-        assert_eq!(loop_devices(&env), made);
+        assert_eq!(bound_below(&env).len(), made);
         for way in ways {
             let file = data(&env, way).join("file");
             assert_eq!(
@@ -115,7 +116,7 @@ fn a_copy_has_a_uuid_of_its_own_keeps_holes_and_mounts_beside_its_source() {
             env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
             env.dvdcli(&format!("remove -d loop -n {name}")).succeeds();
         }
-        assert_nothing_is_attached(&env);
+        env.assert_nothing_is_mounted();
     }
 }
 
@@ -131,7 +132,7 @@ fn a_mounted_source_is_copied_where_blocks_can_be_shared_and_refused_where_not()
                     copy_mounted_source(&env, fs_type, shares);
                 }
                 unmount(&env.path("var/lib/dvdcli"));
-                assert_nothing_is_attached(&env);
+                env.assert_nothing_is_mounted();
             });
             copied.join().unwrap();
         });
@@ -161,7 +162,7 @@ fn copy_mounted_source(env: &Env, fs_type: &str, shares: bool) {
             &format!("dvdcli: creating volume copy: copying $ROOT/{LOOP}/src/image: it is mounted, and the file system that it is on cannot copy it in one moment (reflink); unmount it first\n"),
         );
         env.dvdcli("list -d loop").prints("src\n").succeeds();
-        let left = fs::read_dir(env.path(LOOP)).unwrap().count();
+        let left = fs::names(env.path(LOOP)).len();
         assert_eq!(left, 1);
     }
     // The source goes on as before.
@@ -241,5 +242,5 @@ fn a_copy_is_formatted_anew_only_where_overwritefs_says_so() {
     }
     // What is copied is never written to.
     assert!(fs::read(image(&env, "src")).unwrap() == before);
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }

@@ -1,18 +1,17 @@
 //! `local` volumes of what lies elsewhere: devices, types with a helper, and network file systems, down to the system call.
 
-use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
-use nix::mount::{MsFlags, mount};
 use pretty_assertions::assert_eq;
 use serde_json::Value;
 
 use crate::driver::local::{mounts, unmounts_and_removes};
 use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::host::Host;
 use crate::harness::loop_devices::Device;
-use crate::harness::mounts::mount_line;
-use crate::harness::process::Run;
+use crate::harness::mounts::mounted_at;
+use crate::harness::strace::under_strace;
 use crate::harness::volumes::{LOCAL, inspected, local_data};
 
 #[test]
@@ -21,7 +20,7 @@ fn a_device_is_mounted_and_keeps_its_data() {
     let device = Device::with_ext4(&env);
     let options = format!("--volumeopts=type=ext4,device={}", device.0);
     let path = mounts(&env, "db", &options);
-    assert_eq!(mount_line(&path).1, device.0);
+    assert_eq!(mounted_at(&path).unwrap().source, device.0);
     fs::write(path.join("file"), "text").unwrap();
     unmounts_and_removes(&env, "db");
     let path = mounts(&env, "again", &format!("{options} --read-only"));
@@ -75,7 +74,10 @@ fn a_type_with_a_helper_is_mounted_by_it() {
         "type=fuse,device=bindfs#$ROOT/source,o=no-allow-other",
     ] {
         let path = mounts(&env, "db", &format!("--volumeopts={options}"));
-        assert_eq!(mount_line(&path).0.split('.').next(), Some("fuse"));
+        assert_eq!(
+            mounted_at(&path).unwrap().fs_type.split('.').next(),
+            Some("fuse")
+        );
         fs::write(path.join("new"), "").unwrap();
         assert!(env.path("source/new").exists());
         unmounts_and_removes(&env, "db");
@@ -92,43 +94,26 @@ fn a_type_with_a_helper_is_mounted_by_it() {
     assert_eq!(env.mounts(), Vec::<PathBuf>::new());
 }
 
-/// Lets a run end at mount(2), which is answered as by a kernel without the type, and gives the file that says so.
-fn traced(env: &Env, run: &mut Run) -> PathBuf {
-    let log = env.path("strace.log");
-    let mut command = Command::new("strace");
-    command
-        .args([
-            "-f",
-            "-s",
-            "300",
-            "-e",
-            "trace=mount",
-            "-e",
-            "inject=mount:error=ENODEV",
-            "-o",
-        ])
-        .arg(&log)
-        .arg("--");
-    command
-        .arg(run.command.get_program())
-        .args(run.command.get_args());
-    command.env_clear();
-    let variables = run.command.get_envs();
-    command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
-    run.command = command;
-    log
+/// A host that resolves these names and no others, and asks nobody else.
+fn resolving_host() -> Option<Host> {
+    let host = Host::new()?;
+    let hosts = "192.0.2.7 server.example\n2001:db8::7 six.example\n";
+    host.write("/etc/hosts", hosts);
+    host.write("/etc/nsswitch.conf", "hosts: files\n");
+    host.write(
+        "/etc/resolv.conf",
+        "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+    );
+    Some(host)
 }
 
 #[test]
 fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
-    let Some(env) = Env::isolated() else { return };
-    // In this mount namespace only.
-    let hosts = env.write(
-        "hosts",
-        "192.0.2.7 server.example\n2001:db8::7 six.example\n",
-    );
-    let none = None::<&str>;
-    mount(Some(&hosts), "/etc/hosts", none, MsFlags::MS_BIND, none).unwrap();
+    let Some(host) = resolving_host() else { return };
+    let env = &host.env;
+    for helper in ["nfs", "nfs4", "cifs"] {
+        let _ = fs::remove_file(format!("/usr/sbin/mount.{helper}"));
+    }
     for (fs_type, device, o, flags, handed) in [
         ("nfs", "server.example:/x", "", "0", "addr=192.0.2.7"),
         (
@@ -179,12 +164,16 @@ fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
             .into_iter()
             .chain(&o)
             .flat_map(|option| ["--opt", option]);
-        let mut run = env.dvdcli_with(
+        let run = env.dvdcli_with(
             ["mount", "-d", "local", "-n", "db"]
                 .into_iter()
                 .chain(given),
         );
-        let log = traced(&env, &mut run);
+        // mount(2) is answered as by a kernel without the type.
+        let log = env.path("strace.log");
+        let to = ["-f", "-s", "300", "-o", log.to_str().unwrap()];
+        let answer = ["-e", "trace=mount", "-e", "inject=mount:error=ENODEV", "--"];
+        let run = under_strace(run, &[&to[..], &answer].concat());
         let package = if fs_type == "cifs" {
             "cifs-utils"
         } else {
@@ -198,7 +187,7 @@ fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
         let calls = fs::read_to_string(log).unwrap();
         let call = format!(
             "mount(\"{device}\", \"{}\", \"{fs_type}\", {flags}, \"{handed}\"",
-            local_data(&env, "db").display()
+            local_data(env, "db").display()
         );
         assert_eq!(calls.matches(&call).count(), 1, "{call}\n{calls}");
         // The volume's own options are not among those of this call.
@@ -210,6 +199,23 @@ fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
             1,
             "dvdcli: mounting volume db: resolving no.invalid: [..]\n",
         );
+}
+
+/// Where a package with a helper is installed, that knows better what the kernel needs.
+#[test]
+fn network_file_systems_with_a_helper_are_mounted_by_it() {
+    let Some(host) = resolving_host() else { return };
+    let env = &host.env;
+    let helper = "#!/bin/sh\necho \"$@\" >$ROOT/words\nexec mount -i -t tmpfs none \"$2\"\n";
+    for (fs_type, device) in [("nfs", "server.example:/x"), ("cifs", "//server.example/x")] {
+        host.write(&format!("/usr/sbin/mount.{fs_type}"), helper);
+        let options = format!("--volumeopts=type={fs_type},device={device} --opt o=soft");
+        mounts(env, "db", &options);
+        let words = fs::read_to_string(env.path("words")).unwrap();
+        let place = local_data(env, "db");
+        assert_eq!(words, format!("{device} {} -o rw,soft\n", place.display()));
+        unmounts_and_removes(env, "db");
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! `local` volumes: plain directories, tmpfs and binds, and the rules of their options.
 
-use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -8,9 +7,10 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::loop_devices::Device;
-use crate::harness::mounts::mount_line;
-use crate::harness::volumes::{LOCAL, User, inspected, local_data};
+use crate::harness::mounts::mounted_at;
+use crate::harness::volumes::{LOCAL, inspected, local_data, user_of};
 
 #[track_caller]
 pub fn mounts(env: &Env, name: &str, options: &str) -> PathBuf {
@@ -92,12 +92,12 @@ fn a_tmpfs_is_as_large_as_its_options_say() {
         "tmp",
         "--volumeopts=type=tmpfs,device=tmpfs,uid=7,mode=0700 --opt o=size=10m,noexec",
     );
-    let (fs_type, source, options) = mount_line(&path);
-    assert_eq!((fs_type.as_str(), source.as_str()), ("tmpfs", "tmpfs"));
-    assert!(
-        options.split(',').any(|option| option == "noexec"),
-        "{options}"
+    let mount = mounted_at(&path).unwrap();
+    assert_eq!(
+        (mount.fs_type.as_str(), mount.source.as_str()),
+        ("tmpfs", "tmpfs")
     );
+    assert!(mount.has_option("noexec"), "{mount:?}");
     let space = nix::sys::statvfs::statvfs(&path).unwrap();
     assert_eq!(space.blocks() * space.fragment_size(), 10 << 20);
     assert_eq!(owner_and_mode(&path), (7, 0, 0o700));
@@ -106,7 +106,7 @@ fn a_tmpfs_is_as_large_as_its_options_say() {
         (&found["FsType"], &found["Device"]),
         (&json!("tmpfs"), &json!("tmpfs"))
     );
-    let user = User::of(&path);
+    let user = user_of(&path);
     env.dvdcli("unmount -d local -n tmp").fails(
         4,
         &format!("dvdcli: unmounting volume tmp: $ROOT/{LOCAL}/tmp/_data is busy, used by PID {} (sleep); unmount --lazy (umount -l) takes it away all the same\n", user.pid()),

@@ -1,23 +1,22 @@
 //! `loop` volumes from create to remove: what is written stays, who holds them, and that nothing of them is left.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use pretty_assertions::assert_eq;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::{assert_nothing_is_attached, loop_devices};
-use crate::harness::mounts::{mount_line, unmount};
-use crate::harness::volumes::{LOOP, User, data, image};
+use crate::harness::fs;
+use crate::harness::loop_devices::bound_below;
+use crate::harness::mounts::{mounted_at, unmount};
+use crate::harness::volumes::{LOOP, data, image, user_of};
 
+/// Neither of any mount nor of any volume.
 #[track_caller]
 fn assert_nothing_is_left(env: &Env) {
-    assert_nothing_is_attached(env);
-    let left = fs::read_dir(env.path(LOOP)).unwrap();
-    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, Vec::<std::ffi::OsString>::new());
+    env.assert_nothing_is_left();
+    assert_eq!(env.names(LOOP), [""; 0]);
 }
 
 #[test]
@@ -28,23 +27,23 @@ fn what_is_written_is_there_at_the_next_mount() {
         let mount = format!("mount -d loop -n db --volumeopts=size=100,newfstype={fs_type}");
         let printed = format!("$ROOT/{LOOP}/db/mnt/data\n");
         env.dvdcli(&mount).prints(&printed).succeeds();
-        let (found, source, _) = mount_line(path.parent().unwrap());
-        assert_eq!(found, fs_type);
-        assert!(source.starts_with("/dev/loop"), "{source}");
-        assert_eq!(loop_devices(&env), 1);
+        let seen = mounted_at(path.parent().unwrap()).unwrap();
+        assert_eq!(seen.fs_type, fs_type);
+        assert!(seen.source.starts_with("/dev/loop"), "{seen:?}");
+        assert_eq!(bound_below(&env).len(), 1);
         // No lost+found.
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        assert_eq!(fs::names(&path).len(), 0);
         let made = image(&env, "db").metadata().unwrap();
         assert_eq!(made.len(), 100 << 30);
         let taken = made.blocks() * 512;
         assert!(taken < megabytes << 20, "{fs_type}: {taken} bytes");
         fs::write(path.join("file"), fs_type).unwrap();
         env.dvdcli("unmount -d loop -n db").succeeds();
-        assert_nothing_is_attached(&env);
+        env.assert_nothing_is_mounted();
         env.dvdcli(&mount).prints(&printed).succeeds();
         assert_eq!(fs::read_to_string(path.join("file")).unwrap(), fs_type);
         env.dvdcli("unmount -d loop -n db").succeeds();
-        assert_nothing_is_attached(&env);
+        env.assert_nothing_is_mounted();
         env.dvdcli("remove -d loop -n db").succeeds();
         assert_nothing_is_left(&env);
     }
@@ -90,7 +89,7 @@ fn overwritefs_never_formats_what_holds_data() {
         env.dvdcli(&explicit).prints(&printed).succeeds();
         assert_eq!(fs::read_to_string(&file).unwrap(), "kept", "{order:?}");
         // Of each mount but the last one, nothing else is gone either.
-        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 2);
+        assert_eq!(fs::names(file.parent().unwrap()).len(), 2);
         env.dvdcli("unmount -d loop -n db").succeeds();
         env.dvdcli("remove -d loop -n db").succeeds();
         assert_nothing_is_left(&env);
@@ -106,7 +105,7 @@ fn each_holder_holds_it_once() {
             .prints(&printed)
             .succeeds();
     }
-    assert_eq!((env.mounts().len(), loop_devices(&env)), (1, 1));
+    assert_eq!((env.mounts().len(), bound_below(&env).len()), (1, 1));
     env.dvdcli("unmount -d loop -n db")
         .warns("dvdcli: warning: volume db stays mounted, it is held by a, b\n")
         .succeeds();
@@ -118,14 +117,14 @@ fn each_holder_holds_it_once() {
         .warns("dvdcli: warning: volume db stays mounted, it is held by b\n")
         .succeeds();
     env.dvdcli("unmount -d loop -n db --id b").succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
     for id in ["a", "b"] {
         env.dvdcli(&format!("mount -d loop -n db --id {id}"))
             .prints(&printed)
             .succeeds();
     }
     env.dvdcli("unmount -d loop -n db --force").succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }
 
 #[test]
@@ -144,7 +143,7 @@ fn a_target_shows_the_volume_and_may_be_read_only() {
         assert_eq!(fs::write(target.join("new"), "").is_ok(), writable);
         env.dvdcli("unmount -d loop -n db --target $ROOT/target")
             .succeeds();
-        assert_nothing_is_attached(&env);
+        env.assert_nothing_is_mounted();
     }
 }
 
@@ -180,7 +179,7 @@ fn a_read_only_mount_cannot_be_written_and_the_modes_do_not_mix() {
             .prints(&printed)
             .succeeds();
         env.dvdcli("unmount -d loop -n db").succeeds();
-        assert_nothing_is_attached(&env);
+        env.assert_nothing_is_mounted();
     }
 }
 
@@ -204,7 +203,7 @@ fn what_keeps_it_busy_is_named_and_lazy_unmounts_all_the_same() {
     let mount = "mount -d loop -n db --volumeopts=size=64MiB";
     env.dvdcli(mount).prints(&printed).succeeds();
     fs::write(path.join("file"), "text").unwrap();
-    let user = User::of(&path);
+    let user = user_of(&path);
     let pid = user.pid();
     env.dvdcli("unmount -d loop -n db").fails(
         4,
@@ -216,11 +215,11 @@ fn what_keeps_it_busy_is_named_and_lazy_unmounts_all_the_same() {
     assert_eq!(env.mounts(), Vec::<PathBuf>::new());
     // What is used still is the same file system, not a second one on the same image.
     env.dvdcli(mount).prints(&printed).succeeds();
-    assert_eq!(loop_devices(&env), 1);
+    assert_eq!(bound_below(&env).len(), 1);
     assert_eq!(fs::read_to_string(path.join("file")).unwrap(), "text");
     drop(user);
     env.dvdcli("unmount -d loop -n db").succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
     env.dvdcli("remove -d loop -n db").succeeds();
     assert_nothing_is_left(&env);
 }
@@ -278,14 +277,13 @@ fn what_is_there_is_found_and_unmounted_once() {
         .prints(&printed)
         .succeeds();
     env.dvdcli("path -d loop -n b").prints(&printed).succeeds();
-    let listed = env.dvdcli("list -d loop --format json").output().stdout;
     assert_eq!(
-        serde_json::from_str::<Value>(&listed).unwrap(),
+        env.json("list -d loop --format json"),
         json!([
             {"Driver": "loop", "Name": "a", "Mountpoint": null},
             {"Driver": "loop", "Name": "b", "Mountpoint": printed.trim_end()},
         ])
     );
     env.dvdcli("unmount -d loop -n b").succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }

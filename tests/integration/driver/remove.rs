@@ -1,17 +1,17 @@
 //! Removing a volume deletes nothing but its own: not what is mounted in it, linked from it, or mounted elsewhere.
 
-use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use nix::mount::{MntFlags, umount2};
 use pretty_assertions::assert_eq;
 
-use crate::harness::env::Env;
-use crate::harness::loop_devices::bound_below;
+use crate::harness::env::{DVDCLI, Env};
+use crate::harness::fs;
 use crate::harness::mounts::bind;
+use crate::harness::process::Running;
 use crate::harness::tree::{assert_intact, tree};
-use crate::harness::volumes::{is_removed, local_volume, loop_volume};
+use crate::harness::volumes::{is_removed, loop_volume, volume};
 use crate::harness::waiting::eventually;
 
 /// Another thread that starts a process may have a file of ours open in it for a moment.
@@ -32,9 +32,16 @@ fn intruders(env: &Env) -> [(PathBuf, bool); 4] {
         env.mount_tmpfs(&tmpfs);
         fs::write(tmpfs.join("foreign"), "foreign").unwrap();
     }
+    // A part of the same file system, with links that lead nowhere from elsewhere.
+    let system = env.dir("system");
+    env.write("system/below/file", "foreign");
+    env.write("release", "foreign");
+    for (link, leads_to) in [("release", "../release"), ("below/none", "none")] {
+        let _ = symlink(leads_to, system.join(link));
+    }
     [
         (tmpfs, false),
-        (PathBuf::from("/etc"), false),
+        (system, false),
         (env.dir("empty"), false),
         (env.write("file", "foreign"), true),
     ]
@@ -65,10 +72,7 @@ fn what_is_mounted_inside_keeps_a_volume_from_being_removed() {
             if is_there.is_some_and(|it| it != is_file) {
                 continue;
             }
-            let directory = match driver {
-                "loop" => loop_volume(&env, "db"),
-                _ => local_volume(&env, "db"),
-            };
+            let directory = volume(&env, driver, "db");
             let point = directory.join(inside);
             if is_there.is_none() && is_file {
                 fs::create_dir_all(point.parent().unwrap()).unwrap();
@@ -79,21 +83,18 @@ fn what_is_mounted_inside_keeps_a_volume_from_being_removed() {
             let untouched = tree(&directory);
             bind(&intruder, &point);
             let before = tree(&directory);
-            let found = env.dvdcli(&format!("remove -d {driver} -n db")).output();
-            let place = format!("{}/{driver}/db/{inside}", "$ROOT/var/lib/dvdcli");
-            assert_eq!(
-                (found.code, found.stdout.as_str()),
+            let place = format!("$ROOT/var/lib/dvdcli/{driver}/db/{inside}");
+            let (code, why) = match inside {
                 // What is no record of ours is damaged, whyever.
-                (if inside == "volume.json" { 1 } else { 4 }, ""),
-                "{driver} {inside} {}: {found:?}",
-                intruder.display()
-            );
-            assert!(
-                found.stderr.starts_with("dvdcli: removing volume db: ")
-                    && found.stderr.contains(&place)
-                    && found.stderr.lines().count() == 1,
-                "{place}: {found:?}"
-            );
+                "volume.json" => (
+                    1,
+                    format!("reading {place}: damaged, mend it or move the directory away: [..]"),
+                ),
+                "_data" => (4, format!("mounted at {place}; unmount it first")),
+                _ => (4, format!("[..] is mounted at {place}; unmount it first")),
+            };
+            env.dvdcli(&format!("remove -d {driver} -n db"))
+                .fails(code, &format!("dvdcli: removing volume db: {why}\n"));
             assert_intact(&before, &directory);
             unmount(&point);
             assert_intact(&untouched, &directory);
@@ -161,14 +162,12 @@ fn another_file_system_inside_a_mounted_volume_stays() {
 fn a_volume_whose_own_directory_is_a_mount_stays() {
     let Some(env) = Env::isolated() else { return };
     for driver in ["loop", "local"] {
-        let directory = match driver {
-            "loop" => loop_volume(&env, "db"),
-            _ => local_volume(&env, "db"),
-        };
+        let directory = volume(&env, driver, "db");
         let before = tree(&directory);
         bind(&directory, &directory);
-        let found = env.dvdcli(&format!("remove -d {driver} -n db")).output();
-        assert_eq!(found.code, 4, "{driver}: {found:?}");
+        let own = format!("$ROOT/var/lib/dvdcli/{driver}/db");
+        let why = format!("[..] is mounted at {own}; unmount it first");
+        refuses(&env, driver, &why);
         assert_intact(&before, &directory);
         unmount(&directory);
         assert_intact(&before, &directory);
@@ -176,10 +175,9 @@ fn a_volume_whose_own_directory_is_a_mount_stays() {
         env.mount_tmpfs(&directory);
         let foreign = directory.join("foreign");
         fs::write(&foreign, "foreign").unwrap();
-        let found = env.dvdcli(&format!("remove -d {driver} -n db")).output();
-        assert!(
-            matches!(found.code, 1 | 4) && found.stdout.is_empty(),
-            "{driver}: {found:?}"
+        env.dvdcli(&format!("remove -d {driver} -n db")).fails(
+            1,
+            &format!("dvdcli: removing volume db: reading {own}/volume.json: missing, so that this is no volume; move the directory away\n"),
         );
         assert_eq!(fs::read_to_string(&foreign).unwrap(), "foreign");
         unmount(&directory);
@@ -193,10 +191,7 @@ fn a_volume_that_is_bound_elsewhere_stays() {
     let Some(env) = Env::isolated() else { return };
     let elsewhere = env.dir("elsewhere");
     for (driver, part) in [("loop", ""), ("local", ""), ("local", "_data")] {
-        let directory = match driver {
-            "loop" => loop_volume(&env, "db"),
-            _ => local_volume(&env, "db"),
-        };
+        let directory = volume(&env, driver, "db");
         let before = tree(&directory);
         bind(&directory.join(part), &elsewhere);
         refuses(
@@ -210,78 +205,69 @@ fn a_volume_that_is_bound_elsewhere_stays() {
     }
 }
 
-/// A process with a mount namespace of its own, which ends with it.
-struct Elsewhere(Child);
-
-impl Elsewhere {
-    /// Runs the script there, and stays.
-    fn after(env: &Env, script: &str) -> Elsewhere {
-        let ready = env.path("ready");
-        let whole = format!("set -e\n{script}\n: > ready\nexec sleep 600");
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", &whole]);
-        command
-            .env("DVDCLI_ROOT", env.path(""))
-            .env("DVDCLI", env!("CARGO_BIN_EXE_dvdcli"))
-            .current_dir(env.path(""));
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        eventually("the other mount namespace", || {
-            assert_eq!(child.try_wait().unwrap(), None, "{script}");
-            ready.exists()
-        });
-        fs::remove_file(ready).unwrap();
-        Elsewhere(child)
-    }
-}
-
-impl Drop for Elsewhere {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Runs the script in a mount namespace of its own, which is there until the process ends that is returned.
+fn elsewhere<'a>(env: &'a Env, script: &str) -> Running<'a> {
+    let ready = env.path("ready");
+    let script = format!("set -e\n{script}\n: >ready\nexec sleep 600");
+    let args = ["--mount", "--propagation", "private", "sh", "-c", &script];
+    let run = env.program("unshare", args).env("DVDCLI", DVDCLI);
+    let mut running = run.start();
+    eventually("the other mount namespace", || {
+        assert_eq!(running.child.try_wait().unwrap(), None, "{script}");
+        ready.exists()
+    });
+    fs::remove_file(ready).unwrap();
+    running
 }
 
 #[test]
 fn a_volume_that_is_mounted_in_another_mount_namespace_stays() {
     let Some(env) = Env::isolated() else { return };
-    for (driver, script) in [
-        ("loop", "$DVDCLI mount -d loop -n db"),
+    let there = "in the mount namespace of PID [..] (sleep)";
+    for (driver, script, why) in [
+        (
+            "loop",
+            "$DVDCLI mount -d loop -n db",
+            "it is mounted at $ROOT/var/lib/dvdcli/loop/db/mnt/data and held by a caller without an ID; unmount it first",
+        ),
         // Unknown to dvdcli, and even unmounted by its name.
         (
             "loop",
             "$DVDCLI mount -d loop -n db; mkdir -p x; mount --bind var/lib/dvdcli/loop/db/mnt x; umount var/lib/dvdcli/loop/db/mnt; rm -r run/dvdcli",
+            "bound to /dev/loop[..], which is mounted at $ROOT/x in the mount namespace of PID [..] (sleep)",
         ),
-        ("loop", "mount --bind var/lib/dvdcli/loop/db empty"),
-        ("loop", "mount -t tmpfs tmpfs var/lib/dvdcli/loop/db/mnt"),
-        ("local", "mount --bind var/lib/dvdcli/local/db/_data empty"),
+        (
+            "loop",
+            "mount --bind var/lib/dvdcli/loop/db empty",
+            &format!("mounted at $ROOT/empty {there}; unmount it first"),
+        ),
+        (
+            "loop",
+            "mount -t tmpfs tmpfs var/lib/dvdcli/loop/db/mnt",
+            &format!("mounted at $ROOT/var/lib/dvdcli/loop/db/mnt {there}; unmount it first"),
+        ),
+        (
+            "local",
+            "mount --bind var/lib/dvdcli/local/db/_data empty",
+            &format!("mounted at $ROOT/empty {there}; unmount it first"),
+        ),
         (
             "local",
             "mount -t tmpfs tmpfs var/lib/dvdcli/local/db/_data; : > var/lib/dvdcli/local/db/_data/foreign",
+            &format!("mounted at $ROOT/var/lib/dvdcli/local/db/_data {there}; unmount it first"),
         ),
     ] {
         env.dir("empty");
-        let directory = match driver {
-            "loop" => loop_volume(&env, "db"),
-            _ => local_volume(&env, "db"),
-        };
-        let elsewhere = Elsewhere::after(&env, script);
-        let seen = PathBuf::from(format!("/proc/{}/root", elsewhere.0.id()));
+        let directory = volume(&env, driver, "db");
+        let elsewhere = elsewhere(&env, script);
+        let seen = PathBuf::from(format!("/proc/{}/root", elsewhere.child.id()));
         let seen = seen.join(directory.strip_prefix("/").unwrap());
         let (before, before_there) = (tree(&directory), tree(&seen));
-        let found = env.dvdcli(&format!("remove -d {driver} -n db")).output();
-        assert_eq!(
-            (found.code, found.stdout.as_str()),
-            (4, ""),
-            "{script}: {found:?}"
-        );
+        refuses(&env, driver, why);
         assert_intact(&before, &directory);
         assert_intact(&before_there, &seen);
-        drop(elsewhere);
-        eventually("the loop device", || bound_below(&env).is_empty());
+        elsewhere.kill();
+        env.assert_nothing_is_mounted();
         is_removed(&env, driver);
     }
 }

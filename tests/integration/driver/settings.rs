@@ -1,12 +1,10 @@
 //! What each setting of the configuration does to the built-in drivers, under every name and with each value.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::assert_nothing_is_attached;
+use crate::harness::fs;
 use crate::harness::volumes::{LOOP, inspected};
 
 const OPERATIONS: &str = "libstorage.integration.volume.operations";
@@ -30,7 +28,7 @@ fn ignore_used_count_releases_every_holder() {
             let unmount = env.dvdcli("unmount -d loop -n db --id a");
             if ignored {
                 unmount.succeeds();
-                assert_nothing_is_attached(&env);
+                env.assert_nothing_is_mounted();
             } else {
                 unmount
                     .warns("dvdcli: warning: volume db stays mounted, it is held by b\n")
@@ -114,7 +112,7 @@ fn volumes_are_mounted_where_mount_path_says() {
     );
     fs::write(env.path("volumes/db/data/file"), "text").unwrap();
     env.dvdcli("unmount -d loop -n db").succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
     assert!(!env.path("volumes/db").exists());
     // A volume of the same name is in nobody's way, and what is in the way is named.
     env.dvdcli("mount -d local -n tmp --volumeopts=type=tmpfs,device=tmpfs")
@@ -163,7 +161,7 @@ fn root_path_is_what_is_handed_out() {
             "dvdcli: mounting volume db: rootPath /../out: leads out of the volume\n",
         );
     }
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Two hosts on shared storage, each a mount namespace with a machine id of its own: one of them has a volume at a time.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
@@ -8,7 +7,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::assert_nothing_is_attached;
+use crate::harness::fs;
 use crate::harness::mounts::unmount;
 use crate::harness::process::Run;
 use crate::harness::waiting::eventually;
@@ -18,7 +17,7 @@ struct Node<'a> {
     env: &'a Env,
     /// What is this host's alone: `/run`, its configuration.
     root: PathBuf,
-    namespace: File,
+    namespace: fs::File,
 }
 
 const MOUNTED: &str = "$ROOT/shared/loop/db/mnt/data\n";
@@ -28,11 +27,11 @@ const UNMOUNT: &str = "unmount -d loop -n db";
 /// Where hosts come from: a mount namespace in which none of their mounts is seen.
 struct Site<'a> {
     env: &'a Env,
-    namespace: File,
+    namespace: fs::File,
 }
 
-fn own_namespace() -> File {
-    File::open("/proc/thread-self/ns/mnt").unwrap()
+fn own_namespace() -> fs::File {
+    fs::File::open("/proc/thread-self/ns/mnt").unwrap()
 }
 
 impl<'a> Site<'a> {
@@ -107,7 +106,7 @@ impl<'a> Node<'a> {
 
 /// A thread that this one has started and waited for may be on its way out still, and until then they share what must not
 /// be shared.
-fn enter(namespace: &File) {
+fn enter(namespace: &fs::File) {
     eventually("the namespace", || {
         setns(namespace, CloneFlags::CLONE_NEWNS).is_ok()
     });
@@ -158,7 +157,7 @@ fn a_volume_of_another_host_is_refused_by_name_until_it_is_unmounted() {
     a.dvdcli(MOUNT).fails(4, &refused("mounting", "b"));
     b.dvdcli(UNMOUNT).succeeds();
     assert_eq!((a.mounts(), b.mounts()), (0, 0));
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
     a.dvdcli("remove -d loop -n db").succeeds();
     b.dvdcli("exists -d loop -n db").fails(3, "");
 }
@@ -199,7 +198,7 @@ fn preempt_takes_a_volume_from_another_host() {
         .succeeds();
     b.dvdcli(UNMOUNT).succeeds();
     b.dvdcli("remove -d loop -n db").succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }
 
 #[test]
@@ -212,7 +211,9 @@ fn what_cannot_be_mounted_is_not_taken() {
     b.configure("rexray.volume.mount.preempt: true");
     let image = env.path("shared/loop/db/image");
     fs::rename(&image, env.path("aside")).unwrap();
-    File::create(&image).unwrap().set_len(64 << 20).unwrap();
+    fs::File::create(&image)
+        .and_then(|file| file.set_len(64 << 20))
+        .unwrap();
     b.dvdcli(MOUNT).fails(
         1,
         "dvdcli: warning: volume db was mounted on host host-a, and is taken from it (setting mount.preempt)\n\
@@ -250,5 +251,5 @@ fn a_volume_of_an_earlier_boot_is_this_hosts_again() {
     a.dvdcli("remove -d loop -n db")
         .fails(4, &refused("removing", "b"));
     b.dvdcli("remove -d loop -n db").succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }

@@ -1,11 +1,11 @@
 //! Kills the agent, and its call with it, at the system calls that the call makes, one after the other; the next agent recovers.
 
-use std::fs;
 use std::thread;
 use std::time::Duration;
 
 use crate::harness::agent::Agent;
 use crate::harness::backend::{Backend, DRIVERS, on_each};
+use crate::harness::fs;
 use crate::harness::scenario::{Done, ensure, note};
 use crate::harness::strace::{CHANGING, Point, Process, read, step};
 use crate::harness::waiting::at_once;

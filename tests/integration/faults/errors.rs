@@ -1,18 +1,14 @@
 //! Lets the system calls of the built-in drivers' commands fail, one after the other, and runs the commands again.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::thread;
 
 use crate::faults::kill::calls;
-use crate::harness::env::Env;
 use crate::harness::interrupted::{VERBS, Verb};
 use crate::harness::process::{Output, is_warnings};
-use crate::harness::scenario::{ensure, note};
-use crate::harness::scene::Scene;
+use crate::harness::scenario::ensure;
+use crate::harness::scene::{Scene, play};
 use crate::harness::strace::{Point, Process};
-
-const WORKERS: usize = 2;
+use crate::harness::waiting::at_once;
 
 /// Calls that open, make, change, move, delete, bind, mount or start something.
 const CALLS: [&str; 34] = [
@@ -131,59 +127,20 @@ fn survives(scene: &Scene, verb: &Verb, point: &Point, error: &str) -> Result<bo
 
 fn errors_anywhere(name: &str) {
     let verb = VERBS.iter().find(|verb| verb.name == name).unwrap();
-    let points = thread::scope(|scope| scope.spawn(|| calls(verb)).join().unwrap());
+    let points = at_once([verb], calls).remove(0);
     let Some(points) = points else { return };
     let own = own_counts(&points);
     let points: Vec<_> = points
         .into_iter()
         .filter(|point| is_tried(point, &own))
         .collect();
-    let all: Vec<_> = points
-        .iter()
-        .flat_map(|point| errors(&point.name).iter().map(move |error| (point, *error)))
-        .collect();
-    let total = all.len();
-    let left = Mutex::new(all.into_iter());
-    let failures = Mutex::new(vec![]);
-    let failed = Mutex::new(0);
-    let work = || {
-        let mut scene = Scene::new(Env::isolated().unwrap()).unwrap();
-        loop {
-            let Some((point, error)) = left.lock().unwrap().next() else {
-                break;
-            };
-            match survives(&scene, verb, point, error) {
-                Ok(true) => *failed.lock().unwrap() += 1,
-                Ok(false) => {}
-                Err(why) => {
-                    failures
-                        .lock()
-                        .unwrap()
-                        .push(format!("{error} {point:?}: {why}"));
-                    scene.end();
-                    scene = Scene::new(Env::isolated().unwrap()).unwrap();
-                }
-            }
-        }
-        if let Err(why) = scene.others_data() {
-            failures.lock().unwrap().push(why);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(work);
-        }
+    let cases = points.iter();
+    let cases =
+        cases.flat_map(|point| errors(&point.name).iter().map(move |error| (point, *error)));
+    let failed = play(name, cases.collect(), |scene, (point, error)| {
+        survives(scene, verb, point, error)
     });
-    let failures = failures.into_inner().unwrap();
-    let failed = failed.into_inner().unwrap();
-    assert!(
-        failures.is_empty(),
-        "{name}: {} of {total} errors are not dealt with\n{}",
-        failures.len(),
-        failures[..failures.len().min(60)].join("\n")
-    );
-    assert!(failed > 0, "{name}: no error had any effect");
-    note(&format!("{name}: {failed} of {total} errors failed it"));
+    assert!(!failed.is_empty(), "{name}: no error had any effect");
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! Whatever comes in, nothing panics: arguments, spec files, answers and records of random content.
 
-use std::fs;
-
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::http::{Answer, json, response};
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::Output;
@@ -107,8 +106,8 @@ proptest! {
         let env = Env::new();
         let plugin = FakePlugin::start(&env, "fake").with_volume("db");
         env.dvdcli("mount -d fake -n db").prints("$ROOT/volumes/db\n").succeeds();
-        for file in fs::read_dir(env.path("run/dvdcli")).unwrap() {
-            fs::write(file.unwrap().path(), body.to_string()).unwrap();
+        for record in fs::entries(env.path("run/dvdcli")).unwrap() {
+            fs::write(record, body.to_string()).unwrap();
         }
         env.dvdcli("mount -d fake -n db").prints("$ROOT/volumes/db\n").warns("[..]set aside\n").succeeds();
         plugin.on("Unmount", json(json!({})));

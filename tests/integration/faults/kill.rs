@@ -1,18 +1,13 @@
 //! Kills commands of the built-in drivers at their system calls, one after the other, and runs them again.
 
-use std::fs;
-use std::sync::Mutex;
-use std::thread;
-
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::interrupted::{VERBS, Verb};
 use crate::harness::process::Output;
-use crate::harness::scenario::{ensure, note};
-use crate::harness::scene::Scene;
+use crate::harness::scenario::ensure;
+use crate::harness::scene::{Scene, play};
 use crate::harness::strace::{CHANGING, Point, Process, read, step, under_strace};
-
-/// Workers for each verb: the tests themselves run side by side as well.
-const WORKERS: usize = 2;
+use crate::harness::waiting::at_once;
 
 /// Of each verb, every point up to this one; a `remove` asks every process on the host for its mounts, hundreds of times
 /// the same calls with nothing changed in between, and a full run takes minutes. Beyond it, every point that changes
@@ -80,12 +75,10 @@ pub fn calls(verb: &Verb) -> Option<Vec<Point>> {
 }
 
 /// Those that are tried.
-fn chosen(points: Vec<Point>) -> Vec<Point> {
-    let is_chosen = |(at, point): &(usize, Point)| {
-        *at < DENSE || at % step() == 0 || CHANGING.contains(&point.name.as_str())
-    };
+fn chosen(points: Vec<Point>) -> Vec<(usize, Point)> {
     let numbered = points.into_iter().enumerate();
-    numbered.filter(is_chosen).map(|(_, point)| point).collect()
+    let chosen = numbered.filter(|point| is_reached(point) || point.0 % step() == 0);
+    chosen.collect()
 }
 
 /// One point: from nothing, through the kill, to nothing.
@@ -120,50 +113,23 @@ fn survives(scene: &Scene, verb: &Verb, at: usize, point: &Point) -> Result<bool
 
 fn killed_anywhere(name: &str) {
     let verb = VERBS.iter().find(|verb| verb.name == name).unwrap();
-    let points = thread::scope(|scope| scope.spawn(|| calls(verb)).join().unwrap());
+    let points = at_once([verb], calls).remove(0);
     let Some(points) = points else { return };
     let points = chosen(points);
-    let total = points.len();
-    let left = Mutex::new(points.into_iter().enumerate());
-    let failures = Mutex::new(vec![]);
-    let reached = Mutex::new(0);
-    let work = || {
-        let mut scene = Scene::new(Env::isolated().unwrap()).unwrap();
-        loop {
-            // Not in the loop's head: the lock would last as long as its body.
-            let Some((at, point)) = left.lock().unwrap().next() else {
-                break;
-            };
-            match survives(&scene, verb, at, &point) {
-                Ok(true) => *reached.lock().unwrap() += 1,
-                Ok(false) => {}
-                Err(why) => {
-                    failures.lock().unwrap().push(format!("{point:?}: {why}"));
-                    scene.end();
-                    scene = Scene::new(Env::isolated().unwrap()).unwrap();
-                }
-            }
-        }
-        if let Err(why) = scene.others_data() {
-            failures.lock().unwrap().push(why);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(work);
-        }
+    let needed = points.iter().filter(|point| is_reached(point)).count();
+    let reached = play(name, points, |scene, (at, point)| {
+        survives(scene, verb, *at, point)
     });
-    let failures = failures.into_inner().unwrap();
-    let reached = reached.into_inner().unwrap();
+    let reached = reached.iter().filter(|point| is_reached(point)).count();
     assert!(
-        failures.is_empty(),
-        "{name}: {} of {total} points fail\n{}",
-        failures.len(),
-        failures[..failures.len().min(40)].join("\n")
+        reached * 10 >= needed * 9,
+        "{name}: killed at {reached} of {needed} points"
     );
-    // Some calls depend on what else runs on the host.
-    assert!(reached * 10 >= total * 9, "{name}: {reached} of {total}");
-    note(&format!("{name}: killed at {reached} of {total} points"));
+}
+
+/// Of the calls that only look, how many there are depends on what else runs on the host.
+fn is_reached((at, point): &(usize, Point)) -> bool {
+    *at < DENSE || CHANGING.contains(&point.name.as_str())
 }
 
 #[test]

@@ -1,21 +1,20 @@
 //! Many processes at once on the same and on different volumes of the built-in driver `loop`.
 
-use std::fs::{self, File};
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
-use crate::harness::mounts::in_mount;
+use crate::harness::mounts::in_directory;
 use crate::harness::process::{Output, is_warnings};
-use crate::harness::scenario::{ensure, note};
-use crate::harness::waiting::eventually;
+use crate::harness::scenario::{Done, ensure, note};
+use crate::harness::waiting::at_once;
 
 /// As many processes at once.
 const CALLERS: usize = 64;
@@ -95,14 +94,14 @@ fn check(found: &Output, verb: &str, volume: &str, states: &[State]) -> Result<S
 }
 
 /// The data of a volume of one's own: written at its first mount, there at each later one, and new with a new volume.
-fn look_inside(env: &Env, volume: &str, is_new: bool) -> Result<(), String> {
+fn look_inside(env: &Env, volume: &str, is_new: bool) -> Done {
     let place = env.path(&format!("var/lib/dvdcli/loop/{volume}/mnt/data"));
     let script = if is_new {
         format!("test ! -e name; printf {volume} > name")
     } else {
         format!("test \"$(cat name)\" = {volume}")
     };
-    in_mount(&place, &script)
+    in_directory(&place, &script)
 }
 
 /// Numbers that look like chance, the same in every run.
@@ -125,12 +124,7 @@ struct Volume {
 }
 
 /// One of the callers: a process at a time, on a volume of its own, where it knows the one right answer, or on a shared one.
-fn call(
-    env: &Env,
-    own: &mut [Volume],
-    dice: &mut Dice,
-    wrong: &Mutex<Vec<String>>,
-) -> Result<(), String> {
+fn call(env: &Env, own: &mut [Volume], dice: &mut Dice, wrong: &Mutex<Vec<String>>) -> Done {
     if dice.below(20) == 0 {
         let found = env.dvdcli("list -d loop").output();
         let is_right = found.code == 0 && found.stderr.is_empty();
@@ -167,19 +161,9 @@ fn call(
 }
 
 /// Lets all callers do this at once, and gives what went wrong.
-fn at_once(work: impl Fn(usize) -> Result<(), String> + Sync) -> Vec<String> {
-    let failures = Mutex::new(vec![]);
-    thread::scope(|scope| {
-        for caller in 0..CALLERS {
-            let (work, failures) = (&work, &failures);
-            scope.spawn(move || {
-                if let Err(why) = work(caller) {
-                    failures.lock().unwrap().push(why);
-                }
-            });
-        }
-    });
-    failures.into_inner().unwrap()
+fn callers(work: impl Fn(usize) -> Done + Sync) -> Vec<String> {
+    let found = at_once(0..CALLERS, work);
+    found.into_iter().filter_map(Result::err).collect()
 }
 
 #[allow(unsafe_code)]
@@ -187,37 +171,35 @@ mod control {
     nix::ioctl_write_int_bad!(remove, 0x4C81);
 }
 
-/// The numbers of the loop devices that there are.
-fn devices() -> Vec<u32> {
-    let names = fs::read_dir("/sys/block").unwrap().flatten();
-    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    names
-        .filter_map(|name| name.strip_prefix("loop")?.parse().ok())
-        .collect()
+/// The loop devices that a test needed beyond those that there were. Nobody needs so many again, and whoever looks for one
+/// looks at all of them.
+struct Devices {
+    before: Vec<PathBuf>,
+    used: Vec<u32>,
 }
 
-/// The loop devices that there were before. Those that the test needed beyond them go with it, if nobody uses them.
-struct Devices(Vec<u32>);
+impl Devices {
+    fn new() -> Devices {
+        Devices {
+            before: fs::entries("/sys/block").unwrap(),
+            used: vec![],
+        }
+    }
+}
 
 #[allow(unsafe_code)]
 impl Drop for Devices {
     fn drop(&mut self) {
-        let Ok(control) = File::open("/dev/loop-control") else {
+        let Ok(control) = fs::File::open("/dev/loop-control") else {
             return;
         };
-        let began = Instant::now();
-        for number in devices() {
-            let Some(number) = i32::try_from(number)
-                .ok()
-                .filter(|_| !self.0.contains(&number))
-            else {
-                continue;
-            };
-            // SAFETY: LOOP_CTL_REMOVE takes a number, and refuses a device that is bound or open.
-            while unsafe { control::remove(control.as_raw_fd(), number) } == Err(Errno::EBUSY)
-                && began.elapsed() < Duration::from_secs(5)
-            {
-                thread::sleep(Duration::from_millis(10));
+        for number in &self.used {
+            let was_there = self
+                .before
+                .contains(&format!("/sys/block/loop{number}").into());
+            if let Some(number) = i32::try_from(*number).ok().filter(|_| !was_there) {
+                // SAFETY: LOOP_CTL_REMOVE takes a number, and refuses a device that is bound or open, which is somebody else's.
+                let _ = unsafe { control::remove(control.as_raw_fd(), number) };
             }
         }
     }
@@ -225,7 +207,7 @@ impl Drop for Devices {
 
 #[test]
 fn sixty_four_callers_at_once_end_with_nothing_left() {
-    let _devices = Devices(devices());
+    let mut devices = Devices::new();
     let Some(env) = Env::isolated() else { return };
     let seconds = std::env::var("DVDCLI_TEST_SECONDS").ok();
     let seconds: Option<u64> = seconds.map(|text| text.parse().unwrap());
@@ -238,7 +220,7 @@ fn sixty_four_callers_at_once_end_with_nothing_left() {
     };
 
     // Everything is mounted, of those that are shared by several callers at once.
-    let failures = at_once(|caller| {
+    let failures = callers(|caller| {
         for volume in own(caller).chain(shared(caller)) {
             let found = env.dvdcli(&line("mount", &volume)).output();
             check(&found, "mount", &volume, &[State::Absent])?;
@@ -247,17 +229,15 @@ fn sixty_four_callers_at_once_end_with_nothing_left() {
     });
     assert_eq!(failures, Vec::<String>::new());
     let volumes = CALLERS * OWN + SHARED;
-    assert_eq!(
-        (bound_below(&env).len(), env.mounts().len()),
-        (volumes, volumes)
-    );
+    devices.used = bound_below(&env);
+    assert_eq!((devices.used.len(), env.mounts().len()), (volumes, volumes));
     let listed = env.dvdcli("list -d loop").output();
     assert_eq!((listed.code, listed.stdout.lines().count()), (0, volumes));
 
     let calls = AtomicUsize::new(0);
     let wrong = Mutex::new(vec![]);
     let began = Instant::now();
-    let failures = at_once(|caller| {
+    let failures = callers(|caller| {
         let mut own: Vec<Volume> = own(caller)
             .map(|name| Volume {
                 name,
@@ -282,7 +262,7 @@ fn sixty_four_callers_at_once_end_with_nothing_left() {
     wrong.lock().unwrap().extend(failures);
     note(&format!("{calls:?} calls in {:?}", began.elapsed()));
 
-    let failures = at_once(|caller| {
+    let failures = callers(|caller| {
         for volume in own(caller).chain(shared(caller)) {
             for verb in ["unmount", "remove"] {
                 let line = format!("{verb} -d loop -n {volume} --force");
@@ -295,18 +275,8 @@ fn sixty_four_callers_at_once_end_with_nothing_left() {
         Ok(())
     });
     wrong.lock().unwrap().extend(failures);
-    eventually("the loop devices", || bound_below(&env).is_empty());
-    let left = |directory: &str| {
-        let entries = fs::read_dir(env.path(directory)).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name());
-        names.collect::<Vec<_>>()
-    };
-    assert_eq!(env.mounts(), Vec::<std::path::PathBuf>::new());
-    assert_eq!(
-        left("var/lib/dvdcli/loop"),
-        Vec::<std::ffi::OsString>::new()
-    );
-    assert_eq!(left("run/dvdcli"), Vec::<std::ffi::OsString>::new());
+    env.assert_nothing_is_left();
+    assert_eq!(env.names("var/lib/dvdcli/loop"), [""; 0]);
     let wrong = wrong.into_inner().unwrap();
     assert!(
         wrong.is_empty(),

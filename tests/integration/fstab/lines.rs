@@ -1,10 +1,10 @@
 //! Lines of fstab(5): what mount(8), systemd and a reader of error messages make of them.
 
-use std::fs;
 use std::path::Path;
 
 use pretty_assertions::assert_eq;
 
+use crate::harness::fs;
 use crate::harness::host::Host;
 use crate::harness::plugin::FakePlugin;
 
@@ -95,7 +95,7 @@ fn bad_input_is_named_and_nothing_is_mounted() {
         );
     }
     assert_eq!(plugin.mounts("db") + host.volumes().len(), 0);
-    assert_eq!(fs::read_dir(&db).unwrap().count(), 0);
+    assert_eq!(fs::names(&db).len(), 0);
     // mount(8) itself refuses this one.
     host.run("mount.dvdcli fake/db $ROOT/db -o =5").fails(
         2,
@@ -146,9 +146,9 @@ fn a_unit_of_systemd_is_made_from_the_same_line() {
     let units = host.env.dir("units");
     host.run("/usr/lib/systemd/system-generators/systemd-fstab-generator $ROOT/units $ROOT/units $ROOT/units")
         .succeeds();
-    let unit = fs::read_dir(&units)
+    let unit = fs::entries(&units)
         .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .into_iter()
         .find(|path| path.extension().is_some_and(|kind| kind == "mount"))
         .unwrap();
     let unit = fs::read_to_string(unit).unwrap();

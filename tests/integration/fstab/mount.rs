@@ -1,9 +1,8 @@
 //! mount(8) and umount(8), called by name: the real programs call `mount.dvdcli` and `umount.dvdcli`.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 
+use crate::harness::fs;
 use crate::harness::host::Host;
 use crate::harness::plugin::FakePlugin;
 
@@ -198,7 +197,7 @@ fn a_busy_view_stays() {
     let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
     let db = host.env.dir("db");
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
-    let file = fs::File::create(db.join("file")).unwrap();
+    let file = fs::Open::create(&db.join("file"));
     host.run("umount $ROOT/db").fails(
         32,
         "dvdcli: releasing $ROOT/db: unmounting $ROOT/db: it is busy, used by PID [..]; unmount --lazy (umount -l) takes it away all the same\n",

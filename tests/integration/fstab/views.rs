@@ -1,15 +1,14 @@
 //! What is seen at a directory after mount(8) and umount(8) is what was asked for, also where others are at work there, and
 //! nothing is left behind.
 
-use std::fs;
-use std::process::Stdio;
-
 use nix::mount::{MsFlags, mount};
 use pretty_assertions::assert_eq;
 
+use crate::harness::fs;
 use crate::harness::host::Host;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::rclone::Rclone;
+use crate::harness::volumes::user_of;
 use crate::harness::waiting::eventually;
 
 #[test]
@@ -101,7 +100,7 @@ fn what_umount_was_not_told_of_is_mounted_anew() {
     assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 0));
     // A busy one is not taken away.
     host.run("mount -n -t dvdcli fake/db $ROOT/db").succeeds();
-    let file = fs::File::create(db.join("file")).unwrap();
+    let file = fs::Open::create(&db.join("file"));
     host.run("mount -t dvdcli fake/db $ROOT/db").fails(
         32,
         "dvdcli: mounting fake/db at $ROOT/db: unmounting $ROOT/db: it is busy, used by PID [..]; unmount --lazy (umount -l) takes it away all the same\n",
@@ -206,17 +205,9 @@ fn a_release_that_fails_says_how_to_go_on() {
     host.env.dir("db");
     host.run("mount -t dvdcli loop/db $ROOT/db -o size=32MiB")
         .succeeds();
-    let user = host
-        .run("sleep 1000")
-        .command
-        .current_dir(host.env.path("var/lib/dvdcli/loop/db/mnt/data"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut user = user.unwrap();
+    let user = user_of(&host.env.path("var/lib/dvdcli/loop/db/mnt/data"));
     let failed = host.run("umount $ROOT/db").output();
-    user.kill().unwrap();
-    user.wait().unwrap();
+    drop(user);
     let message = "dvdcli: releasing $ROOT/db: it is gone from there, dvdcli unmount -d loop -n db --target $ROOT/db does the rest: \
                    $ROOT/var/lib/dvdcli/loop/db/mnt is busy, used by PID ";
     assert!(

@@ -2,7 +2,6 @@
 //! writes down for the agent that comes after it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -15,7 +14,8 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
-use crate::harness::mounts::in_mount;
+use crate::harness::fs;
+use crate::harness::mounts::in_directory;
 use crate::harness::process::{Output, is_warnings};
 use crate::harness::scenario::{Done, all, ensure};
 use crate::harness::strace::under_strace;
@@ -80,9 +80,7 @@ impl<'a> Agent<'a> {
         for container in known {
             agent.read(container);
         }
-        let found = fs::read_dir(env.dir(CHECKPOINTS)).unwrap();
-        let mut found: Vec<_> = found.map(|entry| entry.unwrap().file_name()).collect();
-        found.sort();
+        let found = fs::names(env.dir(CHECKPOINTS));
         for name in found {
             let container = name.to_str().unwrap();
             if !known.contains(&container) {
@@ -141,7 +139,7 @@ impl<'a> Agent<'a> {
         let containers = self.containers.lock().unwrap();
         for volume in &containers[container] {
             let directory = self.rootfs(container).join(&volume.name);
-            in_mount(&directory, &format!("echo {container} > {container}"))?;
+            in_directory(&directory, &format!("echo {container} > {container}"))?;
         }
         Ok(())
     }

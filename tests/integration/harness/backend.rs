@@ -1,13 +1,12 @@
 //! What an agent is played against: a driver of each sort with its volumes, and what has to be left of them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::harness::agent::{Agent, CHECKPOINTS, FAILED, Volume};
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::http::refuses;
-use crate::harness::loop_devices::nothing_is_bound;
-use crate::harness::mounts::in_mount;
+use crate::harness::mounts::in_directory;
 use crate::harness::plugin::{FakePlugin, Kind};
 use crate::harness::rclone::Rclone;
 use crate::harness::scenario::{Done, ensure};
@@ -170,8 +169,7 @@ impl Backend {
 
     /// Nothing is mounted, bound, held, remembered or written down any more.
     pub fn nothing_is_left(&self) -> Done {
-        let mounts = self.env.mounts();
-        ensure(mounts.is_empty(), || format!("mounted: {mounts:?}"))?;
+        self.env.nothing_is_mounted()?;
         if let Plugin::Fake(plugin) = &self.plugin {
             for name in plugin.volumes() {
                 let mounts = plugin.mounts(&name);
@@ -180,11 +178,9 @@ impl Backend {
                 })?;
             }
         }
-        nothing_is_bound(&self.env)?;
         for directory in ["run/dvdcli", CHECKPOINTS] {
-            let found = fs::read_dir(self.env.path(directory)).into_iter().flatten();
-            let found = found.map(|entry| entry.unwrap().path());
-            let found: Vec<_> = found.filter(|path| !is_of_a_cut_off_mount(path)).collect();
+            let mut found = fs::entries(self.env.path(directory)).unwrap_or_default();
+            found.retain(|path| !is_of_a_cut_off_mount(path));
             ensure(found.is_empty(), || format!("left over: {found:?}"))?;
         }
         Ok(())
@@ -203,7 +199,7 @@ impl Backend {
             reader.start("reader", &[self.volume(name)])?;
         }
         for container in containers {
-            in_mount(&place, &format!("echo {container} | cmp - {container}"))?;
+            in_directory(&place, &format!("echo {container} | cmp - {container}"))?;
         }
         reader.end("reader")?;
         self.nothing_is_left()

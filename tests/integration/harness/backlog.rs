@@ -1,11 +1,12 @@
 //! A socket that nobody serves.
 
-use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use nix::sys::socket::{bind, connect, listen, socket};
+
+use crate::harness::fs;
 
 /// A socket on which nobody ever accepts, and whose queue is full.
 pub struct FullBacklog {

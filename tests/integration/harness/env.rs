@@ -1,35 +1,48 @@
-//! What a test runs in: a directory of its own as `DVDCLI_ROOT`, the real binary, and its exit code, stdout and stderr
-//! compared together.
+//! What a test runs in: a directory of its own, which is `DVDCLI_ROOT` to the real binary, and for those who mount a mount
+//! namespace of its own.
 //!
-//! `$ROOT` in an argument or an expectation stands for the directory, and `[..]` in an expectation for anything within a
-//! line. Where a test says nothing of stdout or stderr, it expects nothing there.
+//! `$ROOT` in an argument stands for the directory. It is gone when the test ends, and kept where it fails.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::{self};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
+use pretty_assertions::assert_eq;
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::process::Run;
+use crate::harness::fs;
+use crate::harness::loop_devices::bound_below;
+use crate::harness::mounts::{mount_type, mounted_below};
+use crate::harness::process::{Run, processes_of};
+use crate::harness::scenario::{Done, ensure};
+use crate::harness::waiting::comes_true;
 
 /// The program that is tested.
 pub const DVDCLI: &str = env!("CARGO_BIN_EXE_dvdcli");
+
+/// Where programs are, whatever the PATH of whoever runs the tests.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 pub struct Env {
     /// Last mounted, first unmounted: everything below it is gone when the test ends.
     dir: TempDir,
     isolated: bool,
+    has_failed: AtomicBool,
 }
 
 impl Env {
     pub fn new() -> Env {
-        // Not below TMPDIR: the path of a managed plugin's socket has to fit into 107 bytes.
+        // The same modes for whoever runs the tests.
+        umask(Mode::from_bits_truncate(0o022));
+        // Not below TMPDIR, and not named after its test: the path of a managed plugin's socket has to fit into 107 bytes.
         let dir = tempfile::Builder::new()
             .prefix("dv")
             .tempdir_in("/tmp")
@@ -37,6 +50,7 @@ impl Env {
         Env {
             dir,
             isolated: false,
+            has_failed: AtomicBool::new(false),
         }
     }
 
@@ -48,10 +62,7 @@ impl Env {
                 std::env::var_os("CI").is_none(),
                 "under CI no test may be left out: this one needs root"
             );
-            // Not by a macro: what those print is shown of failed tests only.
-            let test = thread::current().name().unwrap_or_default().to_owned();
-            let _ =
-                std::io::stderr().write_all(format!("{test}: skipped: needs root\n").as_bytes());
+            say("skipped: needs root");
             return None;
         }
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -60,6 +71,11 @@ impl Env {
         let mut env = Env::new();
         env.isolated = true;
         Some(env)
+    }
+
+    /// The path of the directory, as `$ROOT` stands for it.
+    pub fn root(&self) -> &str {
+        self.dir.path().to_str().unwrap()
     }
 
     /// The path of something in the environment, which need not exist.
@@ -82,34 +98,30 @@ impl Env {
         path
     }
 
+    /// The names of what is in a directory of the environment, which has to be there.
+    #[track_caller]
+    pub fn names(&self, directory: &str) -> Vec<String> {
+        let names = fs::names(self.path(directory)).into_iter();
+        names.map(|name| name.into_string().unwrap()).collect()
+    }
+
     /// Mounts a small tmpfs, in an isolated environment.
     pub fn mount_tmpfs(&self, at: &Path) {
         assert!(self.isolated, "mounts belong into an isolated environment");
-        mount(
-            Some("tmpfs"),
-            at,
-            Some("tmpfs"),
-            MsFlags::empty(),
-            Some("size=1m"),
-        )
-        .unwrap();
+        mount_type("tmpfs", at, "size=1m");
     }
 
     /// The mount points below the environment, in the order in which they were mounted.
     pub fn mounts(&self) -> Vec<PathBuf> {
-        let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-        let points = table
-            .lines()
-            .map(|line| PathBuf::from(line.split(' ').nth(4).unwrap()));
-        points
-            .filter(|point| point.starts_with(self.dir.path()))
-            .collect()
+        mounted_below(self.dir.path())
     }
 
     /// Writes the configuration file, in which `$ROOT` stands for the environment's directory.
     pub fn configure(&self, settings: &str) {
-        let root = self.dir.path().to_str().unwrap();
-        self.write("etc/rexray/config.yml", settings.replace("$ROOT", root));
+        self.write(
+            "etc/rexray/config.yml",
+            settings.replace("$ROOT", self.root()),
+        );
     }
 
     /// A run of `dvdcli` with arguments that are split at blanks.
@@ -122,32 +134,74 @@ impl Env {
         self.program(DVDCLI, args)
     }
 
-    /// A run of any program, as one of `dvdcli`.
+    /// A run of any program, as one of `dvdcli`: whatever variables are set where the tests run, it has none of them.
     pub fn program(
         &self,
         name: &str,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Run<'_> {
         let mut command = Command::new(name);
-        let root = self.dir.path().to_str().unwrap();
         for arg in args {
             match arg.as_ref().to_str() {
-                Some(text) => command.arg(text.replace("$ROOT", root)),
+                Some(text) => command.arg(text.replace("$ROOT", self.root())),
                 None => command.arg(arg),
             };
         }
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command
-            .env("DVDCLI_ROOT", root)
-            .current_dir(root)
-            .stdin(Stdio::null());
+        command.env_clear().env("PATH", PATH);
+        command.env("DVDCLI_ROOT", self.root());
+        command.current_dir(self.root()).stdin(Stdio::null());
         Run::new(self, command)
     }
 
+    /// What `dvdcli` prints as JSON, without a word beside it.
+    #[track_caller]
+    pub fn json(&self, args: &str) -> Value {
+        let found = self.dvdcli(args).output();
+        assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{args}");
+        serde_json::from_str(&found.stdout).unwrap()
+    }
+
     pub fn with_root(&self, text: &str) -> String {
-        text.replace(self.dir.path().to_str().unwrap(), "$ROOT")
+        text.replace(self.root(), "$ROOT")
+    }
+
+    /// Nothing is mounted any more, and no loop device has a file of this environment. Whoever looks at a device that has
+    /// just been unmounted, as udev does, keeps it for a moment.
+    pub fn nothing_is_mounted(&self) -> Done {
+        let mounts = self.mounts();
+        ensure(mounts.is_empty(), || format!("mounted: {mounts:?}"))?;
+        let is_free = comes_true(|| bound_below(self).is_empty());
+        ensure(is_free, || format!("loop devices: {:?}", bound_below(self)))
+    }
+
+    /// Nothing is mounted any more, nobody holds a volume, and no process is left behind.
+    pub fn nothing_is_left(&self) -> Done {
+        self.nothing_is_mounted()?;
+        let records = fs::entries(self.path("run/dvdcli")).unwrap_or_default();
+        ensure(records.is_empty(), || format!("records: {records:?}"))?;
+        self.no_process_is_left()
+    }
+
+    fn no_process_is_left(&self) -> Done {
+        let have_ended = comes_true(|| processes_of(self).is_empty());
+        ensure(have_ended, || {
+            format!("processes: {:?}", processes_of(self))
+        })
+    }
+
+    #[track_caller]
+    pub fn assert_nothing_is_mounted(&self) {
+        assert_eq!(self.nothing_is_mounted(), Ok(()));
+    }
+
+    #[track_caller]
+    pub fn assert_nothing_is_left(&self) {
+        assert_eq!(self.nothing_is_left(), Ok(()));
+    }
+
+    /// The directory outlives the test, which goes on to fail.
+    pub fn keep(&self) {
+        self.has_failed.store(true, SeqCst);
     }
 }
 
@@ -158,5 +212,26 @@ impl Drop for Env {
                 let _ = umount2(point, MntFlags::MNT_DETACH);
             }
         }
+        if thread::panicking() || self.has_failed.load(SeqCst) {
+            let kept = PathBuf::from(format!("/tmp/dvdcli.{}", test().replace("::", ".")));
+            let _ = fs::remove_dir_all(&kept);
+            if fs::rename(self.dir.path(), &kept).is_ok() {
+                say(&format!("its directory is kept: {}", kept.display()));
+            }
+        } else {
+            // Nobody lives on who has been started in it.
+            assert_eq!(self.no_process_is_left(), Ok(()));
+        }
     }
+}
+
+/// The name of the test that runs.
+fn test() -> String {
+    thread::current().name().unwrap_or("unknown").to_owned()
+}
+
+/// Says something of the test that runs. Not by a macro: what those print is shown of failed tests only.
+fn say(what: &str) {
+    let line = format!("{}: {what}\n", test());
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }

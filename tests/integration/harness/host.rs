@@ -1,13 +1,13 @@
-//! A host on which dvdcli is installed: the machine's own directories, with what a test puts there seen by it alone.
+//! A host on which dvdcli is installed: the machine's own directories, with what a test puts there seen by it alone, and
+//! without what is installed or configured on the machine for Docker, REX-Ray or dvdcli.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MsFlags, mount};
-
 use crate::harness::env::{DVDCLI, Env};
+use crate::harness::fs;
+use crate::harness::mounts::{bind, mount_type, mounted_at, mounted_below};
 use crate::harness::process::Run;
 
 pub struct Host {
@@ -19,7 +19,7 @@ impl Host {
     pub fn new() -> Option<Host> {
         let env = Env::isolated()?;
         let layers = env.dir("layers");
-        mount_at("tmpfs", &layers, "size=64m");
+        mount_type("tmpfs", &layers, "size=64m");
         for directory in ["/usr/sbin", "/usr/bin", "/etc", "/var/lib"] {
             let upper = layers.join(&directory[1..]);
             let work = layers.join("work").join(&directory[1..]);
@@ -27,28 +27,34 @@ impl Host {
             fs::create_dir_all(&work).unwrap();
             let (upper, work) = (upper.display(), work.display());
             let data = format!("lowerdir={directory},upperdir={upper},workdir={work}");
-            mount_at("overlay", Path::new(directory), &data);
+            mount_type("overlay", Path::new(directory), &data);
         }
         for directory in ["/run", "/srv"] {
-            mount_at("tmpfs", Path::new(directory), "size=8m");
+            mount_type("tmpfs", Path::new(directory), "size=8m");
+        }
+        for directory in [
+            "/etc/docker",
+            "/etc/dvdcli",
+            "/etc/rexray",
+            "/var/lib/dvdcli",
+        ] {
+            let _ = fs::remove_dir_all(directory);
+        }
+        for directory in ["/usr/lib/docker", "/var/lib/docker"] {
+            if Path::new(directory).exists() {
+                mount_type("tmpfs", Path::new(directory), "size=1m");
+            }
         }
         fs::create_dir("/run/mount").unwrap();
         // Images need more room than memory should give.
-        fs::create_dir_all("/var/lib/dvdcli").unwrap();
-        let (state, bind) = (env.dir("state"), MsFlags::MS_BIND);
-        mount(
-            Some(&state),
-            "/var/lib/dvdcli",
-            None::<&str>,
-            bind,
-            None::<&str>,
-        )
-        .unwrap();
+        fs::create_dir("/var/lib/dvdcli").unwrap();
+        bind(&env.dir("state"), Path::new("/var/lib/dvdcli"));
         let host = Host { env };
         host.link("/usr/bin/dvdcli");
         host.link("/usr/sbin/mount.dvdcli");
         host.link("/usr/sbin/umount.dvdcli");
         host.write("/etc/fstab", "");
+        host.write("/etc/hostname", "host\n");
         Some(host)
     }
 
@@ -59,10 +65,8 @@ impl Host {
 
     /// A file of the host, for all to run. `$ROOT` is the environment's directory.
     pub fn write(&self, path: &str, text: &str) {
-        let root = self.env.path("");
-        let root = root.to_str().unwrap().trim_end_matches('/');
         fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
-        fs::write(path, text.replace("$ROOT", root)).unwrap();
+        fs::write(path, text.replace("$ROOT", self.env.root())).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
@@ -89,12 +93,7 @@ impl Host {
 
     /// The options of what is mounted there, as the kernel shows them.
     pub fn options(&self, place: &Path) -> Option<String> {
-        let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-        let table = table.replace("\\040", " ");
-        let place = format!(" {} ", place.display());
-        let line = table.lines().rfind(|line| line.contains(&place))?;
-        let (_, after) = line.split_once(&place)?;
-        after.split(' ').next().map(str::to_owned)
+        mounted_at(place).map(|mount| mount.options)
     }
 
     /// What is mounted for dvdcli below the environment's directory.
@@ -102,6 +101,25 @@ impl Host {
         let layers = self.env.path("layers");
         let mounts = self.env.mounts().into_iter();
         mounts.filter(|mount| *mount != layers).collect()
+    }
+
+    /// What is mounted for dvdcli in the directories of the host that the README's examples use.
+    pub fn daemons_volumes(&self) -> Vec<PathBuf> {
+        let below = ["/var/lib/dvdcli", "/srv", self.env.root()].map(Path::new);
+        let mounts = below.into_iter().flat_map(mounted_below);
+        let own = [
+            Path::new("/var/lib/dvdcli"),
+            Path::new("/srv"),
+            &self.env.path("layers"),
+        ];
+        mounts
+            .filter(|mount| !own.contains(&mount.as_path()))
+            .collect()
+    }
+
+    #[track_caller]
+    pub fn assert_no_volume(&self) {
+        assert_eq!(self.daemons_volumes(), Vec::<PathBuf>::new());
     }
 
     /// What libmount remembers for umount(8).
@@ -112,8 +130,4 @@ impl Host {
     pub fn fstab(&self, lines: &str) {
         self.write("/etc/fstab", lines);
     }
-}
-
-fn mount_at(kind: &str, place: &Path, data: &str) {
-    mount(Some(kind), place, Some(kind), MsFlags::empty(), Some(data)).unwrap();
 }

@@ -1,92 +1,74 @@
-//! Loop devices whose files belong to a test, and that none of them is left.
+//! Loop devices whose files belong to a test. All others are somebody else's, and of no interest.
 
-use std::fs;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
-
-use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
-use crate::harness::scenario::ensure;
 use crate::harness::waiting::eventually;
+use crate::harness::{fs, process};
 
-/// How long a loop device may take to be freed: whoever looks at it delays that.
-const FREED: Duration = Duration::from_secs(5);
-
-/// That no loop device has its file in this environment, as soon as nobody looks at it any more.
-pub fn nothing_is_bound(env: &Env) -> Result<(), String> {
-    let began = Instant::now();
-    loop {
-        let bound = bound_below(env);
-        if bound.is_empty() {
-            return Ok(());
-        }
-        ensure(began.elapsed() < FREED, || format!("bound: {bound:?}"))?;
-        thread::sleep(Duration::from_millis(1));
-    }
+/// The numbers of the loop devices that have a file, with its path as it was when they were bound to it.
+fn bound() -> impl Iterator<Item = (u32, PathBuf)> {
+    let devices = std::fs::read_dir("/sys/block").unwrap().flatten();
+    devices.filter_map(|device| {
+        let number = device.file_name().to_str()?.strip_prefix("loop")?.parse();
+        let file = std::fs::read_to_string(device.path().join("loop/backing_file")).ok()?;
+        Some((number.ok()?, file.trim_end_matches('\n').into()))
+    })
 }
 
-/// The loop devices whose files are in this environment.
-pub fn bound_below(env: &Env) -> Vec<String> {
+/// The numbers of the loop devices whose files are in this environment.
+pub fn bound_below(env: &Env) -> Vec<u32> {
     let root = env.path("");
-    let devices = fs::read_dir("/sys/block").unwrap().flatten();
-    let bound = devices.filter_map(|device| {
-        let file = fs::read_to_string(device.path().join("loop/backing_file")).ok()?;
-        Path::new(file.trim_end())
-            .starts_with(&root)
-            .then(|| format!("{:?} of {file:?}", device.file_name()))
-    });
-    bound.collect()
+    let bound = bound().filter(|(_, file)| file.starts_with(&root));
+    bound.map(|(number, _)| number).collect()
 }
 
-/// How many loop devices have files below the environment.
-pub fn loop_devices(env: &Env) -> usize {
-    let devices = fs::read_dir("/sys/block").unwrap();
-    let files = devices
-        .filter_map(|entry| fs::read(entry.unwrap().path().join("loop/backing_file")).ok())
-        .map(|file| String::from_utf8_lossy(&file).into_owned());
-    files
-        .filter(|file| PathBuf::from(file).starts_with(env.path("")))
-        .count()
+/// The files that loop devices have, whose mounted file systems the kernel may write at any time. Of another device's file,
+/// there may be nothing but a name that leads nowhere here: that is none of these.
+pub fn bound_files() -> HashSet<fs::Id> {
+    bound().filter_map(|(_, file)| fs::id(&file)).collect()
 }
 
-/// That nothing of any volume is left. Whoever looks at a device that has just been unmounted, as udev does, keeps it for
-/// a moment.
-#[track_caller]
-pub fn assert_nothing_is_attached(env: &Env) {
-    assert_eq!(env.mounts(), Vec::<PathBuf>::new());
-    eventually("the loop devices to be freed", || loop_devices(env) == 0);
+pub fn is_bound(file: &Path) -> bool {
+    fs::id(file).is_some_and(|file| bound_files().contains(&file))
 }
 
-/// A block device, which is a loop device that this driver knows nothing of. It is detached by its number.
+/// A block device, which is a loop device that no driver knows of. It is detached by its number.
 pub struct Device(pub String);
 
 impl Device {
     pub fn with_ext4(env: &Env) -> Device {
         let image = env.write("device", "");
-        let file = fs::File::options().write(true).open(&image).unwrap();
-        file.set_len(16 << 20).unwrap();
-        let made = Command::new("mkfs.ext4").arg("-q").arg(&image).output();
-        assert!(made.unwrap().status.success());
-        let attached = Command::new("losetup")
-            .args(["--find", "--show"])
-            .arg(&image)
-            .output()
+        fs::File::options()
+            .write(true)
+            .open(&image)
+            .and_then(|file| file.set_len(16 << 20))
             .unwrap();
-        assert!(attached.status.success(), "{attached:?}");
-        Device(
-            String::from_utf8(attached.stdout)
-                .unwrap()
-                .trim()
-                .to_owned(),
-        )
+        let made = process::finish(Command::new("mkfs.ext4").arg("-q").arg(&image));
+        assert!(made.status.success(), "{made:?}");
+        Device::of(&image)
+    }
+
+    pub fn of(file: &Path) -> Device {
+        let mut device = None;
+        // The one that was free may be taken, or taken away, by another test.
+        eventually("a loop device", || {
+            let mut losetup = Command::new("losetup");
+            let attached = process::finish(losetup.args(["--find", "--show"]).arg(file));
+            let name = String::from_utf8(attached.stdout).unwrap();
+            device = Some(Device(name.trim().to_owned()));
+            attached.status.success()
+        });
+        device.unwrap()
     }
 }
 
 impl Drop for Device {
     fn drop(&mut self) {
-        let _ = Command::new("losetup").args(["-d", &self.0]).status();
+        if !self.0.is_empty() {
+            process::finish(Command::new("losetup").args(["-d", &self.0]));
+        }
     }
 }

@@ -47,8 +47,10 @@ pub fn plugin(env: &Env, id: &str, name: &str, propagated: &str) -> FakePlugin {
 }
 
 /// What `drivers --format json` shows beside the built-in drivers.
-pub fn plugins_of(stdout: &str) -> Value {
-    let mut drivers: Vec<Value> = serde_json::from_str(stdout).unwrap();
+#[track_caller]
+pub fn listed_plugins(env: &Env) -> Value {
+    let mut listed = env.json("drivers --format json");
+    let drivers = listed.as_array_mut().unwrap();
     drivers.retain(|driver| driver["Type"] != "built-in");
-    Value::from(drivers)
+    listed
 }

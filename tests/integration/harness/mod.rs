@@ -4,6 +4,7 @@ pub mod agent;
 pub mod backend;
 pub mod backlog;
 pub mod env;
+pub mod fs;
 pub mod host;
 pub mod http;
 pub mod interrupted;

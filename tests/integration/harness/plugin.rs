@@ -2,7 +2,6 @@
 //! where it is told to.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -16,11 +15,12 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::http::{Answer, Request, Stream, converse, from_tcp, from_unix, response};
 use crate::harness::waiting::eventually;
 
 /// What the real plugins differ in.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Counts its mounts, whoever mounts (REX-Ray).
     Counting,

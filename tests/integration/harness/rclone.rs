@@ -1,39 +1,33 @@
 //! A real plugin: `rclone serve docker`.
 
-use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::env::Env;
+use crate::harness::env::{Env, PATH};
+use crate::harness::fs;
+use crate::harness::process::Background;
 use crate::harness::waiting::eventually;
 
 /// `rclone serve docker`, in the mount namespace of the test.
-pub struct Rclone(Child);
+pub struct Rclone(Background);
 
 impl Rclone {
     pub fn start(env: &Env) -> Rclone {
         let socket = env.dir("run/docker/plugins").join("rclone.sock");
-        let config = env.write("rclone.conf", "");
-        let child = Command::new("rclone")
+        let mut command = Command::new("rclone");
+        command
             .args(["serve", "docker", "--socket-addr"])
-            .arg(&socket)
-            .arg("--base-dir")
-            .arg(env.dir("base"))
-            .arg("--cache-dir")
-            .arg(env.dir("cache"))
-            .arg("--config")
-            .arg(config)
+            .arg(&socket);
+        command.arg("--base-dir").arg(env.dir("base"));
+        command.arg("--cache-dir").arg(env.dir("cache"));
+        command.arg("--config").arg(env.write("rclone.conf", ""));
+        command
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", env.path(""))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("rclone, of the package rclone");
-        let rclone = Rclone(child);
+            .env("PATH", PATH)
+            .env("HOME", env.root());
+        let rclone = Rclone(Background::start(&mut command));
         eventually("rclone", || {
             std::os::unix::net::UnixStream::connect(&socket).is_ok()
         });
@@ -43,25 +37,18 @@ impl Rclone {
     /// Waits until it has carried out what it was asked by callers that are gone: until it has no socket but the one that it
     /// listens on.
     pub fn settle(&self) {
-        let files = format!("/proc/{}/fd", self.0.id());
+        let files = format!("/proc/{}/fd", self.0.pid());
         eventually("rclone", || {
-            let links = fs::read_dir(&files).unwrap().flatten();
-            let files = links.filter_map(|link| fs::read_link(link.path()).ok());
+            let links = fs::entries(&files).unwrap().into_iter();
+            let files = links.filter_map(|link| fs::read_link(link).ok());
             files.filter(|file| file.starts_with("socket:")).count() <= 1
         });
     }
 
     /// Ends it as an init system does; it unmounts what it has mounted.
     pub fn stop(mut self) {
-        let id = Pid::from_raw(self.0.id().try_into().unwrap());
+        let id = Pid::from_raw(self.0.pid().try_into().unwrap());
         kill(id, Signal::SIGTERM).unwrap();
-        eventually("rclone's end", || self.0.try_wait().unwrap().is_some());
-    }
-}
-
-impl Drop for Rclone {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        eventually("rclone's end", || self.0.0.try_wait().unwrap().is_some());
     }
 }

@@ -1,10 +1,9 @@
 //! `dvdcli run` with a command that a test waits for, and lets go on.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::process::{Command, Stdio};
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::process::{Run, Running};
 use crate::harness::waiting::eventually;
 
@@ -37,29 +36,9 @@ pub fn stays(env: &Env, name: &str) -> i32 {
     text().trim().parse().unwrap()
 }
 
-/// The same run, by a program that is given it as its last arguments.
-pub fn through<'a>(env: &Env, mut run: Run<'a>, program: &[&str]) -> Run<'a> {
-    let mut command = Command::new(program[0]);
-    command.args(&program[1..]);
-    command
-        .arg(run.command.get_program())
-        .args(run.command.get_args());
-    let variables = run
-        .command
-        .get_envs()
-        .filter_map(|(name, value)| Some((name, value?)));
-    command
-        .env_clear()
-        .envs(variables)
-        .current_dir(env.path(""))
-        .stdin(Stdio::null());
-    run.command = command;
-    run
-}
-
 /// Whether a process is there, and does not wait only for somebody to ask how it has ended.
 pub fn is_alive(pid: i32) -> bool {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = text.rsplit(") ").next().unwrap_or_default();
     !state.is_empty() && !state.starts_with(['Z', 'X'])
 }
@@ -82,8 +61,7 @@ pub fn killed((running, command): (Running, i32)) {
 }
 
 pub fn holders(env: &Env, volume: &str) -> Vec<String> {
-    let found = env.dvdcli(&format!("inspect {volume}")).output();
-    let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    let found = env.json(&format!("inspect {volume}"));
     let names = found[0]["Holders"].as_array().unwrap().iter();
     names
         .map(|name| name.as_str().unwrap().to_owned())

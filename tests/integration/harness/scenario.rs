@@ -4,15 +4,8 @@ use std::io::Write;
 
 pub type Done = Result<(), String>;
 
-pub fn ensure(is_so: bool, else_why: impl FnOnce() -> String) -> Result<(), String> {
+pub fn ensure(is_so: bool, else_why: impl FnOnce() -> String) -> Done {
     if is_so { Ok(()) } else { Err(else_why()) }
-}
-
-/// Says something with `--nocapture`; not by a macro, which the lints of this crate keep for failures.
-pub fn note(text: &str) {
-    if std::env::args().any(|arg| arg == "--nocapture") {
-        let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
-    }
 }
 
 /// All results, or the messages of those that are none.
@@ -26,4 +19,11 @@ pub fn all<T>(results: Vec<Result<T, String>>) -> Result<Vec<T>, String> {
     }
     ensure(messages.is_empty(), || messages.join("\n"))?;
     Ok(done)
+}
+
+/// Says something with `--nocapture`; not by a macro, which the lints of this crate keep for failures.
+pub fn note(text: &str) {
+    if std::env::args().any(|arg| arg == "--nocapture") {
+        let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+    }
 }

@@ -1,17 +1,19 @@
 //! What the tests of interrupted commands share: a volume that commands are interrupted on, another that must not change,
 //! and what has to be true of both.
 
-use std::fs;
+use std::fmt::Debug;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::interrupted::Verb;
-use crate::harness::loop_devices::nothing_is_bound;
-use crate::harness::mounts::in_mount;
+use crate::harness::mounts::in_directory;
 use crate::harness::process::{Output, Run, WARNING, is_warnings};
-use crate::harness::scenario::ensure;
+use crate::harness::scenario::{Done, ensure, note};
 use crate::harness::strace::QUIET;
+use crate::harness::waiting::at_once;
 
 const OTHER: &str = "loop -n other";
 
@@ -47,9 +49,9 @@ impl Scene {
         }
         let script = format!("cp {} known", scene.env.path("other").display());
         let data = scene.env.path("var/lib/dvdcli/loop/other/mnt/data");
-        in_mount(&data, &script)?;
+        in_directory(&data, &script)?;
         scene.does(&format!("unmount -d {OTHER}"))?;
-        scene.nothing_is_bound()?;
+        scene.env.nothing_is_mounted()?;
         scene.other = scene.files("var/lib/dvdcli");
         scene.bytes = fs::read(scene.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
         Ok(scene)
@@ -71,14 +73,14 @@ impl Scene {
     }
 
     /// Puts a file into the volume that the command finds there.
-    pub fn keep_data(&self, verb: &Verb) -> Result<(), String> {
+    pub fn keep_data(&self, verb: &Verb) -> Done {
         if !verb.has_file() {
             return Ok(());
         }
         let is_mounted = verb.before.len() > 1;
         let was = self.does(&format!("mount -d {} -n db", verb.driver))?;
         let place = self.real(was.trim_end());
-        in_mount(
+        in_directory(
             &place,
             &format!("cp {} known", self.env.path("db").display()),
         )?;
@@ -91,10 +93,11 @@ impl Scene {
     /// Whether the volume exists, in which `get` and `list` have to agree.
     pub fn agrees(&self) -> Result<bool, String> {
         let mut exists = false;
+        let listed = self.does("list")?;
         for driver in ["loop", "local"] {
             let got = self.env.dvdcli(&format!("get -d {driver} -n db")).output();
-            let listed = self.does(&format!("list -d {driver}"))?;
-            let is_listed = listed.lines().any(|name| name == "db");
+            let mut rows = listed.lines().map(|row| row.split_whitespace());
+            let is_listed = rows.any(|row| row.eq([driver, "db"]));
             let absent = format!("dvdcli: looking up volume db: driver {driver}: no such volume\n");
             ensure(
                 matches!((got.code, is_listed), (0, true) | (3, false))
@@ -107,14 +110,14 @@ impl Scene {
     }
 
     /// The volume can be used as it stands, with what was in it.
-    pub fn is_whole(&self, verb: &Verb) -> Result<(), String> {
+    pub fn is_whole(&self, verb: &Verb) -> Done {
         let path = self.does(&format!("mount -d {} -n db --explicitcreate", verb.driver))?;
         self.usable(verb, &path)?;
         self.does(&format!("unmount -d {} -n db", verb.driver))
             .map(drop)
     }
 
-    fn usable(&self, verb: &Verb, path: &str) -> Result<(), String> {
+    fn usable(&self, verb: &Verb, path: &str) -> Done {
         ensure(path.strip_suffix('\n') == Some(verb.path), || {
             format!("printed {path:?}")
         })?;
@@ -124,11 +127,11 @@ impl Scene {
         } else {
             ": > new".to_owned()
         };
-        in_mount(&self.real(verb.path), &script)
+        in_directory(&self.real(verb.path), &script)
     }
 
     /// The command once more, which has to end well.
-    pub fn again(&self, verb: &Verb) -> Result<(), String> {
+    pub fn again(&self, verb: &Verb) -> Done {
         let done = self.env.dvdcli(verb.line).output();
         let driver = verb.driver;
         let gone = format!("dvdcli: removing volume db: driver {driver}: no such volume\n");
@@ -147,8 +150,7 @@ impl Scene {
             return self.usable(verb, &done.stdout);
         }
         if verb.is("unmount") || verb.is("run") {
-            self.nothing_is_bound()?;
-            self.nothing_is_mounted()?;
+            self.env.nothing_is_mounted()?;
         }
         ensure(self.agrees()? != verb.is("remove"), || {
             "not what the command stands for".to_owned()
@@ -156,7 +158,7 @@ impl Scene {
     }
 
     /// To where nothing is left of the volume, by the commands that a user would use.
-    pub fn finish(&self, verb: &Verb) -> Result<(), String> {
+    pub fn finish(&self, verb: &Verb) -> Done {
         if !verb.is("remove") {
             if !verb.is("mount") {
                 self.is_whole(verb)?;
@@ -169,10 +171,9 @@ impl Scene {
     }
 
     /// What failed has left nothing mounted that was not, and no half of a volume.
-    pub fn was_undone(&self, verb: &Verb) -> Result<(), String> {
+    pub fn was_undone(&self, verb: &Verb) -> Done {
         if !verb.is("unmount") && !verb.is("run") {
-            self.nothing_is_bound()?;
-            self.nothing_is_mounted()?;
+            self.env.nothing_is_mounted()?;
         }
         let exists = self.agrees()?;
         if verb.is("create") {
@@ -185,7 +186,7 @@ impl Scene {
     }
 
     /// One line, and an exit code that says what kind of failure it was.
-    pub fn is_an_error(&self, found: &Output) -> Result<(), String> {
+    pub fn is_an_error(&self, found: &Output) -> Done {
         let mut lines = found.stderr.lines();
         let last = lines.next_back().unwrap_or_default();
         ensure(
@@ -206,7 +207,7 @@ impl Scene {
             // Written aside: a program that is open for writing, in whichever process, cannot be started.
             self.env.write("mkfs.ext4", script);
             let install = "install -m 755 -D mkfs.ext4 bin/mkfs.ext4";
-            in_mount(&self.env.path(""), install).unwrap();
+            in_directory(&self.env.path(""), install).unwrap();
         }
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", self.env.path("bin").display());
@@ -214,9 +215,8 @@ impl Scene {
         run.env("PATH", &path).env("STRACE_ARGS", &args)
     }
 
-    fn nothing_is_left(&self) -> Result<(), String> {
-        self.nothing_is_bound()?;
-        self.nothing_is_mounted()?;
+    fn nothing_is_left(&self) -> Done {
+        self.env.nothing_is_mounted()?;
         let names = self.names("run/dvdcli");
         ensure(names.is_empty(), || format!("left over: {names:?}"))?;
         let found = self.files("var/lib/dvdcli");
@@ -229,24 +229,15 @@ impl Scene {
         })
     }
 
-    fn nothing_is_mounted(&self) -> Result<(), String> {
-        let mounts = self.env.mounts();
-        ensure(mounts.is_empty(), || format!("mounted: {mounts:?}"))
-    }
-
-    fn nothing_is_bound(&self) -> Result<(), String> {
-        nothing_is_bound(&self.env)
-    }
-
     /// The other volume, byte for byte, and through a mount.
-    pub fn others_data(&self) -> Result<(), String> {
+    pub fn others_data(&self) -> Done {
         let image = fs::read(self.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
         ensure(image == self.bytes, || {
             "the other volume has changed".to_owned()
         })?;
         let path = self.does(&format!("mount -d {OTHER} --explicitcreate"))?;
         let known = self.env.path("other");
-        in_mount(
+        in_directory(
             &self.real(path.trim_end()),
             &format!("cmp {} known", known.display()),
         )?;
@@ -268,13 +259,9 @@ impl Scene {
         let mut found = vec![];
         let mut todo = vec![top.clone()];
         while let Some(directory) = todo.pop() {
-            for entry in fs::read_dir(directory).into_iter().flatten() {
-                let entry = entry.unwrap();
-                let data = entry.metadata().unwrap();
+            for entry in fs::entries(directory).unwrap_or_default() {
+                let data = entry.symlink_metadata().unwrap();
                 let is_directory = data.is_dir();
-                if is_directory {
-                    todo.push(entry.path());
-                }
                 let unless_directory = |value: i64| if is_directory { 0 } else { value };
                 let stamp = Stamp {
                     inode: data.ino(),
@@ -289,11 +276,62 @@ impl Scene {
                         unless_directory(data.ctime_nsec()),
                     ),
                 };
-                let path = entry.path().strip_prefix(&top).unwrap().to_owned();
-                found.push((path, stamp));
+                found.push((entry.strip_prefix(&top).unwrap().to_owned(), stamp));
+                if is_directory {
+                    todo.push(entry);
+                }
             }
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
         found
     }
+}
+
+/// Workers for each command: the tests themselves run side by side as well.
+const WORKERS: usize = 2;
+
+/// Failures that are shown.
+const SHOWN: usize = 40;
+
+/// Plays a scenario for each case, every worker on a scene of its own, and returns the cases in which it was `true`.
+#[track_caller]
+pub fn play<T: Send + Debug>(
+    name: &str,
+    cases: Vec<T>,
+    scenario: impl Fn(&Scene, &T) -> Result<bool, String> + Sync,
+) -> Vec<T> {
+    let total = cases.len();
+    let left = Mutex::new(cases.into_iter());
+    let (failures, found) = (Mutex::new(vec![]), Mutex::new(vec![]));
+    let fails = |why| failures.lock().unwrap().push(why);
+    at_once(0..WORKERS, |_| {
+        let mut scene = Scene::new(Env::isolated().unwrap()).unwrap();
+        loop {
+            // Not in the loop's head: the lock would last as long as its body.
+            let Some(case) = left.lock().unwrap().next() else {
+                break;
+            };
+            match scenario(&scene, &case) {
+                Ok(true) => found.lock().unwrap().push(case),
+                Ok(false) => {}
+                Err(why) => {
+                    fails(format!("{case:?}: {why}"));
+                    scene.end();
+                    scene.env.keep();
+                    scene = Scene::new(Env::isolated().unwrap()).unwrap();
+                }
+            }
+        }
+        let _ = scene.others_data().map_err(fails);
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(
+        failures.is_empty(),
+        "{name}: {} of {total} cases fail\n{}",
+        failures.len(),
+        failures[..failures.len().min(SHOWN)].join("\n")
+    );
+    let found = found.into_inner().unwrap();
+    note(&format!("{name}: {} of {total}", found.len()));
+    found
 }

@@ -1,25 +1,14 @@
 //! Runs under strace(1), and the system calls that it has listed.
 
 use std::collections::{HashMap, HashSet};
-use std::process::{Command, Stdio};
 
 use crate::harness::process::Run;
 
 pub const QUIET: [&str; 3] = ["-qq", "-e", "signal=none"];
 
 /// The same run, by strace.
-pub fn under_strace<'a>(mut run: Run<'a>, args: &[&str]) -> Run<'a> {
-    let dvdcli = &run.command;
-    let mut strace = Command::new("strace");
-    strace.args(QUIET).args(args).arg(dvdcli.get_program());
-    strace.args(dvdcli.get_args()).env_clear();
-    for (name, value) in dvdcli.get_envs() {
-        strace.env(name, value.unwrap_or_default());
-    }
-    strace.current_dir(dvdcli.get_current_dir().unwrap());
-    strace.stdin(Stdio::null());
-    run.command = strace;
-    run
+pub fn under_strace<'a>(run: Run<'a>, args: &[&str]) -> Run<'a> {
+    run.through("strace", &[&QUIET, args].concat())
 }
 
 pub fn step() -> usize {

@@ -1,10 +1,10 @@
 //! A task, whose environment describes its volumes, and the directories that it shows them at.
 
-use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::Run;
 
@@ -45,7 +45,7 @@ pub fn ownership(path: &Path) -> (u32, u32, u32) {
 pub fn owned(env: &Env, name: &str, (uid, gid, mode): (u32, u32, u32)) -> PathBuf {
     let path = env.dir(name);
     chown(&path, Some(uid), Some(gid)).unwrap();
-    fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     path
 }
 

@@ -1,16 +1,16 @@
 //! Volumes of the built-in drivers: where their files are, and some that tests begin with.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use pretty_assertions::assert_eq;
 use serde_json::Value;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::bound_below;
-use crate::harness::mounts::in_mount;
-use crate::harness::tree::is_bound;
+use crate::harness::fs;
+use crate::harness::loop_devices::{bound_below, is_bound};
+use crate::harness::mounts::in_directory;
+use crate::harness::process::Background;
 use crate::harness::waiting::eventually;
 
 /// Where volumes of `loop` are.
@@ -27,36 +27,12 @@ pub fn image(env: &Env, name: &str) -> PathBuf {
 
 /// What `inspect` shows of a volume.
 pub fn inspected(env: &Env, volume: &str) -> Value {
-    let shown = env.dvdcli(&format!("inspect {volume}")).output();
-    assert_eq!((shown.code, shown.stderr), (0, String::new()));
-    serde_json::from_str::<Value>(&shown.stdout).unwrap()[0].take()
+    env.json(&format!("inspect {volume}"))[0].take()
 }
 
-/// A process whose working directory is in a volume. It ends with the test.
-pub struct User(Child);
-
-impl User {
-    pub fn of(directory: &Path) -> User {
-        let child = Command::new("sleep")
-            .arg("1000")
-            .current_dir(directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        User(child.unwrap())
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for User {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A process whose working directory is in a volume, and keeps it busy. It ends with the test.
+pub fn user_of(directory: &Path) -> Background {
+    Background::start(Command::new("sleep").arg("1000").current_dir(directory))
 }
 
 pub const LOCAL: &str = "var/lib/dvdcli/local";
@@ -71,7 +47,7 @@ pub fn loop_volume(env: &Env, name: &str) -> PathBuf {
         .prints(&format!("$ROOT/{LOOP}/{name}/mnt/data\n"))
         .succeeds();
     let directory = env.path(LOOP).join(name);
-    in_mount(&directory.join("mnt/data"), "printf kept > kept").unwrap();
+    in_directory(&directory.join("mnt/data"), "printf kept > kept").unwrap();
     env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
     // Whoever looks at a loop device delays that it is freed.
     let image = directory.join("image");
@@ -87,12 +63,19 @@ pub fn local_volume(env: &Env, name: &str) -> PathBuf {
     directory
 }
 
+/// A volume of that driver, not mounted, with a file in it.
+pub fn volume(env: &Env, driver: &str, name: &str) -> PathBuf {
+    match driver {
+        "loop" => loop_volume(env, name),
+        _ => local_volume(env, name),
+    }
+}
+
 /// Removed after all, and nothing is left of it.
 #[track_caller]
 pub fn is_removed(env: &Env, driver: &str) {
     env.dvdcli(&format!("remove -d {driver} -n db")).succeeds();
-    let left = fs::read_dir(env.path("var/lib/dvdcli").join(driver)).unwrap();
-    assert_eq!(left.count(), 0);
-    assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+    assert_eq!(env.names(&format!("var/lib/dvdcli/{driver}")), [""; 0]);
+    assert_eq!(env.names("run/dvdcli"), [""; 0]);
     eventually("the loop device", || bound_below(env).is_empty());
 }

@@ -1,14 +1,17 @@
 //! Where a plugin is found, which place goes before which, what is said where there is none, and waiting for one.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
 use pretty_assertions::assert_eq;
 
-use crate::harness::env::Env;
+use crate::harness::env::{DVDCLI, Env};
+use crate::harness::fs;
+use crate::harness::mounts::bind;
 use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::process::{Run, is_warnings};
 use crate::harness::waiting::eventually;
 
 /// Every place of a legacy plugin `fake`, in the order of precedence. Only sockets lie below `run`.
@@ -233,16 +236,31 @@ fn a_plugin_that_comes_back_is_used() {
         (0, "$ROOT/volumes/db\n"),
         "{found:?}"
     );
+    assert!(is_warnings(&found.stderr), "{found:?}");
 }
 
-/// Runs it as a user who is not root; only root can do so, and only root needs to.
-fn as_nobody(env: &Env, line: &str) -> crate::harness::process::Output {
-    let mut run = env.dvdcli(line);
-    if nix::unistd::geteuid().is_root() {
-        fs::set_permissions(env.path(""), fs::Permissions::from_mode(0o777)).unwrap();
-        run.command.uid(65534).gid(65534);
+/// An environment for a user who is not root: where the tests run as root, with the program at a path that all may search.
+fn nobodys() -> Env {
+    let Some(env) = is_root().then(Env::isolated).flatten() else {
+        return Env::new();
+    };
+    fs::set_permissions(env.root(), fs::Permissions::from_mode(0o777)).unwrap();
+    bind(Path::new(DVDCLI), &env.write("dvdcli", ""));
+    env
+}
+
+fn as_nobody<'a>(env: &'a Env, line: &str) -> Run<'a> {
+    if !is_root() {
+        return env.dvdcli(line);
     }
-    run.output()
+    let program = env.path("dvdcli");
+    let mut run = env.program(program.to_str().unwrap(), line.split(' '));
+    run.command.uid(65534).gid(65534);
+    run
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
 }
 
 #[test]
@@ -251,40 +269,31 @@ fn what_may_not_be_read_is_named() {
         ("etc/docker/plugins/fake.spec", 0o000),
         ("etc/docker/plugins/fake.json", 0o200),
     ] {
-        let env = Env::new();
+        let env = nobodys();
         let path = env.write(file, "tcp://127.0.0.1:1");
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let found = as_nobody(&env, "list -d fake --wait 0");
-        let message = format!(
-            "dvdcli: listing volumes: plugin fake: reading $ROOT/{file}: permission denied\n"
-        );
-        assert_eq!(
-            (found.code, found.stdout, found.stderr),
-            (1, String::new(), message)
+        let run = as_nobody(&env, "list -d fake --wait 0");
+        run.fails(
+            1,
+            &format!(
+                "dvdcli: listing volumes: plugin fake: reading $ROOT/{file}: permission denied\n"
+            ),
         );
     }
-    let env = Env::new();
+    let env = nobodys();
     let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
     let socket = env.path("run/docker/plugins/fake.sock");
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o000)).unwrap();
-    let found = as_nobody(&env, "list -d fake --wait 0");
-    let message = "dvdcli: listing volumes: plugin fake: Plugin.Activate: unix://$ROOT/run/docker/plugins/fake.sock: permission denied\n";
-    assert_eq!(
-        (found.code, found.stdout.as_str(), found.stderr.as_str()),
-        (1, "", message)
-    );
+    let run = as_nobody(&env, "list -d fake --wait 0");
+    run.fails(1, "dvdcli: listing volumes: plugin fake: Plugin.Activate: unix://$ROOT/run/docker/plugins/fake.sock: permission denied\n");
 }
 
 #[test]
 fn a_directory_that_may_not_be_searched_is_named() {
-    let env = Env::new();
+    let env = nobodys();
     let hidden = env.dir("run/docker/plugins");
     fs::set_permissions(&hidden, fs::Permissions::from_mode(0o000)).unwrap();
-    let found = as_nobody(&env, "list -d fake --wait 0");
+    let listed = as_nobody(&env, "list -d fake --wait 0").start();
+    listed.fails(1, "dvdcli: listing volumes: plugin fake: looking at $ROOT/run/docker/plugins/fake.sock: permission denied\n");
     fs::set_permissions(&hidden, fs::Permissions::from_mode(0o700)).unwrap();
-    let message = "dvdcli: listing volumes: plugin fake: looking at $ROOT/run/docker/plugins/fake.sock: permission denied\n";
-    assert_eq!(
-        (found.code, found.stdout.as_str(), found.stderr.as_str()),
-        (1, "", message)
-    );
 }

@@ -1,11 +1,11 @@
 //! A real plugin, rclone's: its volumes are created, mounted, written, unmounted and removed for real.
 
-use std::fs;
 use std::path::PathBuf;
 
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::rclone::Rclone;
 use crate::harness::waiting::eventually;
 
@@ -154,7 +154,7 @@ fn a_mount_whose_plugin_was_killed_is_unmounted() {
             .warns("dvdcli: warning: unmounting volume db: plugin rclone: VolumeDriver.Unmount: volume not found; nobody served $ROOT/base/db any more, and it is unmounted\n")
             .succeeds();
         assert_eq!(mounted(&env), Vec::<PathBuf>::new());
-        assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+        assert_eq!(env.names("run/dvdcli").len(), 0);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::harness::backlog::FullBacklog;
 use crate::harness::env::Env;
 use crate::harness::http::{Answer, close, hang};
 use crate::harness::plugin::FakePlugin;
+use crate::harness::waiting::at_once;
 
 #[test]
 fn calls_that_change_nothing_are_repeated_with_their_whole_body() {
@@ -36,9 +37,7 @@ fn capabilities_may_be_repeated_too() {
     let plugin = FakePlugin::start(&env, "fake").with_volume("db");
     let global = crate::harness::http::json(json!({ "Capabilities": { "Scope": "global" } }));
     plugin.on_each("Capabilities", [close(), global]);
-    let found = env.dvdcli("inspect -d fake -n db").output();
-    assert_eq!((found.code, found.stderr.as_str()), (0, ""));
-    assert!(found.stdout.contains("\"Scope\": \"global\""), "{found:?}");
+    assert_eq!(env.json("inspect -d fake -n db")[0]["Scope"], "global");
 }
 
 #[test]
@@ -102,7 +101,7 @@ fn a_connection_that_was_closed_between_two_calls_is_made_anew() {
 }
 
 /// Long enough for a busy machine to come to the point where the plugin hangs.
-const SHORT: &str = "--timeout=2s";
+const SHORT: &str = "--timeout=3s";
 
 #[test]
 fn a_plugin_that_hangs_at_any_point_is_given_up_in_time() {
@@ -153,32 +152,19 @@ fn a_plugin_that_hangs_at_any_point_is_given_up_in_time() {
             "listing volumes: plugin fake: VolumeDriver.List",
         ),
     ];
-    for (line, method, doing) in calls {
-        // All at once, since each takes its whole time.
-        let tries: Vec<_> = hangs()
-            .into_iter()
-            .map(|answer| {
-                let env = Env::new();
-                let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-                plugin.on(method, answer);
-                (env, plugin)
-            })
-            .collect();
-        let runs: Vec<_> = tries
-            .iter()
-            .map(|(env, _)| env.dvdcli(&format!("{line} {SHORT}")).start())
-            .collect();
-        for (number, (run, (_, plugin))) in runs.into_iter().zip(&tries).enumerate() {
-            let found = run.output();
-            let expected = format!("dvdcli: {doing}: no answer within 2s (--timeout)\n");
-            assert_eq!(
-                (found.code, found.stdout, found.stderr),
-                (1, String::new(), expected),
-                "{line} {number}"
-            );
-            assert_eq!(plugin.bodies(method).len(), 1, "{line} {number}");
-        }
-    }
+    // All at once, since each takes its whole time.
+    let cases = calls.map(|call| hangs().map(|answer| (call, answer)));
+    at_once(cases.into_iter().flatten().enumerate(), |(number, case)| {
+        let ((line, method, doing), answer) = case;
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        plugin.on(method, answer);
+        env.dvdcli(&format!("{line} {SHORT}")).fails(
+            1,
+            &format!("dvdcli: {doing}: no answer within 3s (--timeout)\n"),
+        );
+        assert_eq!(plugin.bodies(method).len(), 1, "{line} {number}");
+    });
 }
 
 #[test]
@@ -199,14 +185,20 @@ fn the_time_limit_comes_from_flag_environment_and_configuration_in_this_order() 
             "dvdcli: looking up volume db: plugin fake: VolumeDriver.Get: no answer within {limit} (--timeout)\n"
         )
     };
-    env.write("etc/dvdcli/config.yml", "dvdcli:\n  timeout: 600ms\n");
-    env.dvdcli("get -d fake -n db").fails(1, &after("600ms"));
-    env.dvdcli("get -d fake -n db")
-        .env("DVDCLI_TIMEOUT", "700ms")
-        .fails(1, &after("700ms"));
-    env.dvdcli("get -d fake -n db --timeout 800ms")
-        .env("DVDCLI_TIMEOUT", "700ms")
-        .fails(1, &after("800ms"));
+    env.write("etc/dvdcli/config.yml", "dvdcli:\n  timeout: 1s\n");
+    let cases = [
+        ("", None, "1s"),
+        ("", Some("1100ms"), "1s 100ms"),
+        ("--timeout 1200ms", Some("1100ms"), "1s 200ms"),
+    ];
+    at_once(cases, |(flag, variable, limit)| {
+        let run = env.dvdcli(&format!("get -d fake -n db {flag}"));
+        let run = match variable {
+            Some(value) => run.env("DVDCLI_TIMEOUT", value),
+            None => run,
+        };
+        run.fails(1, &after(limit));
+    });
 }
 
 #[test]

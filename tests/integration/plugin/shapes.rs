@@ -25,9 +25,7 @@ fn a_volume_may_be_told_in_many_ways() {
         env.dvdcli("exists -d fake -n db").succeeds();
         env.dvdcli("get -d fake -n db").prints("db\n").succeeds();
         env.dvdcli("list -d fake").prints("db\n").succeeds();
-        let found = env.dvdcli("inspect -d fake -n db").output();
-        assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{volume}");
-        let shown: Value = serde_json::from_str(&found.stdout).unwrap();
+        let shown = env.json("inspect -d fake -n db");
         assert_eq!(
             (&shown[0]["Name"], shown[0]["Status"].is_object()),
             (&json!("db"), true),

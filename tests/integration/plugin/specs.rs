@@ -1,10 +1,9 @@
 //! Spec files: what `.spec` and `.json` may hold, and what is said of those that are broken.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::plugin::{FakePlugin, Kind};
 
 #[test]

@@ -1,39 +1,28 @@
 //! `run` is transparent: its command has the files, the environment, the words and the signals that its caller has given it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::bound_below;
+use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::Run;
-use crate::harness::run::{run, script, through};
+use crate::harness::run::{run, script};
 
 const DB: &str = "-d fake -n db";
 
 /// The same command without `dvdcli run`, or with it, called by a shell after it has set something.
-fn called<'a>(env: &'a Env, setting: &str, mut run: Run<'a>, is_direct: bool) -> Run<'a> {
-    let words = [run.command.get_program()].into_iter();
-    let words: Vec<_> = words
-        .chain(run.command.get_args())
-        .map(OsStr::to_owned)
-        .collect();
-    let own = words.iter().position(|word| word == "--").unwrap() + 1;
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{setting}; exec \"$@\""), "sh"]);
-    shell.args(&words[if is_direct { own } else { 0 }..]);
-    let variables = run
-        .command
-        .get_envs()
-        .filter_map(|(name, value)| Some((name, value?)));
-    shell.env_clear().envs(variables).current_dir(env.path(""));
-    shell.stdin(File::open(env.write("input", "input\n")).unwrap());
-    run.command = shell;
+fn called<'a>(env: &'a Env, setting: &str, run: Run<'a>, is_direct: bool) -> Run<'a> {
+    let mut words = run.command.get_args();
+    let own = words.position(|word| word == "--").unwrap() + 2;
+    let skipped = if is_direct { own } else { 0 };
+    let line = format!("shift {skipped}; {setting}; exec \"$@\"");
+    let mut run = run.through("sh", &["-c", &line, "sh"]);
+    let input = fs::File::open(env.write("input", "input\n"));
+    run.command.stdin(input.unwrap());
     run
 }
 
@@ -66,7 +55,7 @@ fn the_command_has_all_that_its_caller_has_and_nothing_of_ours() {
             assert_eq!((found.0, found.2.as_str()), (0, ""), "{setting}");
         }
         assert_eq!(through, direct, "{setting}");
-        assert_eq!((env.mounts().len(), bound_below(&env).len()), (0, 0));
+        env.assert_nothing_is_mounted();
     }
 }
 
@@ -135,7 +124,7 @@ fn orphans_are_reaped_where_nobody_else_does() {
     let plugin = FakePlugin::start(&env, "fake").with_volume("db");
     let words = "(true & echo $! >$ROOT/orphan); while [ -e /proc/$(cat $ROOT/orphan) ]; do sleep 0.01; done; echo $PPID";
     let run = script(&env, DB, words);
-    let program = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
-    through(&env, run, &program).prints("1\n").succeeds();
+    let alone = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    run.through("unshare", &alone).prints("1\n").succeeds();
     assert_eq!(plugin.mounts("db"), 0);
 }

@@ -1,13 +1,11 @@
 //! Each `run` is a holder of its own, which lives as long as its process: several at once, and beside those of `mount`.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::bound_below;
+use crate::harness::fs;
 use crate::harness::plugin::{FakePlugin, Kind};
-use crate::harness::run::{STAY, go, holders, run, script, staying, stays, through};
+use crate::harness::run::{STAY, go, holders, run, script, staying, stays};
 use crate::harness::waiting::eventually;
 
 const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
@@ -50,8 +48,7 @@ fn runs_at_once_share_the_mount_until_the_last_one_ends() {
         env.dvdcli("remove -d fake -n db").fails(4, "dvdcli: removing volume db: it is mounted at $ROOT/volumes/db and held by [..](run [..]; unmount it first\n");
         go(&env);
         for running in [first, second] {
-            let found = running.output();
-            assert_eq!((found.code, found.stderr.as_str()), (0, ""));
+            running.succeeds();
         }
         assert_eq!(
             (
@@ -61,7 +58,7 @@ fn runs_at_once_share_the_mount_until_the_last_one_ends() {
             ),
             (1, 1, 0)
         );
-        assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+        assert_eq!(env.names("run/dvdcli").len(), 0);
     }
 }
 
@@ -91,7 +88,8 @@ fn what_was_mounted_before_stays_mounted_after() {
         .succeeds();
     assert_eq!(plugin.mounts("db"), 1);
     go(&env);
-    assert_eq!((running.output().code, plugin.mounts("db")), (0, 0));
+    running.succeeds();
+    assert_eq!(plugin.mounts("db"), 0);
 }
 
 #[test]
@@ -104,7 +102,7 @@ fn a_run_inside_a_run_shares_its_mount() {
     script(&env, "-d loop -n db --opt size=20MiB", &inner)
         .prints("text\n")
         .succeeds();
-    assert_eq!((env.mounts().len(), bound_below(&env).len()), (0, 0));
+    env.assert_nothing_is_mounted();
 }
 
 #[test]
@@ -139,7 +137,9 @@ fn a_run_in_another_pid_namespace_is_not_taken_for_dead() {
     let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "fake").with_volume("db");
     let run = script(&env, DB, STAY).env("NAME", "one");
-    let running = through(&env, run, &["unshare", "--pid", "--fork", "--kill-child"]).start();
+    let running = run
+        .through("unshare", &["--pid", "--fork", "--kill-child"])
+        .start();
     stays(&env, "one");
     env.dvdcli(&format!("unmount {DB}"))
         .warns("dvdcli: warning: volume db was not held by this caller; it is held by run 1\n")

@@ -1,13 +1,11 @@
 //! What is left of a `run` that was killed: its command is dead, and whoever comes next puts everything right.
 
-use std::fs;
-
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
-use crate::harness::loop_devices::bound_below;
+use crate::harness::fs;
 use crate::harness::plugin::{FakePlugin, Kind};
 use crate::harness::run::{STAY, holders, killed, script, staying, stays};
 use crate::harness::strace::under_strace;
@@ -34,7 +32,7 @@ fn after_a_kill_the_command_is_dead_and_unmount_leaves_nothing() {
             assert_eq!(holders(&env, DB).len(), 0);
             env.dvdcli(&format!("unmount {DB}")).succeeds();
             assert_eq!((env.mounts().len(), plugin.mounts("db")), (0, 0), "{flags}");
-            assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+            assert_eq!(env.names("run/dvdcli").len(), 0);
             fs::remove_file(env.path("one")).unwrap();
         }
     }
@@ -52,9 +50,9 @@ fn after_a_kill_no_device_is_left() {
         "dvdcli: removing volume db: it is mounted at $ROOT/var/lib/dvdcli/loop/db/mnt/data and held by nobody any more; unmount it first\n",
     );
     env.dvdcli("unmount -d loop -n db").succeeds();
-    assert_eq!((env.mounts().len(), bound_below(&env).len()), (0, 0));
+    env.assert_nothing_is_mounted();
     env.dvdcli("remove -d loop -n db").succeeds();
-    assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+    assert_eq!(env.names("run/dvdcli").len(), 0);
 }
 
 #[test]
@@ -112,7 +110,7 @@ fn a_mount_that_only_the_dead_held_can_be_had_otherwise() {
     )
     .prints("text\nmore\n")
     .succeeds();
-    assert_eq!((env.mounts().len(), bound_below(&env).len()), (0, 0));
+    env.assert_nothing_is_mounted();
 }
 
 #[test]
@@ -129,8 +127,7 @@ fn a_mount_that_only_the_dead_held_is_not_left_by_one_who_fails() {
     )
     .output();
     assert_eq!((failed.code, failed.stdout.as_str()), (1, ""), "{failed:?}");
-    assert_eq!((env.mounts().len(), bound_below(&env).len()), (0, 0));
-    assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+    env.assert_nothing_is_left();
 }
 
 #[test]

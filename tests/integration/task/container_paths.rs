@@ -1,8 +1,6 @@
 //! Container paths of `--from-env`: where volumes are bound, whose owner and mode they take over, and what is refused there.
 
-use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
@@ -10,6 +8,7 @@ use pretty_assertions::assert_eq;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::task::{MOUNT, UNMOUNT, outside, owned, ownership, task};
 
@@ -34,7 +33,7 @@ fn a_volume_is_bound_there_with_the_owner_and_mode_of_the_path() {
         assert_eq!(fs::read_to_string(path.join("file")).unwrap(), "text");
     }
     // It is the task's from then on.
-    fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     task(&env, MOUNT, &variables)
         .prints("$ROOT/job/a\n$ROOT/volumes/b\n")
         .succeeds();
@@ -55,18 +54,9 @@ fn below_tmp_it_is_made_and_stays() {
         ("NAME1", "b"),
         ("CONTAINERPATH1", "$ROOT/new/other"),
     ];
-    let mut run = task(&env, "", &variables);
-    let binary = run.command.get_program().to_owned();
     // Whatever the caller's umask is.
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", "umask 077; exec \"$0\" mount --from-env --id job"])
-        .arg(binary);
-    for (name, value) in run.command.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    shell.stdin(Stdio::null());
-    run.command = shell;
+    let shell = ["-c", "umask 077; exec \"$@\"", "sh"];
+    let run = task(&env, "mount --from-env --id job", &variables).through("sh", &shell);
     run.prints("$ROOT/new/one\n$ROOT/new/other\n").succeeds();
     assert_eq!(ownership(&env.path("new/one")), (0, 0, 0o755));
     assert_eq!(ownership(&env.path("volumes/a")), (0, 0, 0o755));
@@ -224,7 +214,7 @@ fn who_exchanges_a_directory_for_a_link_leads_nowhere() {
         outcomes[seen] += 1;
         assert_eq!(env.mounts(), vec![theirs.join("new"); seen], "{found:?}");
         assert_eq!(plugin.mounts("a"), seen, "{found:?}");
-        assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
+        assert_eq!(fs::names(&victim).len(), 0);
         if seen == 1 {
             task(&env, UNMOUNT, &variables).succeeds();
         }

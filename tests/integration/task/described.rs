@@ -1,7 +1,5 @@
 //! `--from-env`: the volumes that an environment describes, mounted side by side and unmounted again.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
@@ -28,7 +26,7 @@ fn ten_volumes_are_mounted_in_the_order_of_their_digits() {
         assert_eq!(plugin.bodies("Mount").len(), 10);
         task(&env, UNMOUNT, &variables).succeeds();
         assert_eq!(plugin.bodies("Unmount").len(), 10);
-        assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+        assert_eq!(env.names("run/dvdcli").len(), 0);
     }
 }
 
@@ -232,7 +230,9 @@ fn unmounting_goes_on_and_names_every_failure() {
     );
     assert_eq!((plugin.mounts("a"), other.mounts("b")), (1, 0));
     plugin.on("Unmount", crate::harness::http::Answer::Act);
-    assert_eq!(task(&env, UNMOUNT, &variables).output().code, 0);
+    task(&env, UNMOUNT, &variables)
+        .warns("dvdcli: warning: unmounting volume b: plugin other: VolumeDriver.Unmount: volume is not mounted; nothing was left to do\n")
+        .succeeds();
     assert_eq!(plugin_mounts(&plugin, ["a", "c"]), [0, 0]);
 }
 

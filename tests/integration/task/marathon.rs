@@ -1,15 +1,12 @@
 //! What Marathon, users of Portworx and mesos-module-dvdi make of a task's volumes, and the calls that come of it.
 
-use std::process::{Command, Stdio};
-
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use crate::harness::agent::{Agent, FAILED, Volume};
-use crate::harness::env::Env;
-use crate::harness::loop_devices::assert_nothing_is_attached;
+use crate::harness::env::{DVDCLI, Env};
 use crate::harness::managed::{ID, plugin};
-use crate::harness::mounts::mount_line;
+use crate::harness::mounts::mounted_at;
 use crate::harness::plugin::{FakePlugin, Kind};
 use crate::harness::process::Run;
 use crate::harness::volumes::{LOOP, data, image};
@@ -58,20 +55,14 @@ fn an_external_volume_of_marathon_has_its_size_in_gib() {
         agent.end(driver).unwrap();
     }
     assert_eq!(plugin.mounts("test12345"), 0);
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }
 
 /// The same run by a shell, with this after the program's name: the module makes one string of its call.
 fn in_shell<'a>(env: &'a Env, rest: &str) -> Run<'a> {
-    let mut run = env.dvdcli("");
-    let line = format!("{} {rest}", run.command.get_program().display());
-    let mut sh = Command::new("sh");
-    sh.args(["-c", &line]).env_clear();
-    for (name, value) in run.command.get_envs() {
-        sh.env(name, value.unwrap_or_default());
-    }
-    sh.current_dir("/").stdin(Stdio::null());
-    run.command = sh;
+    let line = format!("{DVDCLI} {rest}");
+    let mut run = env.program("sh", ["-c", &line]);
+    run.command.current_dir("/");
     run
 }
 
@@ -231,7 +222,12 @@ fn options_of_a_built_in_inside_a_name_are_a_task_s_as_well() {
     let plain = [volume("loop", "db")];
     agent.start("a", &named).unwrap();
     assert_eq!(image(&env, "db").metadata().unwrap().len(), 1 << 30);
-    assert_eq!(mount_line(&env.path(&format!("{LOOP}/db/mnt"))).0, "xfs");
+    assert_eq!(
+        mounted_at(&env.path(&format!("{LOOP}/db/mnt")))
+            .unwrap()
+            .fs_type,
+        "xfs"
+    );
     // To the agent it is another one, and so it unmounts for each.
     agent.start("b", &plain).unwrap();
     agent.end("a").unwrap();
@@ -241,7 +237,7 @@ fn options_of_a_built_in_inside_a_name_are_a_task_s_as_well() {
     agent.write("b").unwrap();
     agent.end("c").unwrap();
     agent.end("b").unwrap();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
     env.dvdcli("list -d loop").prints("db\n").succeeds();
     env.dvdcli("mount -d loop -n db")
         .prints(&format!("$ROOT/{LOOP}/db/mnt/data\n"))
@@ -252,7 +248,7 @@ fn options_of_a_built_in_inside_a_name_are_a_task_s_as_well() {
     }
     env.dvdcli("unmount -d loop -n name=db,size=1,fs=xfs")
         .succeeds();
-    assert_nothing_is_attached(&env);
+    env.assert_nothing_is_mounted();
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Apache Mesos as it uses volumes: for each container a mount, after the last one an unmount, and what went wrong is cleaned up.
 
-use std::fs;
-use std::process::{Command, Stdio};
-
 use crate::harness::agent::{Agent, CHECKPOINTS, FAILED};
 use crate::harness::backend::{DRIVERS, Driver, on_each};
+use crate::harness::fs;
 use crate::harness::http::{Answer, refuses};
 use crate::harness::mounts::unmount;
 use crate::harness::scenario::{Done, ensure};
+use crate::harness::volumes::user_of;
 use crate::harness::waiting::at_once;
 
 const FAKES: [Driver; 2] = [Driver::Counting, Driver::Refusing];
@@ -130,16 +129,10 @@ fn a_volume_that_is_busy_is_unmounted_when_the_next_agent_tries_again() {
         let agent = Agent::new(&host.env);
         agent.start("a", &host.volumes(&["db"]))?;
         let place = host.env.mounts().into_iter().next().unwrap();
-        let mut user = Command::new("sleep")
-            .arg("600")
-            .current_dir(place)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let user = user_of(&place);
         let found = agent.end("a");
         let is_mounted = host.is_mounted_once("db");
-        user.kill().unwrap();
-        user.wait().unwrap();
+        drop(user);
         is_mounted?;
         is_said(&found, &format!("{FAILED}dvdcli: unmounting volume db: "))?;
         Agent::recover(&host.env, &[])?;

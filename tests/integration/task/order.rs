@@ -1,12 +1,12 @@
 //! Volumes of `--from-env` that depend on each other: a container path inside another's, a copy of another.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 
 use nix::mount::{MsFlags, mount, umount};
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::task::{MOUNT, UNMOUNT, outside, task};
 
@@ -35,7 +35,7 @@ fn a_path_inside_another_comes_after_it() {
     assert!(env.path("volumes/outer/in").is_dir() && env.path("volumes/inner/most").is_dir());
     task(&env, UNMOUNT, &variables).succeeds();
     assert_eq!((env.mounts().len(), plugin.mounts("innermost")), (0, 0));
-    assert_eq!(fs::read_dir(env.path("job")).unwrap().count(), 0);
+    assert_eq!(env.names("job").len(), 0);
 }
 
 #[test]

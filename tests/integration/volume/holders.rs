@@ -1,11 +1,10 @@
 //! Holders: N mounts and 1 unmount, with a plugin that counts and with one that refuses a second mount; `--id`; `--force`.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::http::{json, refuses};
 use crate::harness::plugin::{FakePlugin, Kind};
 
@@ -111,8 +110,7 @@ fn force_and_the_setting_release_every_holder() {
         }
         run.succeeds();
         assert_eq!(plugin.mounts("db"), 0);
-        let found = env.dvdcli("inspect -d fake -n db").output();
-        assert!(found.stdout.contains("\"Holders\": []"), "{found:?}");
+        assert_eq!(env.json("inspect -d fake -n db")[0]["Holders"], json!([]));
     }
 }
 
@@ -241,8 +239,7 @@ fn what_is_remembered_dies_with_the_boot() {
         .succeeds();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let mut changed = 0;
-    for file in fs::read_dir(env.path("run/dvdcli")).unwrap() {
-        let path = file.unwrap().path();
+    for path in fs::entries(env.path("run/dvdcli")).unwrap() {
         let text = fs::read_to_string(&path).unwrap();
         changed += usize::from(text.contains(boot.trim()));
         fs::write(

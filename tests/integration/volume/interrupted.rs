@@ -1,12 +1,12 @@
 //! Calls that were killed at the worst moment or ran out of time, and records that were damaged.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::http::{Answer, hang};
 use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::waiting::at_once;
 
 const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 
@@ -46,26 +46,26 @@ fn a_call_that_is_killed_leaves_nothing_that_the_next_does_not_put_right() {
 
 #[test]
 fn a_call_whose_time_ran_out_leaves_nothing_that_the_next_does_not_put_right() {
-    for kind in KINDS {
-        for method in ["Mount", "Unmount"] {
-            for answer in cut_offs() {
-                let env = Env::new();
-                let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
-                let verb = method.to_lowercase();
-                if method == "Unmount" {
-                    env.dvdcli("mount -d fake -n db")
-                        .prints("$ROOT/volumes/db\n")
-                        .succeeds();
-                }
-                plugin.on_each(method, [answer, Answer::Act]);
-                env.dvdcli(&format!("{verb} -d fake -n db --timeout 1s")).fails(
-                    1,
-                    &format!("dvdcli: {verb}ing volume db: plugin fake: VolumeDriver.{method}: no answer within 1s (--timeout)\n"),
-                );
-                comes_out_right(&env, &plugin, AFTERWARDS[1]);
-            }
+    let cases = KINDS.map(|kind| ["Mount", "Unmount"].map(|method| (kind, method)));
+    let cases = cases.into_iter().flatten();
+    let cases = cases.flat_map(|case| cut_offs().map(|answer| (case, answer)));
+    // All at once, since each takes its whole time.
+    at_once(cases, |((kind, method), answer)| {
+        let env = Env::new();
+        let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+        let verb = method.to_lowercase();
+        if method == "Unmount" {
+            env.dvdcli("mount -d fake -n db")
+                .prints("$ROOT/volumes/db\n")
+                .succeeds();
         }
-    }
+        plugin.on_each(method, [answer, Answer::Act]);
+        env.dvdcli(&format!("{verb} -d fake -n db --timeout 2s")).fails(
+            1,
+            &format!("dvdcli: {verb}ing volume db: plugin fake: VolumeDriver.{method}: no answer within 2s (--timeout)\n"),
+        );
+        comes_out_right(&env, &plugin, AFTERWARDS[1]);
+    });
 }
 
 /// Warnings are welcome on this way, failures are not.
@@ -135,9 +135,7 @@ const SET_ASIDE: &str = "dvdcli: warning: the holders' record $ROOT/run/dvdcli/[
 
 /// Overwrites every record, and returns how many there were. Locks are empty already.
 fn damage_records(env: &Env, damage: &str) -> usize {
-    let files = fs::read_dir(env.path("run/dvdcli"))
-        .unwrap()
-        .map(|file| file.unwrap().path());
+    let files = fs::entries(env.path("run/dvdcli")).unwrap().into_iter();
     let records = files.filter(|path| fs::metadata(path).unwrap().len() > 0);
     records.map(|path| fs::write(path, damage).unwrap()).count()
 }
@@ -173,5 +171,5 @@ fn a_mount_that_a_plugin_finishes_late_is_not_counted_for_ever() {
         .succeeds();
     env.dvdcli("unmount -d fake -n db").succeeds();
     assert_eq!(plugin.mounts("db"), 0);
-    assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+    assert_eq!(env.names("run/dvdcli").len(), 0);
 }

@@ -2,16 +2,17 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::harness::env::Env;
+use crate::harness::env::{Env, PATH};
 use crate::harness::http::{json, refuses};
 use crate::harness::plugin::FakePlugin;
+use crate::harness::process::Background;
 use crate::harness::waiting::eventually;
 
 /// Mount points, and what is said of them.
@@ -88,11 +89,7 @@ fn a_path_that_is_not_good_is_unmounted_again() {
             ["Activate", "Get", "Mount", "Unmount"],
             "{path}"
         );
-        let inspected = env.dvdcli("inspect -d fake -n db").output();
-        assert!(
-            inspected.stdout.contains("\"Holders\": []"),
-            "{inspected:?}"
-        );
+        assert_eq!(env.json("inspect -d fake -n db")[0]["Holders"], json!([]));
         plugin.take_calls();
     }
 }
@@ -166,29 +163,28 @@ fn a_path_of_any_text_is_printed_to_the_byte() {
         env.dvdcli("mount -d fake -n db")
             .prints(&format!("$ROOT/{name}\n"))
             .succeeds();
-        env.dvdcli("unmount -d fake -n db").output();
+        env.dvdcli("unmount -d fake -n db").succeeds();
     }
 }
 
-/// A FUSE file system whose process is stopped: whoever looks at it waits for ever.
-struct Stopped(Child);
+/// A FUSE file system whose process is stopped: whoever looks at it waits for ever. Its end aborts the connection, and whoever
+/// waits gets an error.
+struct Stopped(Background);
 
 impl Stopped {
     /// By rclone, in the mount namespace of the test.
     fn at(env: &Env, path: &Path) -> Stopped {
-        let child = Command::new("rclone")
-            .args(["mount", "--config", ""])
-            .arg("--cache-dir")
+        let mut command = Command::new("rclone");
+        command.args(["mount", "--config", "", "--cache-dir"]);
+        command
             .arg(env.dir("cache"))
             .arg(env.dir("source"))
-            .arg(path)
-            .env("HOME", env.path(""))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("rclone, of the package rclone, and fuse3");
-        let stopped = Stopped(child);
+            .arg(path);
+        command
+            .env_clear()
+            .env("PATH", PATH)
+            .env("HOME", env.root());
+        let stopped = Stopped(Background::start(&mut command));
         eventually("the FUSE mount", || {
             env.mounts().iter().any(|point| point == path)
         });
@@ -197,15 +193,7 @@ impl Stopped {
     }
 
     fn pid(&self) -> Pid {
-        Pid::from_raw(self.0.id().try_into().unwrap())
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        // Its end aborts the connection, and whoever waits gets an error.
-        let _ = kill(self.pid(), Signal::SIGKILL);
-        let _ = self.0.wait();
+        Pid::from_raw(self.0.pid().try_into().unwrap())
     }
 }
 

@@ -1,20 +1,18 @@
 //! Many processes at once, on one volume and on several.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::http::{Answer, hang};
 use crate::harness::plugin::{FakePlugin, Kind};
-use crate::harness::process::Output;
+use crate::harness::process::{Output, is_warnings};
+use crate::harness::waiting::at_once;
 
 const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 
-/// Runs all of them at once.
-fn at_once(env: &Env, lines: impl Iterator<Item = String>) -> Vec<Output> {
-    let runs: Vec<_> = lines.map(|line| env.dvdcli(&line).start()).collect();
-    runs.into_iter().map(|run| run.output()).collect()
+/// Runs twenty of them at once.
+fn twenty(env: &Env, line: impl Fn(usize) -> String + Sync) -> Vec<Output> {
+    at_once(0..20, |number| env.dvdcli(&line(number)).output())
 }
 
 #[test]
@@ -22,11 +20,8 @@ fn twenty_callers_of_one_volume_share_its_mount() {
     for kind in KINDS {
         let env = Env::new();
         let plugin = FakePlugin::start_kind(&env, "fake", kind);
-        for found in at_once(&env, (0..20).map(|_| "mount -d fake -n db".into())) {
-            assert_eq!(
-                (found.code, found.stdout.as_str(), found.stderr.as_str()),
-                (0, "$ROOT/volumes/db\n", "")
-            );
+        for found in twenty(&env, |_| "mount -d fake -n db".into()) {
+            assert_eq!(found.parts(), (0, "$ROOT/volumes/db\n", ""));
         }
         assert_eq!(
             (plugin.bodies("Create").len(), plugin.bodies("Mount").len()),
@@ -42,19 +37,10 @@ fn twenty_holders_come_and_go_at_once() {
     for kind in KINDS {
         let env = Env::new();
         let plugin = FakePlugin::start_kind(&env, "fake", kind);
-        for found in at_once(
-            &env,
-            (0..20).map(|id| format!("mount -d fake -n db --id {id}")),
-        ) {
-            assert_eq!(
-                (found.code, found.stdout.as_str(), found.stderr.as_str()),
-                (0, "$ROOT/volumes/db\n", "")
-            );
+        for found in twenty(&env, |id| format!("mount -d fake -n db --id {id}")) {
+            assert_eq!(found.parts(), (0, "$ROOT/volumes/db\n", ""));
         }
-        let ended = at_once(
-            &env,
-            (0..20).map(|id| format!("unmount -d fake -n db --id {id}")),
-        );
+        let ended = twenty(&env, |id| format!("unmount -d fake -n db --id {id}"));
         for found in &ended {
             assert_eq!((found.code, found.stdout.as_str()), (0, ""), "{found:?}");
         }
@@ -71,15 +57,30 @@ fn twenty_callers_mount_and_unmount_in_turn() {
     for kind in KINDS {
         let env = Env::new();
         let plugin = FakePlugin::start_kind(&env, "fake", kind);
-        let line = |id| {
-            let verb = if id % 2 == 0 { "mount" } else { "unmount" };
+        let line = |id: usize| {
+            let verb = if id.is_multiple_of(2) {
+                "mount"
+            } else {
+                "unmount"
+            };
             format!("{verb} -d fake -n db --id {}", id / 2)
         };
-        for found in at_once(&env, (0..20).map(line)) {
-            assert_eq!(found.code, 0, "{found:?}");
+        for (number, found) in twenty(&env, line).iter().enumerate() {
+            let path = ["$ROOT/volumes/db\n", ""][number % 2];
+            assert_eq!((found.code, found.stdout.as_str()), (0, path), "{found:?}");
+            assert!(is_warnings(&found.stderr), "{found:?}");
         }
-        env.dvdcli("unmount -d fake -n db --force").output();
+        let warning = match plugin.mounts("db") {
+            0 => {
+                "dvdcli: warning: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted; nothing was left to do\n"
+            }
+            _ => "",
+        };
+        env.dvdcli("unmount -d fake -n db --force")
+            .warns(warning)
+            .succeeds();
         assert_eq!(plugin.mounts("db"), 0);
+        env.assert_nothing_is_left();
     }
 }
 
@@ -87,15 +88,12 @@ fn twenty_callers_mount_and_unmount_in_turn() {
 fn twenty_volumes_are_mounted_at_once() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake");
-    for (number, found) in at_once(&env, (0..20).map(|id| format!("mount -d fake -n v{id}")))
+    for (number, found) in twenty(&env, |id| format!("mount -d fake -n v{id}"))
         .iter()
         .enumerate()
     {
         let path = format!("$ROOT/volumes/v{number}\n");
-        assert_eq!(
-            (found.code, found.stdout.as_str(), found.stderr.as_str()),
-            (0, path.as_str(), "")
-        );
+        assert_eq!(found.parts(), (0, path.as_str(), ""));
     }
     assert_eq!(plugin.bodies("Mount").len(), 20);
 }
@@ -112,17 +110,18 @@ fn a_volume_that_is_worked_on_delays_its_own_callers_only() {
     env.dvdcli("mount -d fake -n other")
         .prints("$ROOT/volumes/other\n")
         .succeeds();
-    for (verb, doing) in [
+    let calls = [
         ("mount", "mounting"),
         ("unmount", "unmounting"),
         ("remove", "removing"),
         ("create", "creating"),
-    ] {
-        env.dvdcli(&format!("{verb} -d fake -n db --timeout 300ms")).fails(
+    ];
+    at_once(calls, |(verb, doing)| {
+        env.dvdcli(&format!("{verb} -d fake -n db --timeout 1s")).fails(
             1,
-            &format!("dvdcli: {doing} volume db: locking the volume in $ROOT/run/dvdcli: another dvdcli is at work on it: no answer within 300ms (--timeout)\n"),
+            &format!("dvdcli: {doing} volume db: locking the volume in $ROOT/run/dvdcli: another dvdcli is at work on it: no answer within 1s (--timeout)\n"),
         );
-    }
+    });
     // Looking needs no lock.
     env.dvdcli("exists -d fake -n db").succeeds();
     slow.kill();
@@ -140,5 +139,5 @@ fn nothing_is_left_of_a_volume_that_nobody_holds() {
         .succeeds();
     env.dvdcli("unmount -d fake -n db").succeeds();
     env.dvdcli("remove -d fake -n db").succeeds();
-    assert_eq!(fs::read_dir(env.path("run/dvdcli")).unwrap().count(), 0);
+    assert_eq!(env.names("run/dvdcli").len(), 0);
 }

@@ -1,10 +1,9 @@
 //! `--target`: a directory of the caller's where the volume appears as well, and disappears with its holder.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::strace::under_strace;
 
@@ -26,7 +25,7 @@ fn a_volume_appears_at_its_target_until_it_is_unmounted() {
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")
         .succeeds();
     assert_eq!((env.mounts().len(), plugin.mounts("db")), (0, 0));
-    assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+    assert_eq!(fs::names(&target).len(), 0);
 }
 
 #[test]
@@ -172,7 +171,7 @@ fn a_target_that_is_busy_stays_unless_lazy_is_asked_for() {
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
         .prints("$ROOT/target\n")
         .succeeds();
-    let open = fs::File::create(target.join("file")).unwrap();
+    let open = fs::Open::create(&target.join("file"));
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")
         .fails(
             4,

@@ -1,12 +1,13 @@
 //! Calls that end badly take nothing from those who hold the volume already, and nothing that is not the volume's.
 
-use std::fs;
-
 use pretty_assertions::assert_eq;
+use serde_json::json;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::http::refuses;
 use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::process::filled;
 
 const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 
@@ -19,8 +20,16 @@ fn a_caller_without_time_does_not_unmount_what_another_holds() {
             .prints("$ROOT/volumes/db\n")
             .succeeds();
         for timeout in ["1ms", "2ms", "3ms", "5ms"] {
-            env.dvdcli(&format!("mount -d fake -n db --id b --timeout {timeout}"))
-                .output();
+            let line = format!("mount -d fake -n db --id b --timeout {timeout}");
+            let found = env.dvdcli(&line).output();
+            // Its time may have been enough.
+            if found.code == 0 {
+                assert_eq!(found.parts(), (0, "$ROOT/volumes/db\n", ""));
+            } else {
+                let late = "dvdcli: mounting volume db: [..]no answer within [..]\n";
+                assert_eq!(found.parts(), (1, "", filled(late, &found.stderr).as_str()));
+            }
+            assert_eq!(plugin.mounts("db"), 1);
         }
         assert_eq!(plugin.bodies("Unmount").len(), 0);
         env.dvdcli("unmount -d fake -n db --force").succeeds();
@@ -76,8 +85,7 @@ fn looking_at_a_damaged_record_does_not_lose_that_it_is_damaged() {
     env.dvdcli("mount -d fake -n db")
         .prints("$ROOT/volumes/db\n")
         .succeeds();
-    for file in fs::read_dir(env.path("run/dvdcli")).unwrap() {
-        let path = file.unwrap().path();
+    for path in fs::entries(env.path("run/dvdcli")).unwrap() {
         if path
             .extension()
             .is_some_and(|extension| extension == "json")
@@ -85,7 +93,7 @@ fn looking_at_a_damaged_record_does_not_lose_that_it_is_damaged() {
             fs::write(path, "{").unwrap();
         }
     }
-    assert_eq!(env.dvdcli("inspect -d fake -n db").output().code, 0);
+    assert_eq!(env.json("inspect -d fake -n db")[0]["Holders"], json!([]));
     env.dvdcli("create -d fake -n db")
         .warns("dvdcli: warning: the holders' record [..] is damaged ([..]); set aside\n")
         .succeeds();
@@ -120,10 +128,13 @@ fn a_mount_of_somebody_else_at_a_target_stays() {
 #[test]
 fn a_plugin_that_is_not_there_is_waited_for_once() {
     let env = Env::new();
-    let output = env.dvdcli("create -d fake -n db --wait 300ms").output();
-    assert_eq!(
-        (output.code, output.stderr.matches("waiting up to").count()),
-        (1, 1)
+    let missing = "not found in $ROOT/run/docker/plugins, $ROOT/etc/docker/plugins, $ROOT/usr/lib/docker/plugins or $ROOT/var/lib/docker/plugins; no plugin is there";
+    env.dvdcli("create -d fake -n db --wait 300ms").fails(
+        1,
+        &format!(
+            "dvdcli: warning: waiting up to 300ms for plugin fake: {missing}\n\
+             dvdcli: creating volume db: plugin fake: {missing}\n"
+        ),
     );
 }
 
@@ -163,7 +174,10 @@ fn an_answer_that_cannot_be_read_is_a_call_that_may_have_been_carried_out() {
     let plugin = FakePlugin::start_kind(&env, "fake", Kind::Counting).with_volume("db");
     plugin.on("Mount", crate::harness::http::status(200, "<html>"));
     for _ in 0..2 {
-        assert_eq!(env.dvdcli("mount -d fake -n db").output().code, 1);
+        env.dvdcli("mount -d fake -n db").fails(
+            1,
+            "dvdcli: mounting volume db: plugin fake: VolumeDriver.Mount: HTTP status 200 and an HTML page; is this the address of a plugin?\n",
+        );
     }
     // It may have mounted, so the next call starts from an unmount.
     assert_eq!(
@@ -213,17 +227,10 @@ fn a_view_is_not_taken_for_one_of_another_mode() {
 fn a_path_that_reaches_nobody_is_held_by_nobody() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_dvdcli"))
-        .args(["mount", "-d", "fake", "-n", "db"])
-        .env("DVDCLI_ROOT", env.path(""))
-        .stdout(
-            fs::OpenOptions::new()
-                .write(true)
-                .open("/dev/full")
-                .unwrap(),
-        )
-        .stderr(std::process::Stdio::null())
-        .status()
-        .unwrap();
-    assert_eq!((status.code(), plugin.mounts("db")), (Some(1), 0));
+    env.dvdcli("mount -d fake -n db").into_full_device().fails(
+        1,
+        "dvdcli: mounting volume db: writing the answer to stdout: no space left on device\n",
+    );
+    assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (1, 0));
+    env.assert_nothing_is_left();
 }
