@@ -1,0 +1,8 @@
+//! The command line and what is printed.
+
+mod answers;
+mod docs;
+mod flags;
+mod output;
+mod readme;
+mod usage;

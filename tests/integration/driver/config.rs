@@ -1,0 +1,198 @@
+//! The configuration file and the environment: REX-Ray's generations of names, which one counts, and what is wrong in it.
+
+use std::path::PathBuf;
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use crate::harness::env::Env;
+use crate::harness::volumes::{LOOP, inspected};
+
+/// As in REX-Ray's documentation, for an agent with VirtualBox.
+const OLDER: &str = "\
+rexray:
+  logLevel: warn
+  storageDrivers:
+  - virtualbox
+  volume:
+    mount:
+      preempt: true
+    unmount:
+      ignoreUsedCount: true
+docker:
+  size: 1
+  fsType: xfs
+linux:
+  volume:
+    rootPath: /files
+virtualbox:
+  endpoint: http://10.0.2.2:18083
+  tls: false
+  volumePath: /Users/me/VirtualBox Volumes
+  controllerName: SATA
+";
+
+/// The same of its later releases.
+const LIBSTORAGE: &str = "\
+libstorage:
+  service: virtualbox
+  integration:
+    volume:
+      operations:
+        mount:
+          preempt: true
+          rootPath: /files
+        unmount:
+          ignoreUsedCount: true
+        create:
+          default:
+            size: 1
+            fsType: xfs
+virtualbox:
+  endpoint: http://10.0.2.2:18083
+  volumePath: /Users/me/VirtualBox Volumes
+";
+
+#[test]
+fn the_files_of_rexrays_documentation_have_their_effect() {
+    let Some(env) = Env::isolated() else { return };
+    for text in [OLDER, LIBSTORAGE] {
+        env.configure(text);
+        for id in ["a", "b"] {
+            env.dvdcli(&format!("mount -d loop -n db --id {id}"))
+                .prints(&format!("$ROOT/{LOOP}/db/mnt/files\n"))
+                .succeeds();
+        }
+        let found = inspected(&env, "-d loop -n db");
+        assert_eq!(
+            (&found["Size"], &found["FsType"]),
+            (&json!(1 << 30), &json!("xfs"))
+        );
+        env.dvdcli("unmount -d loop -n db --id a").succeeds();
+        env.assert_nothing_is_mounted();
+        env.dvdcli("remove -d loop -n db").succeeds();
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_with_file_and_line() {
+    let env = Env::new();
+    for (text, problem) in [
+        (
+            "rexray:\n  volume:\n    mount:\n      preempt: maybe\n",
+            "line 4: rexray.volume.mount.preempt: 'maybe' is neither true nor false",
+        ),
+        (
+            "rexray:\n  volume:\n    remove: {disable: [true]}\n",
+            "line 3: rexray.volume.remove.disable: it has no single value",
+        ),
+        (
+            "docker:\n  iops: -1\n",
+            "line 2: docker.iops: option iops: \"-1\" is no number: invalid digit found in string",
+        ),
+        (
+            "\nlibstorage.integration.volume.operations.mount.path: here\n",
+            "line 2: libstorage.integration.volume.operations.mount.path: 'here' is no absolute path",
+        ),
+        (
+            "dvdcli:\n  root: here\n",
+            "line 2: dvdcli.root: 'here' is no absolute path",
+        ),
+        (
+            "dvdcli:\n  timeout: soon\n",
+            "line 2: dvdcli.timeout: 'soon' is no duration such as 90s, 2m or 500ms",
+        ),
+        (
+            "dvdcli:\n  rot: /x\n",
+            "line 2: unknown setting dvdcli.rot; did you mean dvdcli.root?",
+        ),
+        (
+            "dvdcli:\n  encryption: true\n",
+            "line 2: unknown setting dvdcli.encryption",
+        ),
+        ("docker:\n  size: 1\n bad: [\n", "line 3: [..]"),
+    ] {
+        env.configure(text);
+        env.dvdcli("create -d loop -n db").fails(
+            2,
+            &format!("dvdcli: reading $ROOT/etc/rexray/config.yml: {problem}\n"),
+        );
+    }
+    assert!(!env.path("var").exists());
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_an_error_wherever_it_stands() {
+    let env = Env::new();
+    for (text, problem) in [
+        (
+            "rexray:\n  volume:\n    mount:\n      preempt:\n        always: true\n",
+            "line [..]: rexray.volume.mount.preempt[..]",
+        ),
+        ("docker:\n  size: much\n", "line 2: docker.size: [..]"),
+        ("docker:\n  fsType: zfs\n", "line 2: docker.fsType: [..]"),
+        ("dvdcli:\n  aliases: ebs\n", "line 2: dvdcli.aliases[..]"),
+        ("dvdcli: loop\n", "line 1: dvdcli[..]"),
+    ] {
+        env.configure(text);
+        env.dvdcli("list -d loop").fails(
+            2,
+            &format!("dvdcli: reading $ROOT/etc/rexray/config.yml: {problem}\n"),
+        );
+    }
+}
+
+#[test]
+fn the_first_file_counts_and_variables_override_it() {
+    let env = Env::new();
+    env.configure("rexray.volume.remove.disable: true\ndocker.size: 3\n");
+    env.dvdcli("create -d loop -n db").succeeds();
+    assert_eq!(inspected(&env, "-d loop -n db")["Size"], json!(3_u64 << 30));
+    env.dvdcli("remove -d loop -n db").fails(
+        1,
+        "dvdcli: removing volume db: volumes are not to be removed here (setting remove.disable)\n",
+    );
+    for (name, value) in [
+        ("REXRAY_VOLUME_REMOVE_DISABLE", "false"),
+        (
+            "LIBSTORAGE_INTEGRATION_VOLUME_OPERATIONS_REMOVE_DISABLE",
+            "0",
+        ),
+    ] {
+        env.dvdcli("remove -d loop -n db")
+            .env(name, value)
+            .succeeds();
+        env.dvdcli("create -d loop -n db")
+            .env("DOCKER_SIZE", "2")
+            .succeeds();
+        assert_eq!(inspected(&env, "-d loop -n db")["Size"], json!(2_u64 << 30));
+    }
+    env.dvdcli("create -d loop -n db").env("REXRAY_VOLUME_REMOVE_DISABLE", "maybe").fails(
+        2,
+        "dvdcli: reading environment variable REXRAY_VOLUME_REMOVE_DISABLE: 'maybe' is neither true nor false\n",
+    );
+    env.write("etc/dvdcli/config.yml", "dvdcli.driver: loop\n");
+    env.dvdcli("remove -n db").succeeds();
+    env.write("other.yml", "docker.size: 4\n");
+    env.dvdcli("create -d loop -n db --config $ROOT/other.yml")
+        .succeeds();
+    assert_eq!(inspected(&env, "-d loop -n db")["Size"], json!(4_u64 << 30));
+}
+
+#[test]
+fn volumes_are_below_the_root_that_dvdcli_names() {
+    let Some(env) = Env::isolated() else { return };
+    env.configure("dvdcli:\n  root: $ROOT/elsewhere\n  aliases:\n    ebs: loop\n");
+    env.dvdcli("mount -d loop -n db --volumeopts=size=64MiB")
+        .prints("$ROOT/elsewhere/loop/db/mnt/data\n")
+        .succeeds();
+    env.dvdcli("mount -d local -n db")
+        .prints("$ROOT/elsewhere/local/db/_data\n")
+        .succeeds();
+    assert!(!env.path("var").exists());
+    env.dvdcli("path -d ebs -n db")
+        .prints("$ROOT/elsewhere/loop/db/mnt/data\n")
+        .succeeds();
+    env.dvdcli("unmount -d ebs -n db").succeeds();
+    assert_eq!(env.mounts(), Vec::<PathBuf>::new());
+}

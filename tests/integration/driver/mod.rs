@@ -1,0 +1,12 @@
+//! The drivers that are built in.
+
+mod config;
+mod copy;
+mod devices;
+mod links;
+mod local;
+mod loop_;
+mod loop_options;
+mod remove;
+mod settings;
+mod shared_storage;

@@ -1,0 +1,255 @@
+//! Two hosts on shared storage, each a mount namespace with a machine id of its own: one of them has a volume at a time.
+
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use pretty_assertions::assert_eq;
+
+use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::mounts::unmount;
+use crate::harness::process::Run;
+use crate::harness::waiting::eventually;
+
+/// A host, between two boots. What it mounts, the other ones do not see.
+struct Node<'a> {
+    env: &'a Env,
+    /// What is this host's alone: `/run`, its configuration.
+    root: PathBuf,
+    namespace: fs::File,
+}
+
+const MOUNTED: &str = "$ROOT/shared/loop/db/mnt/data\n";
+const MOUNT: &str = "mount -d loop -n db --volumeopts=size=64MiB";
+const UNMOUNT: &str = "unmount -d loop -n db";
+
+/// Where hosts come from: a mount namespace in which none of their mounts is seen.
+struct Site<'a> {
+    env: &'a Env,
+    namespace: fs::File,
+}
+
+fn own_namespace() -> fs::File {
+    fs::File::open("/proc/thread-self/ns/mnt").unwrap()
+}
+
+impl<'a> Site<'a> {
+    fn new(env: &'a Env) -> Site<'a> {
+        Site {
+            env,
+            namespace: own_namespace(),
+        }
+    }
+
+    fn boot(&self, name: &str, boot_id: &str) -> Node<'a> {
+        enter(&self.namespace);
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        for (file, text) in [
+            ("/etc/machine-id", format!("machine-{name}\n")),
+            ("/proc/sys/kernel/hostname", format!("host-{name}\n")),
+            ("/proc/sys/kernel/random/boot_id", format!("{boot_id}\n")),
+        ] {
+            let own = self.env.write(&format!("{name}/{boot_id}{file}"), text);
+            bind(&own, Path::new(file));
+        }
+        let host = Node {
+            env: self.env,
+            root: self.env.path(name),
+            namespace: own_namespace(),
+        };
+        let _ = fs::remove_dir_all(host.root.join("run"));
+        host.configure("");
+        host
+    }
+}
+
+impl<'a> Node<'a> {
+    fn configure(&self, settings: &str) {
+        let file = self.root.join("etc/dvdcli/config.yml");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let shared = self.env.path("shared");
+        let text = format!("dvdcli:\n  root: {}\n{settings}\n", shared.display());
+        fs::write(file, text).unwrap();
+    }
+
+    /// From here on, this thread and what it starts are on this host.
+    fn enter(&self) {
+        enter(&self.namespace);
+    }
+
+    fn dvdcli(&self, args: &str) -> Run<'a> {
+        self.enter();
+        self.env
+            .dvdcli(args)
+            .env("DVDCLI_ROOT", self.root.to_str().unwrap())
+    }
+
+    /// As a power cut does: what is mounted is gone, what is on the disk is not.
+    fn goes_down(self) {
+        self.enter();
+        for point in self.env.mounts().iter().rev() {
+            unmount(point);
+        }
+    }
+
+    fn mounts(&self) -> usize {
+        self.enter();
+        self.env.mounts().len()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.enter();
+        self.env.path("shared/loop/db/mnt/data/file")
+    }
+}
+
+/// A thread that this one has started and waited for may be on its way out still, and until then they share what must not
+/// be shared.
+fn enter(namespace: &fs::File) {
+    eventually("the namespace", || {
+        setns(namespace, CloneFlags::CLONE_NEWNS).is_ok()
+    });
+}
+
+fn bind(source: &Path, target: &Path) {
+    let none = None::<&str>;
+    mount(Some(source), target, none, MsFlags::MS_BIND, none).unwrap();
+}
+
+fn refused(doing: &str, host: &str) -> String {
+    format!(
+        "dvdcli: {doing} volume db: mounted on host host-{host} (machine machine-{host}); unmount it there, or take it with the setting mount.preempt\n"
+    )
+}
+
+#[test]
+fn a_volume_of_another_host_is_refused_by_name_until_it_is_unmounted() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    fs::write(a.file(), "from a").unwrap();
+    for line in [MOUNT, "mount -d loop -n db --read-only", MOUNT] {
+        b.dvdcli(line).fails(4, &refused("mounting", "a"));
+    }
+    b.dvdcli("remove -d loop -n db")
+        .fails(4, &refused("removing", "a"));
+    // Not this host's to give up, either.
+    b.dvdcli(UNMOUNT)
+        .warns("dvdcli: warning: unmounting volume db: driver loop: it is not mounted; nothing was left to do\n")
+        .succeeds();
+    b.dvdcli(MOUNT).fails(4, &refused("mounting", "a"));
+    b.dvdcli("list -d loop").prints("db\n").succeeds();
+    b.dvdcli("path -d loop -n db").succeeds();
+    assert_eq!((a.mounts(), b.mounts()), (1, 0));
+    // A holder that goes is not the last one.
+    a.dvdcli(&format!("{MOUNT} --id a"))
+        .prints(MOUNTED)
+        .succeeds();
+    a.dvdcli(UNMOUNT)
+        .warns("dvdcli: warning: volume db stays mounted, it is held by a\n")
+        .succeeds();
+    b.dvdcli(MOUNT).fails(4, &refused("mounting", "a"));
+    a.dvdcli(&format!("{UNMOUNT} --id a")).succeeds();
+    b.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    assert_eq!(fs::read_to_string(b.file()).unwrap(), "from a");
+    a.dvdcli(MOUNT).fails(4, &refused("mounting", "b"));
+    b.dvdcli(UNMOUNT).succeeds();
+    assert_eq!((a.mounts(), b.mounts()), (0, 0));
+    env.assert_nothing_is_mounted();
+    a.dvdcli("remove -d loop -n db").succeeds();
+    b.dvdcli("exists -d loop -n db").fails(3, "");
+}
+
+#[test]
+fn preempt_takes_a_volume_from_another_host() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    // The host that is taken from is down, though nobody but the administrator knows.
+    a.goes_down();
+    let names = [
+        "rexray.volume.mount.preempt",
+        "libstorage.integration.volume.operations.mount.preempt",
+    ];
+    for name in names {
+        b.configure(&format!("{name}: false"));
+        b.dvdcli(MOUNT).fails(4, &refused("mounting", "a"));
+    }
+    let taken = "dvdcli: warning: volume db was mounted on host host-a, and is taken from it (setting mount.preempt)\n";
+    for name in names {
+        b.configure(&format!("{name}: true"));
+        b.dvdcli(MOUNT).prints(MOUNTED).warns(taken).succeeds();
+        // The host that it was taken from comes back.
+        let a = site.boot("a", "2");
+        a.dvdcli(MOUNT).fails(4, &refused("mounting", "b"));
+        b.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+        b.dvdcli(UNMOUNT).succeeds();
+        a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+        a.goes_down();
+    }
+    b.configure("");
+    b.dvdcli(MOUNT)
+        .env("REXRAY_VOLUME_MOUNT_PREEMPT", "true")
+        .prints(MOUNTED)
+        .warns(taken)
+        .succeeds();
+    b.dvdcli(UNMOUNT).succeeds();
+    b.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
+}
+
+#[test]
+fn what_cannot_be_mounted_is_not_taken() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    a.goes_down();
+    b.configure("rexray.volume.mount.preempt: true");
+    let image = env.path("shared/loop/db/image");
+    fs::rename(&image, env.path("aside")).unwrap();
+    fs::File::create(&image)
+        .and_then(|file| file.set_len(64 << 20))
+        .unwrap();
+    b.dvdcli(MOUNT).fails(
+        1,
+        "dvdcli: warning: volume db was mounted on host host-a, and is taken from it (setting mount.preempt)\n\
+         dvdcli: mounting volume db: mounting /dev/loop[..] at $ROOT/shared/loop/db/mnt as ext4: /dev/loop[..] holds no file system that is known here\n",
+    );
+    fs::rename(env.path("aside"), image).unwrap();
+    b.configure("");
+    b.dvdcli(MOUNT).fails(4, &refused("mounting", "a"));
+}
+
+#[test]
+fn a_volume_of_an_earlier_boot_is_this_hosts_again() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    fs::write(a.file(), "before").unwrap();
+    a.goes_down();
+    let a = site.boot("a", "2");
+    // Another host cannot know.
+    b.dvdcli(MOUNT).fails(4, &refused("mounting", "a"));
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    assert_eq!(fs::read_to_string(a.file()).unwrap(), "before");
+    b.dvdcli(MOUNT).fails(4, &refused("mounting", "a"));
+    a.goes_down();
+    // What the last boot left, unmount clears.
+    let a = site.boot("a", "3");
+    a.dvdcli(UNMOUNT)
+        .warns("dvdcli: warning: unmounting volume db: driver loop: it is not mounted; nothing was left to do\n")
+        .succeeds();
+    b.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    b.goes_down();
+    // And so does remove.
+    let b = site.boot("b", "2");
+    a.dvdcli("remove -d loop -n db")
+        .fails(4, &refused("removing", "b"));
+    b.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
+}

@@ -1,0 +1,7 @@
+//! Whatever is interrupted, fails, or comes in: nothing is lost, and nothing is left.
+
+mod agent;
+mod errors;
+mod garbage;
+mod kill;
+mod parallel;

@@ -1,0 +1,5 @@
+//! mount(8), umount(8) and fstab(5).
+
+mod lines;
+mod mount;
+mod views;

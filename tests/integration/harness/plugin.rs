@@ -1,0 +1,369 @@
+//! A volume plugin that a test plays: it records every request, keeps volumes as real plugins do, and answers otherwise
+//! where it is told to.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Value, json};
+
+use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::http::{Answer, Request, Stream, converse, from_tcp, from_unix, response};
+use crate::harness::waiting::eventually;
+
+/// What the real plugins differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Counts its mounts, whoever mounts (REX-Ray).
+    Counting,
+    /// Refuses a second mount under one ID, and an unmount under an ID that has not mounted (rclone).
+    Refusing,
+}
+
+pub struct FakePlugin {
+    state: Arc<State>,
+    /// `unix:///...`, or a host and a port.
+    pub address: String,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct State {
+    kind: Kind,
+    /// Where its volumes have their directories.
+    directory: PathBuf,
+    /// What that directory is called in its answers.
+    said: Mutex<PathBuf>,
+    volumes: Mutex<BTreeMap<String, Volume>>,
+    script: Mutex<HashMap<String, VecDeque<Answer>>>,
+    /// A method, and how many calls of another, or of itself, have to be there before one of it is carried out.
+    gathered: Mutex<Option<(String, String, usize)>>,
+    requests: Mutex<Vec<Request>>,
+    connections: AtomicUsize,
+    /// Those that have not ended.
+    open: AtomicUsize,
+    stopped: AtomicBool,
+}
+
+#[derive(Default)]
+struct Volume {
+    options: Value,
+    /// The ID of each mount that was not taken back.
+    mounts: Vec<String>,
+}
+
+impl FakePlugin {
+    /// A counting plugin at the first place where a plugin of this name is looked for.
+    pub fn start(env: &Env, name: &str) -> FakePlugin {
+        FakePlugin::start_kind(env, name, Kind::Counting)
+    }
+
+    pub fn start_kind(env: &Env, name: &str, kind: Kind) -> FakePlugin {
+        FakePlugin::at(env, kind, &format!("run/docker/plugins/{name}.sock"))
+    }
+
+    /// At a socket anywhere in the environment.
+    pub fn at(env: &Env, kind: Kind, socket: &str) -> FakePlugin {
+        let socket = env.path(socket);
+        fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(&socket).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        FakePlugin::serve(
+            env,
+            kind,
+            format!("unix://{}", socket.display()),
+            move || {
+                let (stream, _) = listener.accept()?;
+                Ok(Box::new(from_unix(stream)?))
+            },
+        )
+    }
+
+    pub fn tcp(env: &Env) -> FakePlugin {
+        FakePlugin::on_port(env, |stream| Box::new(stream))
+    }
+
+    pub fn tls(env: &Env, config: ServerConfig) -> FakePlugin {
+        let config = Arc::new(config);
+        FakePlugin::on_port(env, move |stream| {
+            let connection = ServerConnection::new(config.clone()).unwrap();
+            Box::new(StreamOwned::new(connection, stream))
+        })
+    }
+
+    fn on_port(
+        env: &Env,
+        wrap: impl Fn(std::net::TcpStream) -> Box<dyn Stream> + Send + 'static,
+    ) -> FakePlugin {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        FakePlugin::serve(env, Kind::Counting, address, move || {
+            let (stream, _) = listener.accept()?;
+            Ok(wrap(from_tcp(stream)?))
+        })
+    }
+
+    fn serve(
+        env: &Env,
+        kind: Kind,
+        address: String,
+        accept: impl Fn() -> io::Result<Box<dyn Stream>> + Send + 'static,
+    ) -> FakePlugin {
+        let directory = env.dir("volumes");
+        let state = Arc::new(State {
+            kind,
+            said: Mutex::new(directory.clone()),
+            directory,
+            volumes: Mutex::default(),
+            script: Mutex::default(),
+            gathered: Mutex::default(),
+            requests: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        let serving = state.clone();
+        let acceptor = thread::spawn(move || {
+            thread::scope(|scope| {
+                while !serving.stopped.load(SeqCst) {
+                    let Ok(stream) = accept() else {
+                        thread::sleep(Duration::from_millis(1));
+                        continue;
+                    };
+                    let connection = serving.connections.fetch_add(1, SeqCst) + 1;
+                    let state = &serving;
+                    state.open.fetch_add(1, SeqCst);
+                    scope.spawn(move || {
+                        converse(
+                            connection,
+                            stream,
+                            &state.stopped,
+                            |request| state.decide(request),
+                            |request| state.act(request),
+                        );
+                        state.open.fetch_sub(1, SeqCst);
+                    });
+                }
+            });
+        });
+        FakePlugin {
+            state,
+            address,
+            acceptor: Some(acceptor),
+        }
+    }
+
+    /// Answers this method so from now on.
+    pub fn on(&self, method: &str, answer: Answer) -> &FakePlugin {
+        self.on_each(method, [answer])
+    }
+
+    /// Answers this method so, in turn; the last answer stays.
+    pub fn on_each(&self, method: &str, answers: impl IntoIterator<Item = Answer>) -> &FakePlugin {
+        self.state
+            .script
+            .lock()
+            .unwrap()
+            .insert(method.to_owned(), answers.into_iter().collect());
+        self
+    }
+
+    /// Answers no call of this method before there are so many.
+    pub fn gather(&self, method: &str, calls: usize) -> &FakePlugin {
+        self.hold_back(method, method, calls)
+    }
+
+    /// Carries out no call of this method before there are so many of the other.
+    pub fn hold_back(&self, method: &str, other: &str, calls: usize) -> &FakePlugin {
+        *self.state.gathered.lock().unwrap() = Some((method.to_owned(), other.to_owned(), calls));
+        self
+    }
+
+    /// Has it from the start.
+    pub fn with_volume(self, name: &str) -> FakePlugin {
+        self.state
+            .volumes
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), Volume::default());
+        self
+    }
+
+    /// Calls its directory so, as a managed plugin does.
+    pub fn says(self, directory: &str) -> FakePlugin {
+        *self.state.said.lock().unwrap() = directory.into();
+        self
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.state.requests.lock().unwrap().clone()
+    }
+
+    /// The methods that were called, in their order, since they were last taken.
+    pub fn take_calls(&self) -> Vec<String> {
+        let requests = std::mem::take(&mut *self.state.requests.lock().unwrap());
+        requests.into_iter().map(|request| request.method).collect()
+    }
+
+    /// The bodies of all calls of a method.
+    pub fn bodies(&self, method: &str) -> Vec<Value> {
+        let requests = self
+            .requests()
+            .into_iter()
+            .filter(|request| request.method == method);
+        requests.map(|request| request.body).collect()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(SeqCst)
+    }
+
+    /// Waits until it has carried out what it was asked by callers that are gone.
+    #[track_caller]
+    pub fn settle(&self) {
+        eventually("the plugin", || self.state.open.load(SeqCst) == 0);
+    }
+
+    /// How many mounts it still has of a volume.
+    pub fn mounts(&self, volume: &str) -> usize {
+        self.state
+            .volumes
+            .lock()
+            .unwrap()
+            .get(volume)
+            .map_or(0, |volume| volume.mounts.len())
+    }
+
+    /// The names of its volumes.
+    pub fn volumes(&self) -> Vec<String> {
+        self.state.volumes.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// The options that a volume was created with.
+    pub fn options(&self, volume: &str) -> Value {
+        self.state.volumes.lock().unwrap()[volume].options.clone()
+    }
+
+    #[track_caller]
+    pub fn wait_for(&self, method: &str) {
+        eventually(method, || {
+            self.requests()
+                .iter()
+                .any(|request| request.method == method)
+        });
+    }
+}
+
+impl Drop for FakePlugin {
+    fn drop(&mut self) {
+        self.state.stopped.store(true, SeqCst);
+        let ended = self.acceptor.take().unwrap().join();
+        if let Some(socket) = self.address.strip_prefix("unix://") {
+            let _ = fs::remove_file(socket);
+        }
+        assert!(ended.is_ok() || thread::panicking(), "the plugin panicked");
+    }
+}
+
+impl State {
+    fn decide(&self, request: &Request) -> Answer {
+        self.requests.lock().unwrap().push(request.clone());
+        let gathered = self.gathered.lock().unwrap().clone();
+        if let Some((_, other, calls)) = gathered.filter(|(method, ..)| *method == request.method) {
+            eventually("the other calls", || {
+                let requests = self.requests.lock().unwrap();
+                let found = requests.iter().filter(|found| found.method == other);
+                found.count() >= calls || self.stopped.load(SeqCst)
+            });
+        }
+        match self.script.lock().unwrap().get_mut(&request.method) {
+            None => Answer::Act,
+            Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),
+            Some(answers) => answers[0].clone(),
+        }
+    }
+
+    fn act(&self, request: &Request) -> Vec<u8> {
+        let (status, body) = match self.carry_out(request) {
+            Ok(body) => (200, body),
+            Err(words) => (500, json!({ "Err": words })),
+        };
+        let headers = "Content-Type: application/vnd.docker.plugins.v1.2+json\r\n";
+        response(status, headers, &body.to_string())
+    }
+
+    fn carry_out(&self, request: &Request) -> Result<Value, &'static str> {
+        let name = request.body["Name"].as_str().unwrap_or_default();
+        let id = request.body["ID"].as_str().unwrap_or_default();
+        let done = json!({ "Err": "" });
+        let said = self.said.lock().unwrap();
+        let mountpoint = |name: &str, volume: &Volume| match volume.mounts.len() {
+            0 => PathBuf::new(),
+            _ => said.join(name),
+        };
+        let shown = |name: &str, volume: &Volume| json!({ "Name": name, "Mountpoint": mountpoint(name, volume) });
+        let mut volumes = self.volumes.lock().unwrap();
+        let volume = volumes.get_mut(name);
+        Ok(match (request.method.as_str(), volume) {
+            ("Activate", _) => json!({ "Implements": ["VolumeDriver"] }),
+            ("Capabilities", _) => json!({ "Capabilities": { "Scope": "local" } }),
+            ("List", _) => {
+                json!({ "Volumes": volumes.iter().map(|(name, volume)| shown(name, volume)).collect::<Vec<_>>() })
+            }
+            ("Create", Some(_)) => return Err("volume already exists"),
+            ("Create", None) => {
+                let options = request.body["Opts"].clone();
+                volumes.insert(
+                    name.to_owned(),
+                    Volume {
+                        options,
+                        mounts: Vec::new(),
+                    },
+                );
+                done
+            }
+            (_, None) => return Err("volume not found"),
+            ("Get", Some(volume)) => json!({ "Volume": shown(name, volume), "Err": "" }),
+            ("Path", Some(volume)) => json!({ "Mountpoint": mountpoint(name, volume), "Err": "" }),
+            ("Mount", Some(volume)) => {
+                if self.kind == Kind::Refusing && volume.mounts.iter().any(|known| known == id) {
+                    return Err("volume is already mounted by this id");
+                }
+                volume.mounts.push(id.to_owned());
+                fs::create_dir_all(self.directory.join(name)).unwrap();
+                json!({ "Mountpoint": mountpoint(name, volume), "Err": "" })
+            }
+            ("Unmount", Some(volume)) if volume.mounts.is_empty() => {
+                return Err("volume is not mounted");
+            }
+            ("Unmount", Some(volume)) => {
+                let of_id = volume.mounts.iter().position(|known| known == id);
+                let at = if self.kind == Kind::Counting {
+                    Some(0)
+                } else {
+                    of_id
+                };
+                volume
+                    .mounts
+                    .remove(at.ok_or("volume is not mounted by this id")?);
+                done
+            }
+            ("Remove", Some(volume)) if !volume.mounts.is_empty() => {
+                return Err("volume is in use");
+            }
+            ("Remove", Some(_)) => {
+                volumes.remove(name);
+                done
+            }
+            _ => return Err("Handler not found"),
+        })
+    }
+}

@@ -1,0 +1,337 @@
+//! What the tests of interrupted commands share: a volume that commands are interrupted on, another that must not change,
+//! and what has to be true of both.
+
+use std::fmt::Debug;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::interrupted::Verb;
+use crate::harness::mounts::in_directory;
+use crate::harness::process::{Output, Run, WARNING, is_warnings};
+use crate::harness::scenario::{Done, ensure, note};
+use crate::harness::strace::QUIET;
+use crate::harness::waiting::at_once;
+
+const OTHER: &str = "loop -n other";
+
+pub struct Scene {
+    pub env: Env,
+    /// What is on the disk of the other volume.
+    other: Vec<(PathBuf, Stamp)>,
+    bytes: Vec<u8>,
+}
+
+/// Of a file: any write to it changes this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    blocks: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Scene {
+    /// Makes the other volume, with data in it, and gives it up.
+    pub fn new(env: Env) -> Result<Scene, String> {
+        env.dir("target");
+        let mut scene = Scene {
+            env,
+            other: vec![],
+            bytes: vec![],
+        };
+        scene.does(&format!("mount -d {OTHER} --opt size=20MiB"))?;
+        for volume in ["other", "db"] {
+            scene.env.write(volume, volume.repeat(30_000));
+        }
+        let script = format!("cp {} known", scene.env.path("other").display());
+        let data = scene.env.path("var/lib/dvdcli/loop/other/mnt/data");
+        in_directory(&data, &script)?;
+        scene.does(&format!("unmount -d {OTHER}"))?;
+        scene.env.nothing_is_mounted()?;
+        scene.other = scene.files("var/lib/dvdcli");
+        scene.bytes = fs::read(scene.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
+        Ok(scene)
+    }
+
+    /// After a failure, so that its mounts do not outlive its files.
+    pub fn end(&self) {
+        let unmount = |line: &str| drop(self.env.dvdcli(line).output());
+        unmount("unmount -d loop -n db --lazy --force");
+        unmount("unmount -d local -n db --lazy --force");
+    }
+
+    pub fn does(&self, line: &str) -> Result<String, String> {
+        let done = self.env.dvdcli(line).output();
+        ensure(done.code == 0 && is_warnings(&done.stderr), || {
+            format!("{line}: {done:?}")
+        })?;
+        Ok(done.stdout)
+    }
+
+    /// Puts a file into the volume that the command finds there.
+    pub fn keep_data(&self, verb: &Verb) -> Done {
+        if !verb.has_file() {
+            return Ok(());
+        }
+        let is_mounted = verb.before.len() > 1;
+        let was = self.does(&format!("mount -d {} -n db", verb.driver))?;
+        let place = self.real(was.trim_end());
+        in_directory(
+            &place,
+            &format!("cp {} known", self.env.path("db").display()),
+        )?;
+        if !is_mounted {
+            self.does(&format!("unmount -d {} -n db", verb.driver))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the volume exists, in which `get` and `list` have to agree.
+    pub fn agrees(&self) -> Result<bool, String> {
+        let mut exists = false;
+        let listed = self.does("list")?;
+        for driver in ["loop", "local"] {
+            let got = self.env.dvdcli(&format!("get -d {driver} -n db")).output();
+            let mut rows = listed.lines().map(|row| row.split_whitespace());
+            let is_listed = rows.any(|row| row.eq([driver, "db"]));
+            let absent = format!("dvdcli: looking up volume db: driver {driver}: no such volume\n");
+            ensure(
+                matches!((got.code, is_listed), (0, true) | (3, false))
+                    && (got.code == 0 || got.stderr == absent),
+                || format!("half there: {got:?}, list {listed:?}"),
+            )?;
+            exists |= is_listed;
+        }
+        Ok(exists)
+    }
+
+    /// The volume can be used as it stands, with what was in it.
+    pub fn is_whole(&self, verb: &Verb) -> Done {
+        let path = self.does(&format!("mount -d {} -n db --explicitcreate", verb.driver))?;
+        self.usable(verb, &path)?;
+        self.does(&format!("unmount -d {} -n db", verb.driver))
+            .map(drop)
+    }
+
+    fn usable(&self, verb: &Verb, path: &str) -> Done {
+        ensure(path.strip_suffix('\n') == Some(verb.path), || {
+            format!("printed {path:?}")
+        })?;
+        let known = self.env.path("db");
+        let script = if verb.has_file() {
+            format!("cmp {} known && : > new", known.display())
+        } else {
+            ": > new".to_owned()
+        };
+        in_directory(&self.real(verb.path), &script)
+    }
+
+    /// The command once more, which has to end well.
+    pub fn again(&self, verb: &Verb) -> Done {
+        let done = self.env.dvdcli(verb.line).output();
+        let driver = verb.driver;
+        let gone = format!("dvdcli: removing volume db: driver {driver}: no such volume\n");
+        let fits = match (verb.line.split(' ').next(), done.code) {
+            (Some("create" | "run"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
+            (Some("remove"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
+            (Some("remove"), 3) => done.stdout.is_empty() && done.stderr == gone,
+            (Some("unmount"), 0) => done.stdout.is_empty() && is_warnings(&done.stderr),
+            (Some("mount"), 0) => {
+                done.stdout.strip_suffix('\n') == Some(verb.path) && is_warnings(&done.stderr)
+            }
+            _ => false,
+        };
+        ensure(fits, || format!("again: {done:?}"))?;
+        if verb.is("mount") {
+            return self.usable(verb, &done.stdout);
+        }
+        if verb.is("unmount") || verb.is("run") {
+            self.env.nothing_is_mounted()?;
+        }
+        ensure(self.agrees()? != verb.is("remove"), || {
+            "not what the command stands for".to_owned()
+        })
+    }
+
+    /// To where nothing is left of the volume, by the commands that a user would use.
+    pub fn finish(&self, verb: &Verb) -> Done {
+        if !verb.is("remove") {
+            if !verb.is("mount") {
+                self.is_whole(verb)?;
+            } else {
+                self.does(&format!("unmount -d {} -n db", verb.driver))?;
+            }
+            self.does(&format!("remove -d {} -n db", verb.driver))?;
+        }
+        self.nothing_is_left()
+    }
+
+    /// What failed has left nothing mounted that was not, and no half of a volume.
+    pub fn was_undone(&self, verb: &Verb) -> Done {
+        if !verb.is("unmount") && !verb.is("run") {
+            self.env.nothing_is_mounted()?;
+        }
+        let exists = self.agrees()?;
+        if verb.is("create") {
+            ensure(!exists, || "it failed, but made the volume".to_owned())?;
+            ensure(self.files("var/lib/dvdcli") == self.other, || {
+                format!("left over: {:?}", self.names("var/lib/dvdcli"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// One line, and an exit code that says what kind of failure it was.
+    pub fn is_an_error(&self, found: &Output) -> Done {
+        let mut lines = found.stderr.lines();
+        let last = lines.next_back().unwrap_or_default();
+        ensure(
+            matches!(found.code, 1 | 4 | 126)
+                && found.stdout.is_empty()
+                && last.starts_with("dvdcli: ")
+                && !last.starts_with(WARNING)
+                && lines.all(|line| line.starts_with(WARNING)),
+            || format!("no good error: {found:?}"),
+        )
+    }
+
+    /// The same run, with mkfs run by strace, and nothing else.
+    pub fn mkfs_under_strace<'a>(&self, run: Run<'a>, args: &[&str]) -> Run<'a> {
+        let script = "#!/bin/sh\nexec strace $STRACE_ARGS /usr/sbin/mkfs.ext4 \"$@\"\n";
+        let mkfs = self.env.path("bin/mkfs.ext4");
+        if !mkfs.exists() {
+            // Written aside: a program that is open for writing, in whichever process, cannot be started.
+            self.env.write("mkfs.ext4", script);
+            let install = "install -m 755 -D mkfs.ext4 bin/mkfs.ext4";
+            in_directory(&self.env.path(""), install).unwrap();
+        }
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", self.env.path("bin").display());
+        let args = [&QUIET[..], args].concat().join(" ");
+        run.env("PATH", &path).env("STRACE_ARGS", &args)
+    }
+
+    fn nothing_is_left(&self) -> Done {
+        self.env.nothing_is_mounted()?;
+        let names = self.names("run/dvdcli");
+        ensure(names.is_empty(), || format!("left over: {names:?}"))?;
+        let found = self.files("var/lib/dvdcli");
+        let found: Vec<_> = found
+            .into_iter()
+            .filter(|(path, _)| path != Path::new("local"))
+            .collect();
+        ensure(found == self.other, || {
+            format!("left over or changed: {:?}", self.names("var/lib/dvdcli"))
+        })
+    }
+
+    /// The other volume, byte for byte, and through a mount.
+    pub fn others_data(&self) -> Done {
+        let image = fs::read(self.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
+        ensure(image == self.bytes, || {
+            "the other volume has changed".to_owned()
+        })?;
+        let path = self.does(&format!("mount -d {OTHER} --explicitcreate"))?;
+        let known = self.env.path("other");
+        in_directory(
+            &self.real(path.trim_end()),
+            &format!("cmp {} known", known.display()),
+        )?;
+        self.does(&format!("unmount -d {OTHER}")).map(drop)
+    }
+
+    fn real(&self, path: &str) -> PathBuf {
+        self.env.path(path.trim_start_matches("$ROOT/"))
+    }
+
+    fn names(&self, below: &str) -> Vec<PathBuf> {
+        let files = self.files(below).into_iter();
+        files.map(|(path, _)| path).collect()
+    }
+
+    /// Everything below, a directory as its name alone.
+    fn files(&self, below: &str) -> Vec<(PathBuf, Stamp)> {
+        let top = self.env.path(below);
+        let mut found = vec![];
+        let mut todo = vec![top.clone()];
+        while let Some(directory) = todo.pop() {
+            for entry in fs::entries(directory).unwrap_or_default() {
+                let data = entry.symlink_metadata().unwrap();
+                let is_directory = data.is_dir();
+                let unless_directory = |value: i64| if is_directory { 0 } else { value };
+                let stamp = Stamp {
+                    inode: data.ino(),
+                    length: if is_directory { 0 } else { data.len() },
+                    blocks: if is_directory { 0 } else { data.blocks() },
+                    modified: (
+                        unless_directory(data.mtime()),
+                        unless_directory(data.mtime_nsec()),
+                    ),
+                    changed: (
+                        unless_directory(data.ctime()),
+                        unless_directory(data.ctime_nsec()),
+                    ),
+                };
+                found.push((entry.strip_prefix(&top).unwrap().to_owned(), stamp));
+                if is_directory {
+                    todo.push(entry);
+                }
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+}
+
+/// Workers for each command: the tests themselves run side by side as well.
+const WORKERS: usize = 2;
+
+/// Failures that are shown.
+const SHOWN: usize = 40;
+
+/// Plays a scenario for each case, every worker on a scene of its own, and returns the cases in which it was `true`.
+#[track_caller]
+pub fn play<T: Send + Debug>(
+    name: &str,
+    cases: Vec<T>,
+    scenario: impl Fn(&Scene, &T) -> Result<bool, String> + Sync,
+) -> Vec<T> {
+    let total = cases.len();
+    let left = Mutex::new(cases.into_iter());
+    let (failures, found) = (Mutex::new(vec![]), Mutex::new(vec![]));
+    let fails = |why| failures.lock().unwrap().push(why);
+    at_once(0..WORKERS, |_| {
+        let mut scene = Scene::new(Env::isolated().unwrap()).unwrap();
+        loop {
+            // Not in the loop's head: the lock would last as long as its body.
+            let Some(case) = left.lock().unwrap().next() else {
+                break;
+            };
+            match scenario(&scene, &case) {
+                Ok(true) => found.lock().unwrap().push(case),
+                Ok(false) => {}
+                Err(why) => {
+                    fails(format!("{case:?}: {why}"));
+                    scene.end();
+                    scene.env.keep();
+                    scene = Scene::new(Env::isolated().unwrap()).unwrap();
+                }
+            }
+        }
+        let _ = scene.others_data().map_err(fails);
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(
+        failures.is_empty(),
+        "{name}: {} of {total} cases fail\n{}",
+        failures.len(),
+        failures[..failures.len().min(SHOWN)].join("\n")
+    );
+    let found = found.into_inner().unwrap();
+    note(&format!("{name}: {} of {total}", found.len()));
+    found
+}

@@ -1,0 +1,98 @@
+//! Runs under strace(1), and the system calls that it has listed.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::harness::process::Run;
+
+pub const QUIET: [&str; 3] = ["-qq", "-e", "signal=none"];
+
+/// The same run, by strace.
+pub fn under_strace<'a>(run: Run<'a>, args: &[&str]) -> Run<'a> {
+    run.through("strace", &[&QUIET, args].concat())
+}
+
+pub fn step() -> usize {
+    let step = std::env::var("DVDCLI_TEST_STEP").ok();
+    step.map_or(7, |text| text.parse().unwrap())
+}
+
+/// Calls that change something outside of the process, or wait for another: none of these is ever left out.
+pub const CHANGING: [&str; 30] = [
+    "clone",
+    "clone3",
+    "execve",
+    "exit_group",
+    "fallocate",
+    "fchmod",
+    "fchown",
+    "flock",
+    "fsync",
+    "ftruncate",
+    "getdents64",
+    "ioctl",
+    "mkdir",
+    "mkdirat",
+    "mount",
+    "openat2",
+    "pidfd_open",
+    "poll",
+    "ppoll",
+    "pwrite64",
+    "rename",
+    "renameat",
+    "rmdir",
+    "symlink",
+    "umount2",
+    "unlink",
+    "unlinkat",
+    "wait4",
+    "write",
+    "vfork",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    Dvdcli,
+    /// The prober of a path, or with it dvdcli, whichever comes to that call first.
+    Child,
+    Mkfs,
+}
+
+/// The `ordinal`th call of `name` that the process makes.
+#[derive(Debug)]
+pub struct Point {
+    pub process: Process,
+    pub name: String,
+    pub ordinal: usize,
+}
+
+/// Reads what strace has written: the first process is `first`, the others are its children.
+pub fn read(text: &str, first: Process) -> Vec<Point> {
+    let mut first_id = None;
+    let mut counts = HashMap::<(&str, &str), usize>::new();
+    let mut seen = HashSet::new();
+    let (mut own, mut others) = (vec![], vec![]);
+    for line in text.lines() {
+        let call = line.split_once(' ');
+        let call = call.and_then(|(id, call)| Some((id, call.trim_start().split_once('(')?.0)));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let Some((id, name)) = call.filter(|(_, name)| name.chars().all(is_name)) else {
+            continue;
+        };
+        let count = counts.entry((id, name)).or_default();
+        *count += 1;
+        let is_first = *first_id.get_or_insert(id) == id;
+        let point = Point {
+            process: if is_first { first } else { Process::Child },
+            name: name.to_owned(),
+            ordinal: *count,
+        };
+        if is_first {
+            own.push(point);
+        } else if seen.insert((name, *count)) {
+            others.push(point);
+        }
+    }
+    own.append(&mut others);
+    own
+}

@@ -1,0 +1,81 @@
+//! Volumes of the built-in drivers: where their files are, and some that tests begin with.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pretty_assertions::assert_eq;
+use serde_json::Value;
+
+use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::loop_devices::{bound_below, is_bound};
+use crate::harness::mounts::in_directory;
+use crate::harness::process::Background;
+use crate::harness::waiting::eventually;
+
+/// Where volumes of `loop` are.
+pub const LOOP: &str = "var/lib/dvdcli/loop";
+
+/// The directory of `loop` volume `name` that is handed out.
+pub fn data(env: &Env, name: &str) -> PathBuf {
+    env.path(&format!("{LOOP}/{name}/mnt/data"))
+}
+
+pub fn image(env: &Env, name: &str) -> PathBuf {
+    env.path(&format!("{LOOP}/{name}/image"))
+}
+
+/// What `inspect` shows of a volume.
+pub fn inspected(env: &Env, volume: &str) -> Value {
+    env.json(&format!("inspect {volume}"))[0].take()
+}
+
+/// A process whose working directory is in a volume, and keeps it busy. It ends with the test.
+pub fn user_of(directory: &Path) -> Background {
+    Background::start(Command::new("sleep").arg("1000").current_dir(directory))
+}
+
+pub const LOCAL: &str = "var/lib/dvdcli/local";
+
+pub fn local_data(env: &Env, name: &str) -> PathBuf {
+    env.path(&format!("{LOCAL}/{name}/_data"))
+}
+
+/// A `loop` volume, not mounted, with a file in it.
+pub fn loop_volume(env: &Env, name: &str) -> PathBuf {
+    env.dvdcli(&format!("mount -d loop -n {name} --opt size=20MiB"))
+        .prints(&format!("$ROOT/{LOOP}/{name}/mnt/data\n"))
+        .succeeds();
+    let directory = env.path(LOOP).join(name);
+    in_directory(&directory.join("mnt/data"), "printf kept > kept").unwrap();
+    env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
+    // Whoever looks at a loop device delays that it is freed.
+    let image = directory.join("image");
+    eventually("the loop device", || !is_bound(&image));
+    directory
+}
+
+/// A `local` volume, a directory with a file in it.
+pub fn local_volume(env: &Env, name: &str) -> PathBuf {
+    env.dvdcli(&format!("create -d local -n {name}")).succeeds();
+    let directory = env.path(LOCAL).join(name);
+    fs::write(directory.join("_data/kept"), "kept").unwrap();
+    directory
+}
+
+/// A volume of that driver, not mounted, with a file in it.
+pub fn volume(env: &Env, driver: &str, name: &str) -> PathBuf {
+    match driver {
+        "loop" => loop_volume(env, name),
+        _ => local_volume(env, name),
+    }
+}
+
+/// Removed after all, and nothing is left of it.
+#[track_caller]
+pub fn is_removed(env: &Env, driver: &str) {
+    env.dvdcli(&format!("remove -d {driver} -n db")).succeeds();
+    assert_eq!(env.names(&format!("var/lib/dvdcli/{driver}")), [""; 0]);
+    assert_eq!(env.names("run/dvdcli"), [""; 0]);
+    eventually("the loop device", || bound_below(env).is_empty());
+}

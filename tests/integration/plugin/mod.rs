@@ -1,0 +1,14 @@
+//! Docker volume plugins: found, asked, believed.
+
+mod creation;
+mod discovery;
+mod managed;
+mod managed_paths;
+mod mounting;
+mod rclone;
+mod retry;
+mod secrets;
+mod shapes;
+mod specs;
+mod tls;
+mod wire;

@@ -1,0 +1,265 @@
+//! What `mount` and `unmount` call, and what they print and return.
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use crate::harness::env::Env;
+use crate::harness::http::{Answer, json, missing, refuses};
+use crate::harness::plugin::FakePlugin;
+
+#[test]
+fn mount_and_unmount_call_what_they_need_on_one_connection_under_one_id() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    assert_eq!(plugin.connections(), 1);
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    assert_eq!(plugin.connections(), 2);
+    let ids = [
+        &plugin.bodies("Mount")[0]["ID"],
+        &plugin.bodies("Unmount")[0]["ID"],
+    ]
+    .map(Clone::clone);
+    assert_eq!(ids[0], ids[1]);
+    assert!(ids[0].as_str().is_some_and(|id| !id.is_empty()), "{ids:?}");
+    let calls: Vec<_> = plugin
+        .requests()
+        .into_iter()
+        .map(|call| (call.connection, call.method, call.body))
+        .collect();
+    let get = json!({ "Name": "db" });
+    let holder = json!({ "Name": "db", "ID": ids[0] });
+    assert_eq!(
+        calls,
+        [
+            (1, "Activate".to_owned(), json!(null)),
+            (1, "Get".to_owned(), get),
+            (1, "Mount".to_owned(), holder.clone()),
+            (2, "Activate".to_owned(), json!(null)),
+            (2, "Unmount".to_owned(), holder),
+        ]
+    );
+}
+
+#[test]
+fn requests_are_what_plugins_of_all_sorts_take() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    for request in plugin.requests() {
+        let header = |name: &str| request.headers.get(name).map(String::as_str);
+        assert!(
+            header("accept")
+                .is_some_and(|kind| kind.starts_with("application/vnd.docker.plugins.v1"))
+        );
+        assert!(header("host").is_some_and(|host| !host.is_empty()));
+        assert!(header("content-length").is_some());
+    }
+}
+
+#[test]
+fn two_volumes_are_mounted_under_ids_of_their_own() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake")
+        .with_volume("a")
+        .with_volume("b");
+    env.dvdcli("mount -d fake -n a")
+        .prints("$ROOT/volumes/a\n")
+        .succeeds();
+    env.dvdcli("mount -d fake -n b")
+        .prints("$ROOT/volumes/b\n")
+        .succeeds();
+    let ids: Vec<_> = plugin
+        .bodies("Mount")
+        .into_iter()
+        .map(|body| body["ID"].clone())
+        .collect();
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn mount_creates_what_is_known_to_be_absent() {
+    for absent in [
+        refuses("volume not found"),
+        refuses("resource not found"),
+        refuses("Could not find volume db."),
+        refuses("no such volume: db"),
+        json(json!({ "Error": "Volume db not found" })),
+        json(json!({ "Err": "volume db does not exist" })),
+        json(json!({ "Volume": null })),
+        json(json!({ "Volume": null, "Err": "" })),
+        json(json!({ "Volume": null, "Err": null })),
+        json(json!({})),
+    ] {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake");
+        plugin.on("Get", absent);
+        env.dvdcli("mount -d fake -n db --volumeopts=size=5,iops=150")
+            .prints("$ROOT/volumes/db\n")
+            .succeeds();
+        assert_eq!(plugin.options("db"), json!({ "size": "5", "iops": "150" }));
+        assert_eq!(plugin.take_calls(), ["Activate", "Get", "Create", "Mount"]);
+        assert_eq!(plugin.connections(), 1);
+    }
+}
+
+#[test]
+fn mount_creates_nothing_where_the_plugin_is_in_trouble() {
+    for words in [
+        "backend unreachable",
+        "exec: rbd: executable file not found in $PATH",
+        "lookup storage.example: host not found",
+    ] {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake");
+        plugin.on("Get", refuses(words));
+        env.dvdcli("mount -d fake -n db").fails(
+            1,
+            &format!("dvdcli: mounting volume db: plugin fake: VolumeDriver.Get: {words}\n"),
+        );
+        assert_eq!(plugin.take_calls(), ["Activate", "Get"]);
+    }
+}
+
+#[test]
+fn mount_asks_list_where_the_plugin_has_no_get() {
+    for no_get in [
+        missing(),
+        refuses("Handler not found: POST /VolumeDriver.Get"),
+    ] {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake").with_volume("other");
+        plugin.on("Get", no_get);
+        env.dvdcli("mount -d fake -n db")
+            .prints("$ROOT/volumes/db\n")
+            .succeeds();
+        assert_eq!(
+            plugin.take_calls(),
+            ["Activate", "Get", "List", "Create", "Mount"]
+        );
+        env.dvdcli("unmount -d fake -n db").succeeds();
+        assert_eq!(plugin.take_calls(), ["Activate", "Unmount"]);
+        env.dvdcli("mount -d fake -n db")
+            .prints("$ROOT/volumes/db\n")
+            .succeeds();
+        assert_eq!(plugin.take_calls(), ["Activate", "Get", "List", "Mount"]);
+        assert_eq!(plugin.volumes(), ["db", "other"]);
+    }
+}
+
+#[test]
+fn mount_sends_create_where_nothing_can_be_known() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    plugin.on("Get", missing()).on("List", missing());
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    assert_eq!(
+        plugin.take_calls(),
+        ["Activate", "Get", "List", "Create", "Mount"]
+    );
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    // That it exists already is as good.
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    plugin.take_calls();
+    plugin.on("Create", refuses("no space in the pool"));
+    env.dvdcli("mount -d fake -n db").fails(
+        1,
+        "dvdcli: mounting volume db: plugin fake: VolumeDriver.Create: no space in the pool\n",
+    );
+    assert_eq!(plugin.take_calls(), ["Activate", "Get", "List", "Create"]);
+}
+
+#[test]
+fn a_failed_mount_says_why_in_the_words_of_the_plugin() {
+    for (words, code) in [
+        ("volume is attached to another host", 1),
+        ("device is busy", 4),
+        ("volume is in use", 4),
+        ("volume not found", 3),
+    ] {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "rexray").with_volume("db");
+        plugin.on("Mount", refuses(words));
+        env.dvdcli("mount -d rexray -n db").fails(
+            code,
+            &format!("dvdcli: mounting volume db: plugin rexray: VolumeDriver.Mount: {words}\n"),
+        );
+    }
+}
+
+#[test]
+fn unmount_needs_no_get() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    plugin.take_calls();
+    for method in ["Get", "List", "Path", "Capabilities"] {
+        plugin.on(method, missing());
+    }
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    assert_eq!(plugin.take_calls(), ["Activate", "Unmount"]);
+    assert_eq!(plugin.mounts("db"), 0);
+}
+
+#[test]
+fn unmount_of_what_is_not_mounted_is_done_with_a_warning() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let done = |volume: &str, words: &str| {
+        format!(
+            "dvdcli: warning: unmounting volume {volume}: plugin fake: VolumeDriver.Unmount: {words}; nothing was left to do\n"
+        )
+    };
+    env.dvdcli("unmount -d fake -n db")
+        .warns(&done("db", "volume is not mounted"))
+        .succeeds();
+    env.dvdcli("unmount -d fake -n none")
+        .warns(&done("none", "volume not found"))
+        .succeeds();
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    env.dvdcli("unmount -d fake -n db")
+        .warns(&done("db", "volume is not mounted"))
+        .succeeds();
+    env.dvdcli("unmount -d fake -n db --force")
+        .warns(&done("db", "volume is not mounted"))
+        .succeeds();
+    assert_eq!(plugin.volumes(), ["db"]);
+}
+
+#[test]
+fn unmount_that_fails_is_a_failure_and_may_be_tried_again() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+    plugin.on_each(
+        "Unmount",
+        [
+            refuses("cannot detach the disk"),
+            refuses("target is busy"),
+            Answer::Act,
+        ],
+    );
+    let failed = "dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount:";
+    env.dvdcli("unmount -d fake -n db")
+        .fails(1, &format!("{failed} cannot detach the disk\n"));
+    env.dvdcli("unmount -d fake -n db")
+        .fails(4, &format!("{failed} target is busy\n"));
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    assert_eq!(plugin.mounts("db"), 0);
+}

@@ -1,0 +1,128 @@
+//! Secrets among a volume's options are shown nowhere: not in errors, warnings or `--verbose`.
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use crate::harness::env::Env;
+use crate::harness::http::{json, refuses};
+use crate::harness::plugin::FakePlugin;
+
+const SECRET: &str = "hunter2.0";
+
+#[test]
+fn a_secret_that_a_plugin_repeats_is_masked_in_the_error() {
+    for key in [
+        "password",
+        "pass",
+        "sshPassword",
+        "secret",
+        "token",
+        "key",
+        "apiKey",
+        "access_key",
+        "passphrase",
+        "PASSWORD",
+    ] {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake");
+        plugin.on(
+            "Create",
+            refuses(&format!("mount -o {key}={SECRET} failed")),
+        );
+        env.dvdcli(&format!("mount -d fake -n db --volumeopts=size=5,{key}={SECRET}")).fails(
+            1,
+            &format!("dvdcli: mounting volume db: plugin fake: VolumeDriver.Create: mount -o {key}=**** failed\n"),
+        );
+        assert_eq!(
+            plugin.bodies("Create")[0]["Opts"],
+            json!({ "size": "5", key: SECRET })
+        );
+    }
+}
+
+#[test]
+fn a_secret_in_a_list_of_options_or_in_a_name_is_masked_too() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    plugin.on(
+        "Create",
+        refuses(&format!("cifs: user joe, {SECRET}: denied")),
+    );
+    env.dvdcli(&format!("create -d fake -n db --opt=o=username=joe,password={SECRET},ro"))
+        .fails(1, "dvdcli: creating volume db: plugin fake: VolumeDriver.Create: cifs: user joe, ****: denied\n");
+    env.dvdcli(&format!("create -d fake -n name=db,passphrase={SECRET}")).fails(
+        1,
+        "dvdcli: creating volume name=db,passphrase=****: plugin fake: VolumeDriver.Create: cifs: user joe, ****: denied\n",
+    );
+}
+
+#[test]
+fn a_wrong_option_does_not_show_its_secret() {
+    let env = Env::new();
+    for options in [
+        format!("--volumeopts=password={SECRET} --volumeopts=password=other"),
+        format!("--volumeopts=password={SECRET},a=1,a=2"),
+        format!("--volumeopts=password={SECRET} --volumeopts=size"),
+    ] {
+        let found = env
+            .dvdcli(&format!("create -d fake -n db {options}"))
+            .output();
+        assert_eq!((found.code, found.stdout.as_str()), (2, ""));
+        assert!(
+            !found.stderr.contains(SECRET) && !found.stderr.contains("other"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn verbose_shows_each_step_with_its_secrets_masked() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    let status = json!({ "Name": "db", "Status": { "Token": SECRET, "Text": format!("logged in with {SECRET}") } });
+    let found = env
+        .dvdcli(&format!(
+            "mount -d fake -n db --volumeopts=password={SECRET},size=5 --verbose"
+        ))
+        .output();
+    assert_eq!(
+        (found.code, found.stdout.as_str()),
+        (0, "$ROOT/volumes/db\n")
+    );
+    for part in [
+        "Plugin.Activate",
+        "VolumeDriver.Get",
+        "VolumeDriver.Create",
+        "VolumeDriver.Mount",
+        "\"size\":\"5\"",
+        "\"password\":\"****\"",
+        "\"Mountpoint\":",
+    ] {
+        assert!(found.stderr.contains(part), "{part}: {}", found.stderr);
+    }
+    assert!(!found.stderr.contains(SECRET), "{}", found.stderr);
+    assert!(
+        found
+            .stderr
+            .lines()
+            .all(|line| line.starts_with("dvdcli: ")),
+        "{}",
+        found.stderr
+    );
+    plugin.on("Get", json(json!({ "Volume": status })));
+    let found = env.dvdcli("inspect -d fake -n db --verbose").output();
+    assert!(
+        found.stderr.contains("\"Token\":\"****\""),
+        "{}",
+        found.stderr
+    );
+}
+
+#[test]
+fn without_verbose_a_success_is_silent() {
+    let env = Env::new();
+    let _plugin = FakePlugin::start(&env, "fake");
+    env.dvdcli("mount -d fake -n db --volumeopts=password=x")
+        .prints("$ROOT/volumes/db\n")
+        .succeeds();
+}

@@ -1,0 +1,7 @@
+//! `dvdcli run`.
+
+mod caller;
+mod command;
+mod holders;
+mod killed;
+mod signals;

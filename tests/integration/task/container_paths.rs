@@ -1,0 +1,224 @@
+//! Container paths of `--from-env`: where volumes are bound, whose owner and mode they take over, and what is refused there.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+
+use pretty_assertions::assert_eq;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::plugin::FakePlugin;
+use crate::harness::task::{MOUNT, UNMOUNT, outside, owned, ownership, task};
+
+#[test]
+fn a_volume_is_bound_there_with_the_owner_and_mode_of_the_path() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray");
+    env.write("volumes/a/file", "text");
+    let path = owned(&env, "job/a", (1234, 4321, 0o6750));
+    let variables = [
+        ("NAME", "a"),
+        ("CONTAINERPATH", "$ROOT/job//a/"),
+        ("NAME1", "b"),
+    ];
+    for _ in 0..2 {
+        task(&env, MOUNT, &variables)
+            .prints("$ROOT/job/a\n$ROOT/volumes/b\n")
+            .succeeds();
+        assert_eq!(env.mounts(), [path.as_path()]);
+        assert_eq!(ownership(&path), (1234, 4321, 0o6750));
+        assert_eq!(ownership(&env.path("volumes/a")), (1234, 4321, 0o6750));
+        assert_eq!(fs::read_to_string(path.join("file")).unwrap(), "text");
+    }
+    // It is the task's from then on.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    task(&env, MOUNT, &variables)
+        .prints("$ROOT/job/a\n$ROOT/volumes/b\n")
+        .succeeds();
+    assert_eq!(ownership(&path), (1234, 4321, 0o700));
+    task(&env, UNMOUNT, &variables).succeeds();
+    assert_eq!((env.mounts().len(), plugin.mounts("a")), (0, 0));
+    assert_eq!(ownership(&path), (1234, 4321, 0o6750));
+}
+
+#[test]
+fn below_tmp_it_is_made_and_stays() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray");
+    owned(&env, "volumes/a", (7, 7, 0o700));
+    let variables = [
+        ("NAME", "a"),
+        ("CONTAINERPATH", "$ROOT/new/one"),
+        ("NAME1", "b"),
+        ("CONTAINERPATH1", "$ROOT/new/other"),
+    ];
+    // Whatever the caller's umask is.
+    let shell = ["-c", "umask 077; exec \"$@\"", "sh"];
+    let run = task(&env, "mount --from-env --id job", &variables).through("sh", &shell);
+    run.prints("$ROOT/new/one\n$ROOT/new/other\n").succeeds();
+    assert_eq!(ownership(&env.path("new/one")), (0, 0, 0o755));
+    assert_eq!(ownership(&env.path("volumes/a")), (0, 0, 0o755));
+    assert_eq!((env.mounts().len(), plugin.mounts("a")), (2, 1));
+    task(&env, "unmount --from-env --id job", &variables).succeeds();
+    assert_eq!((env.mounts().len(), plugin.mounts("a")), (0, 0));
+    assert!(env.path("new/one").is_dir() && env.path("new/other").is_dir());
+}
+
+#[test]
+fn elsewhere_it_must_exist_and_links_are_followed() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray");
+    let outside = outside(&env);
+    let missing = [("NAME", "a"), ("CONTAINERPATH", "/srv/there")];
+    task(&env, MOUNT, &missing).fails(
+        2,
+        "dvdcli: DVDI_VOLUME_CONTAINERPATH: /srv/there: no such file or directory; create the directory first\n",
+    );
+    assert!(!outside.join("there").exists());
+    fs::create_dir(outside.join("there")).unwrap();
+    symlink("there", outside.join("link")).unwrap();
+    let through_link = [("NAME", "a"), ("CONTAINERPATH", "/srv/link")];
+    task(&env, MOUNT, &through_link)
+        .prints("/srv/there\n")
+        .succeeds();
+    let same = [
+        ("NAME", "a"),
+        ("CONTAINERPATH", "/srv/link"),
+        ("NAME1", "b"),
+        ("CONTAINERPATH1", "/srv/there"),
+    ];
+    task(&env, MOUNT, &same).fails(
+        2,
+        "dvdcli: DVDI_VOLUME_CONTAINERPATH1: it is the same directory as DVDI_VOLUME_CONTAINERPATH\n",
+    );
+    task(&env, UNMOUNT, &through_link).succeeds();
+    assert_eq!(plugin.mounts("a"), 0);
+}
+
+#[test]
+fn what_is_mounted_there_already_is_seen_before_anything_is_done() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray");
+    let path = env.dir("taken");
+    env.mount_tmpfs(&path);
+    let variables = [
+        ("NAME", "a"),
+        ("NAME1", "b"),
+        ("CONTAINERPATH1", "$ROOT/taken"),
+    ];
+    task(&env, MOUNT, &variables).fails(
+        4,
+        "dvdcli: DVDI_VOLUME_CONTAINERPATH1: $ROOT/taken: something is mounted there that is not this volume\n",
+    );
+    assert_eq!(plugin.connections(), 0);
+    // The clean-up after it must not fail.
+    task(&env, UNMOUNT, &variables[1..])
+        .warns(
+            "dvdcli: warning: container path: $ROOT/taken: something is mounted there that is not this volume\n\
+             dvdcli: warning: unmounting volume b: plugin rexray: VolumeDriver.Unmount: volume not found; nothing was left to do\n",
+        )
+        .succeeds();
+    assert_eq!(env.mounts(), [path]);
+}
+
+#[test]
+fn owner_and_mode_do_not_change_under_those_who_hold_it() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray");
+    for (name, ownership) in [
+        ("one", (1, 1, 0o750)),
+        ("same", (1, 1, 0o750)),
+        ("other", (1, 1, 0o755)),
+    ] {
+        owned(&env, name, ownership);
+    }
+    let at = |path| [("NAME", "a"), ("CONTAINERPATH", path)];
+    let mount = |id, path| task(&env, &format!("mount --from-env --id {id}"), &at(path));
+    mount("one", "$ROOT/one").prints("$ROOT/one\n").succeeds();
+    mount("two", "$ROOT/same").prints("$ROOT/same\n").succeeds();
+    mount("three", "$ROOT/other").fails(
+        4,
+        "dvdcli: mounting volume a (DVDI_VOLUME_NAME): $ROOT/volumes/a has owner and mode 1:1 0750, container path $ROOT/other has 1:1 0755, and they stay as they are while it is held by one, two\n",
+    );
+    assert_eq!(ownership(&env.path("volumes/a")), (1, 1, 0o750));
+    assert_eq!((env.mounts().len(), plugin.mounts("a")), (2, 1));
+    // Whoever holds it alone may.
+    task(&env, "unmount --from-env --id two", &at("$ROOT/same"))
+        .warns("dvdcli: warning: volume a stays mounted, it is held by one\n")
+        .succeeds();
+    mount("one", "$ROOT/other")
+        .prints("$ROOT/other\n")
+        .succeeds();
+    assert_eq!(ownership(&env.path("volumes/a")), (1, 1, 0o755));
+    task(&env, UNMOUNT, &at("$ROOT/one"))
+        .warns("dvdcli: warning: volume a was not held by this caller; it is held by one\n")
+        .succeeds();
+    env.dvdcli("unmount -d rexray -n a --id one").succeeds();
+    assert_eq!((env.mounts().len(), plugin.mounts("a")), (0, 0));
+}
+
+#[test]
+fn a_read_only_volume_keeps_its_owner() {
+    let Some(env) = Env::isolated() else { return };
+    env.dvdcli(
+        "create -d local -n a -o type=tmpfs -o device=tmpfs -o o=ro,size=1m,mode=0750,uid=5,gid=6",
+    )
+    .succeeds();
+    owned(&env, "same", (5, 6, 0o750));
+    owned(&env, "other", (5, 5, 0o750));
+    let at = |path| [("NAME", "a"), ("DRIVER", "local"), ("CONTAINERPATH", path)];
+    task(&env, MOUNT, &at("$ROOT/other")).fails(
+        1,
+        "dvdcli: mounting volume a (DVDI_VOLUME_NAME): giving $ROOT/var/lib/dvdcli/local/a/_data owner and mode of $ROOT/other: read-only file system\n",
+    );
+    assert_eq!(env.mounts().len(), 0);
+    task(&env, MOUNT, &at("$ROOT/same"))
+        .prints("$ROOT/same\n")
+        .succeeds();
+    task(&env, UNMOUNT, &at("$ROOT/same")).succeeds();
+    assert_eq!(env.mounts().len(), 0);
+}
+
+/// Below /tmp, others own directories on the way, and exchange them for links while we work.
+#[test]
+fn who_exchanges_a_directory_for_a_link_leads_nowhere() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray").with_volume("a");
+    let (theirs, link, victim) = (
+        env.dir("job/in"),
+        env.path("job/link"),
+        env.dir("victim/new"),
+    );
+    symlink(env.path("victim"), &link).unwrap();
+    let exchange = || renameat_with(CWD, &theirs, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+    let variables = [("NAME", "a"), ("CONTAINERPATH", "$ROOT/job/in/new")];
+    let mut outcomes = [0, 0];
+    for _ in 0..60 {
+        let done = AtomicBool::new(false);
+        let found = thread::scope(|scope| {
+            let exchanges = || {
+                let mut count = 0;
+                while !done.load(SeqCst) || count % 2 == 1 {
+                    exchange();
+                    count += 1;
+                }
+            };
+            scope.spawn(exchanges);
+            let found = task(&env, MOUNT, &variables).output();
+            done.store(true, SeqCst);
+            found
+        });
+        let seen = usize::from(found.code == 0);
+        outcomes[seen] += 1;
+        assert_eq!(env.mounts(), vec![theirs.join("new"); seen], "{found:?}");
+        assert_eq!(plugin.mounts("a"), seen, "{found:?}");
+        assert_eq!(fs::names(&victim).len(), 0);
+        if seen == 1 {
+            task(&env, UNMOUNT, &variables).succeeds();
+        }
+        let _ = fs::remove_dir(theirs.join("new"));
+    }
+    assert!(outcomes[0] > 0, "{outcomes:?}");
+}

@@ -1,0 +1,213 @@
+//! A path is printed only if it is good; what was mounted for nothing is unmounted again.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+
+use crate::harness::env::{Env, PATH};
+use crate::harness::http::{json, refuses};
+use crate::harness::plugin::FakePlugin;
+use crate::harness::process::Background;
+use crate::harness::waiting::eventually;
+
+/// Mount points, and what is said of them.
+fn bad_paths(env: &Env) -> Vec<(Value, &'static str)> {
+    let root = env.path("").display().to_string();
+    let below = |name: &str| json!(format!("{root}{name}"));
+    env.write("a-file", "");
+    env.dir("with\nnewline");
+    env.dir("with-blank ");
+    env.dir("volumes/db");
+    symlink("nowhere", env.path("dangling")).unwrap();
+    symlink("loop", env.path("loop")).unwrap();
+    vec![
+        (json!(""), "the mount point is empty"),
+        (json!(null), "the mount point is empty"),
+        (
+            json!("volumes/db"),
+            "mount point 'volumes/db' is no absolute path",
+        ),
+        (
+            json!("./volumes/db"),
+            "mount point './volumes/db' is no absolute path",
+        ),
+        (
+            below("nowhere"),
+            "mount point $ROOT/nowhere: no such file or directory",
+        ),
+        (below("a-file"), "mount point $ROOT/a-file: not a directory"),
+        (
+            below("a-file/x"),
+            "mount point $ROOT/a-file/x: not a directory",
+        ),
+        (
+            below("dangling"),
+            "mount point $ROOT/dangling: no such file or directory",
+        ),
+        (
+            below("loop"),
+            "mount point $ROOT/loop: too many levels of symbolic links",
+        ),
+        (
+            below("with\nnewline"),
+            "mount point '$ROOT/with\\nnewline' has a line end or blanks that callers cut off",
+        ),
+        (
+            below("volumes/db\n"),
+            "mount point '$ROOT/volumes/db\\n' has a line end or blanks that callers cut off",
+        ),
+        (
+            below("with-blank "),
+            "mount point '$ROOT/with-blank ' has a line end or blanks that callers cut off",
+        ),
+        (
+            below("volumes\0/db"),
+            "mount point '$ROOT/volumes\\0/db' has a line end or blanks that callers cut off",
+        ),
+    ]
+}
+
+#[test]
+fn a_path_that_is_not_good_is_unmounted_again() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    plugin.on("Unmount", json(json!({ "Err": "" })));
+    for (path, message) in bad_paths(&env) {
+        plugin.on("Mount", json(json!({ "Mountpoint": path, "Err": "" })));
+        env.dvdcli("mount -d fake -n db").fails(
+            1,
+            &format!("dvdcli: mounting volume db: plugin fake: {message}\n"),
+        );
+        assert_eq!(plugin.bodies("Mount"), plugin.bodies("Unmount"), "{path}");
+        assert_eq!(
+            plugin.take_calls(),
+            ["Activate", "Get", "Mount", "Unmount"],
+            "{path}"
+        );
+        assert_eq!(env.json("inspect -d fake -n db")[0]["Holders"], json!([]));
+        plugin.take_calls();
+    }
+}
+
+#[test]
+fn an_answer_without_a_mount_point_is_unmounted_again() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    plugin.on("Unmount", json(json!({ "Err": "" })));
+    for answer in [
+        json!({}),
+        json!({ "Err": "" }),
+        json!({ "mountpath": "/tmp" }),
+    ] {
+        plugin.on("Mount", json(answer));
+        env.dvdcli("mount -d fake -n db").fails(
+            1,
+            "dvdcli: mounting volume db: plugin fake: the mount point is empty\n",
+        );
+        assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount", "Unmount"]);
+    }
+}
+
+#[test]
+fn a_long_path_fails_in_one_line() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let path = format!("/{}", "x/".repeat(5_000));
+    plugin.on("Mount", json(json!({ "Mountpoint": path })));
+    env.dvdcli("mount -d fake -n db").fails(
+        1,
+        "dvdcli: mounting volume db: plugin fake: mount point [..]: file name too long\n",
+    );
+    assert_eq!(plugin.bodies("Unmount").len(), 1);
+}
+
+#[test]
+fn where_unmounting_again_fails_both_reasons_are_said() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    plugin.on("Mount", json(json!({ "Mountpoint": "" })));
+    plugin.on("Unmount", refuses("boom"));
+    env.dvdcli("mount -d fake -n db").fails(
+        1,
+        "dvdcli: mounting volume db: plugin fake: the mount point is empty; unmounting it again: plugin fake: VolumeDriver.Unmount: boom\n",
+    );
+}
+
+#[test]
+fn a_symbolic_link_to_a_directory_is_good() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.dir("real");
+    symlink("real", env.path("link")).unwrap();
+    plugin.on("Mount", json(json!({ "Mountpoint": env.path("link") })));
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/link\n")
+        .succeeds();
+    env.dvdcli("mount -d fake -n db")
+        .prints("$ROOT/link\n")
+        .succeeds();
+    assert_eq!(plugin.bodies("Mount").len(), 1);
+}
+
+#[test]
+fn a_path_of_any_text_is_printed_to_the_byte() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    for name in ["a b", "é\u{1f4be}", "tab\there", "quote'\"\\", "-n"] {
+        plugin.on("Mount", json(json!({ "Mountpoint": env.dir(name) })));
+        env.dvdcli("mount -d fake -n db")
+            .prints(&format!("$ROOT/{name}\n"))
+            .succeeds();
+        env.dvdcli("unmount -d fake -n db").succeeds();
+    }
+}
+
+/// A FUSE file system whose process is stopped: whoever looks at it waits for ever. Its end aborts the connection, and whoever
+/// waits gets an error.
+struct Stopped(Background);
+
+impl Stopped {
+    /// By rclone, in the mount namespace of the test.
+    fn at(env: &Env, path: &Path) -> Stopped {
+        let mut command = Command::new("rclone");
+        command.args(["mount", "--config", "", "--cache-dir"]);
+        command
+            .arg(env.dir("cache"))
+            .arg(env.dir("source"))
+            .arg(path);
+        command
+            .env_clear()
+            .env("PATH", PATH)
+            .env("HOME", env.root());
+        let stopped = Stopped(Background::start(&mut command));
+        eventually("the FUSE mount", || {
+            env.mounts().iter().any(|point| point == path)
+        });
+        kill(stopped.pid(), Signal::SIGSTOP).unwrap();
+        stopped
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.pid().try_into().unwrap())
+    }
+}
+
+#[test]
+fn a_path_that_hangs_is_unmounted_again() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let path = env.dir("volumes/db");
+    let _hanging = Stopped::at(&env, &path);
+    plugin.on("Mount", json(json!({ "Mountpoint": path })));
+    plugin.on("Unmount", json(json!({ "Err": "" })));
+    env.dvdcli("mount -d fake -n db --timeout 4s").fails(
+        1,
+        "dvdcli: mounting volume db: plugin fake: mount point $ROOT/volumes/db: no answer within [..]\n",
+    );
+    assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount", "Unmount"]);
+}
