@@ -51,13 +51,12 @@ pub fn get(common: &Common, log: &mut Log) -> Result<u8> {
 pub fn exists(common: &Common, log: &mut Log) -> Result<u8> {
     let invocation = begin(common, &Options::new(), TIMEOUT, log)?;
     let volume = open_volume(&invocation, common, &Options::new())?;
-    match lookup::find(volume.as_ref()) {
-        Ok(_) => Ok(0),
-        Err(error) if ErrorKind::of(&error) == ErrorKind::Absent => {
-            Ok(ErrorKind::Absent.exit_code())
-        }
-        Err(error) => Err(error.context(format!("looking up volume {}", shown_name(common)))),
-    }
+    let exists = lookup::exists(volume.as_ref())
+        .with_context(|| format!("looking up volume {}", shown_name(common)))?;
+    Ok(match exists {
+        true => 0,
+        false => ErrorKind::Absent.exit_code(),
+    })
 }
 
 /// The keys of `docker volume inspect` and our own. Those that the driver does not know are null or empty.

@@ -16,9 +16,9 @@ use crate::driver::interface::VolumeInfo;
 use crate::driver::overview::{self, DriverInfo};
 use crate::driver::{self};
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, TIMEOUT};
+use crate::invocation::{Invocation, Limits, TIMEOUT};
 
-/// What a verb that asks every driver gives each of them; none is waited for.
+/// How long each driver has where all are asked. A plugin that is not there is not waited for.
 const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub fn list(args: &ListArgs, log: &mut Log) -> Result<u8> {
@@ -55,13 +55,14 @@ fn list_all(args: &ListArgs, log: &mut Log) -> Result<u8> {
     Ok(code)
 }
 
-/// None is waited for that is not there.
-fn begin_overview(common: &Common, log: &mut Log) -> Result<Invocation> {
-    let invocation = begin(common, &Options::new(), OVERVIEW_TIMEOUT, log)?;
-    Ok(Invocation {
-        wait: Duration::ZERO,
-        ..invocation
-    })
+/// For a verb that asks every driver: `--timeout` counts, but not the configuration's times.
+fn begin_overview(common: &Common, log: &Log) -> Result<Invocation> {
+    let limits = Limits {
+        timeout: common.timeout.or(Some(OVERVIEW_TIMEOUT)),
+        default_timeout: OVERVIEW_TIMEOUT,
+        wait: Some(Duration::ZERO),
+    };
+    Invocation::new(common.config.as_deref(), limits, log.clone())
 }
 
 fn print_list(volumes: &[(&str, &VolumeInfo)], format: ListFormat) -> Result<()> {

@@ -16,15 +16,30 @@ use crate::volume::holders::ledger;
 ///
 /// Absent: it does not exist. Any other error: nobody can tell.
 pub fn find(volume: &dyn Volume) -> Result<VolumeInfo> {
-    let label = || volume.driver().label();
     match volume.get()? {
         Lookup::Found(found) => Ok(*found),
-        Lookup::Absent => Err(Error::from(Failure::absent("no such volume"))).with_context(label),
-        Lookup::CannotSay => Err(anyhow!(
-            "it has neither VolumeDriver.Get nor VolumeDriver.List, and cannot say"
-        ))
-        .with_context(label),
+        Lookup::Absent => Err(Error::from(Failure::absent("no such volume")))
+            .with_context(|| volume.driver().label()),
+        Lookup::CannotSay => Err(cannot_say(volume)),
     }
+}
+
+/// Whether the volume exists.
+///
+/// # Errors
+///
+/// Nobody can tell.
+pub fn exists(volume: &dyn Volume) -> Result<bool> {
+    match volume.get()? {
+        Lookup::Found(_) => Ok(true),
+        Lookup::Absent => Ok(false),
+        Lookup::CannotSay => Err(cannot_say(volume)),
+    }
+}
+
+fn cannot_say(volume: &dyn Volume) -> Error {
+    anyhow!("it has neither VolumeDriver.Get nor VolumeDriver.List, and cannot say")
+        .context(volume.driver().label())
 }
 
 /// Where the volume is mounted, as its driver says; where the driver does not say, as we remember and the mount table confirms.

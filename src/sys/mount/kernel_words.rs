@@ -34,7 +34,10 @@ pub fn explain(
     fs_type: &str,
     options: &MountOptions,
 ) -> Error {
-    match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
+    let Some(number) = error.raw_os_error() else {
+        return anyhow!("a path or an option holds a NUL character");
+    };
+    match Errno::from_raw(number) {
         Errno::EINVAL => refused_option(fs_type, source, &options.data)
             .or_else(|| other_content(Path::new(source), fs_type))
             .map_or_else(|| error.into(), |words| anyhow!(words)),
@@ -43,7 +46,6 @@ pub fn explain(
             anyhow!("the mount point {} is missing", target.display())
         }
         Errno::ENOENT => anyhow!("{source} is missing"),
-        Errno::UnknownErrno => anyhow!("a path or an option holds a NUL character"),
         Errno::ENOTBLK => anyhow!("{source} is not a block device"),
         _ => error.into(),
     }
