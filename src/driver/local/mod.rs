@@ -14,7 +14,7 @@ use crate::driver::local::source::Source;
 use crate::driver::shared::given::Given;
 use crate::driver::shared::options::{Known, LOCAL};
 use crate::driver::shared::store::{self, VolumeFile};
-use crate::driver::shared::{BuiltIn, BuiltInKind, guard, handout};
+use crate::driver::shared::{BuiltIn, BuiltInKind, data_directory, still_mounted};
 use crate::sys::mount::mountinfo::MountTable;
 
 /// What is handed out: the directory itself, or where the device is mounted.
@@ -90,14 +90,14 @@ impl Volume for LocalVolume<'_> {
         if let Some(source) = &source {
             source.check()?;
         }
-        let mut ownership = handout::ownership(normal);
+        let mut ownership = data_directory::ownership(normal);
         ownership.mode = ownership.mode.or(Some(DATA_MODE));
         let record = self.given.new_record(normal.clone());
         self.driver.store.create(name, &record, |directory| {
             let data = directory.join(DATA);
             store::make_directory(&data)?;
             match source {
-                None => handout::give(&data, ownership),
+                None => data_directory::set_ownership(&data, ownership),
                 // A mount point has owner and mode of what is mounted there.
                 Some(_) => Ok(()),
             }
@@ -150,7 +150,7 @@ impl Volume for LocalVolume<'_> {
         let record = driver.record(name)?;
         let source = Source::of(&record.options)?;
         driver.refuse_mounted(self.on_disk(source.as_ref()).mounted(&MountTable::read()?))?;
-        guard::refuse_if_mounted(&driver.store.directory(name))?;
+        still_mounted::refuse_if_mounted(&driver.store.directory(name))?;
         match source {
             Some(_) => driver.delete(name, DATA),
             None => driver.store.delete(name),

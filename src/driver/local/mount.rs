@@ -8,7 +8,7 @@ use crate::base::secrets::Secrets;
 use crate::driver::interface::{Driver, Volume};
 use crate::driver::local::source::Source;
 use crate::driver::local::{DATA, LocalVolume};
-use crate::driver::shared::handout;
+use crate::driver::shared::data_directory;
 use crate::driver::shared::store::VolumeFile;
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
@@ -74,11 +74,11 @@ impl LocalVolume<'_> {
     }
 
     fn prepare(&self, record: &VolumeFile, source: &Source, place: &Path) -> Result<PathBuf> {
-        let ownership = handout::ownership(&record.options);
-        if source.sets_ownership() || !handout::is_given(ownership) {
+        let ownership = data_directory::ownership(&record.options);
+        if source.sets_ownership() || !data_directory::is_given(ownership) {
             return Ok(place.to_owned());
         }
-        handout::prepare(
+        data_directory::prepare(
             place,
             "",
             ownership,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::base::failure::Failure;
-use crate::driver::shared::options::{self, Normal};
+use crate::driver::shared::options::{self, NormalOptions};
 use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::Mount;
 use crate::sys::mount::mountopts::{self, MountOptions};
@@ -42,7 +42,7 @@ pub struct Source {
 
 impl Source {
     /// `None` for a plain directory. Options that do not go together are wrong usage.
-    pub fn of(normal: &Normal) -> Result<Option<Source>> {
+    pub fn of(normal: &NormalOptions) -> Result<Option<Source>> {
         let option = |name| options::get(normal, name).filter(|value| !value.is_empty());
         for (one, other) in NEEDS {
             if option(one).is_some() && option(other).is_none() {

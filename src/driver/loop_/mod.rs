@@ -13,10 +13,10 @@ use crate::base::failure::Failure;
 use crate::driver::interface::{Created, Driver, Lookup, MountMode, Unmounted, Volume, VolumeInfo};
 use crate::driver::loop_::on_disk::OnDisk;
 use crate::driver::shared::given::Given;
+use crate::driver::shared::host_claim::{self, Claim};
 use crate::driver::shared::options::{self, Known, LOOP};
-use crate::driver::shared::owner::{self, Claim};
 use crate::driver::shared::store::{self, VolumeFile};
-use crate::driver::shared::{BuiltIn, BuiltInKind, guard, handout, names};
+use crate::driver::shared::{BuiltIn, BuiltInKind, data_directory, names, still_mounted};
 use crate::sys::mount::mountinfo::MountTable;
 
 /// What a volume's directory holds beside its record.
@@ -116,7 +116,7 @@ impl Volume for LoopVolume<'_> {
 
     fn mount(&self, mode: MountMode) -> Result<PathBuf> {
         let record = self.driver.record(self.name())?;
-        handout::names(&self.driver.invocation.config.root_path)?;
+        data_directory::names(&self.driver.invocation.config.root_path)?;
         self.claimed(|| self.mount_ours(&record, mode.read_only))
     }
 
@@ -137,7 +137,7 @@ impl Volume for LoopVolume<'_> {
         if path.symlink_metadata().is_ok() && image::kept_by(&image::open(&path)?)?.is_some() {
             return Ok(outcome);
         }
-        owner::release(&driver.store.directory(name), &driver.host)?;
+        host_claim::release(&driver.store.directory(name), &driver.host)?;
         Ok(outcome)
     }
 
@@ -148,7 +148,7 @@ impl Volume for LoopVolume<'_> {
         }
         self.claimed(|| {
             driver.refuse_mounted(self.on_disk().mounted(&MountTable::read()?)?)?;
-            guard::refuse_if_mounted(&driver.store.directory(name))?;
+            still_mounted::refuse_if_mounted(&driver.store.directory(name))?;
             // The lock lasts until the image is gone. An image that is gone already does not keep the rest from being removed.
             let path = self.on_disk().image();
             let there = path.symlink_metadata().is_ok();
@@ -186,7 +186,7 @@ impl LoopVolume<'_> {
     fn claimed<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
         let (driver, name) = (&self.driver, self.name());
         let directory = driver.store.directory(name);
-        let claim = owner::claim(&directory, &driver.host, driver.invocation.config.preempt)?;
+        let claim = host_claim::claim(&directory, &driver.host, driver.invocation.config.preempt)?;
         if let Claim::Taken(other) = &claim {
             let host = &other.name;
             driver.invocation.log.warn(&format!(
@@ -195,7 +195,7 @@ impl LoopVolume<'_> {
         }
         let done = act();
         if done.is_err() {
-            let _ = owner::undo(&directory, &driver.host, claim);
+            let _ = host_claim::undo(&directory, &driver.host, claim);
         }
         done
     }

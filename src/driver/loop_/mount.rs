@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::driver::interface::{Driver, Volume};
 use crate::driver::loop_::{LoopVolume, MOUNT_POINT, image};
 use crate::driver::shared::store::VolumeFile;
-use crate::driver::shared::{handout, options};
+use crate::driver::shared::{data_directory, options};
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::MountOptions;
@@ -73,9 +73,9 @@ impl LoopVolume<'_> {
         options: &MountOptions,
         ro: bool,
     ) -> Result<PathBuf> {
-        let ownership = handout::ownership(&record.options);
+        let ownership = data_directory::ownership(&record.options);
         let inside = &self.driver.invocation.config.root_path;
-        let path = handout::prepare(
+        let path = data_directory::prepare(
             place,
             inside,
             ownership,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::driver::interface::{Driver, VolumeInfo};
 use crate::driver::loop_::{IMAGE, MOUNT_POINT, image};
 use crate::driver::shared::store::VolumeFile;
-use crate::driver::shared::{BuiltIn, handout, options};
+use crate::driver::shared::{BuiltIn, data_directory, options};
 use crate::sys::block::loop_device;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
@@ -44,7 +44,8 @@ impl OnDisk<'_, '_> {
 
     /// The directory that is handed out, of a volume that is mounted at `place`.
     pub fn inside(&self, place: &Path) -> PathBuf {
-        let names = handout::names(&self.driver.invocation.config.root_path).unwrap_or_default();
+        let names =
+            data_directory::names(&self.driver.invocation.config.root_path).unwrap_or_default();
         names
             .into_iter()
             .fold(place.to_owned(), |path, name| path.join(name))

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::base::failure::Failure;
 use crate::driver::loop_::image;
-use crate::driver::shared::options::{self, LOOP, Normal};
+use crate::driver::shared::options::{self, LOOP, NormalOptions};
 use crate::sys::block::mkfs::{self, FileSystem};
 
 /// Where neither options nor configuration say: REX-Ray's size, in GiB.
@@ -40,7 +40,7 @@ impl Plan {
 }
 
 /// The one volume that the options want a copy of.
-pub fn copy_source(normal: &Normal) -> Result<Option<String>> {
+pub fn copy_source(normal: &NormalOptions) -> Result<Option<String>> {
     let mut named = COPY_SOURCES
         .iter()
         .filter_map(|key| options::get(normal, key));
@@ -58,7 +58,11 @@ pub fn copy_source(normal: &Normal) -> Result<Option<String>> {
 
 /// Decides by the options, then by what is to be copied (an image), then by the configured defaults, and completes the
 /// options with what was decided.
-pub fn decide(normal: &mut Normal, defaults: Normal, source: Option<PathBuf>) -> Result<Plan> {
+pub fn decide(
+    normal: &mut NormalOptions,
+    defaults: NormalOptions,
+    source: Option<PathBuf>,
+) -> Result<Plan> {
     if let Some(source) = source {
         take_size(normal, &source)?;
         let anew = options::get(normal, "overwriteFs") == Some("true");
@@ -81,7 +85,7 @@ pub fn decide(normal: &mut Normal, defaults: Normal, source: Option<PathBuf>) ->
     Ok(Plan::Make { fs, length, thick })
 }
 
-fn take_size(normal: &mut Normal, source: &Path) -> Result<()> {
+fn take_size(normal: &mut NormalOptions, source: &Path) -> Result<()> {
     let (length, _) =
         image::lengths(source).with_context(|| format!("reading {}", source.display()))?;
     match options::number_in::<u64>(normal, "size") {
@@ -96,7 +100,7 @@ fn take_size(normal: &mut Normal, source: &Path) -> Result<()> {
     }
 }
 
-fn take_file_system(normal: &mut Normal, source: &Path) -> Result<&'static FileSystem> {
+fn take_file_system(normal: &mut NormalOptions, source: &Path) -> Result<&'static FileSystem> {
     let fs = image::file_system(source)?;
     match options::get(normal, "newFsType") {
         Some(wanted) if wanted != fs.name => Err(Failure::usage(format!(
@@ -114,7 +118,7 @@ fn take_file_system(normal: &mut Normal, source: &Path) -> Result<&'static FileS
 mod tests {
     use super::*;
 
-    fn normal(options: &[(&str, &str)]) -> Normal {
+    fn normal(options: &[(&str, &str)]) -> NormalOptions {
         let options = options
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))

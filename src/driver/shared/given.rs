@@ -8,7 +8,7 @@ use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::shared::names;
-use crate::driver::shared::options::{self, Known, Normal};
+use crate::driver::shared::options::{self, Known, NormalOptions};
 use crate::driver::shared::store::VolumeFile;
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Given {
     /// Whether there are options beside the name.
     pub has_options: bool,
     /// The options in normal form, or why they are wrong. Only verbs that can create a volume care: clean-ups must succeed.
-    normal: Result<Normal, String>,
+    normal: Result<NormalOptions, String>,
 }
 
 impl Given {
@@ -41,13 +41,13 @@ impl Given {
     /// # Errors
     ///
     /// Wrong usage: an option that the driver does not have, or a value that it cannot have.
-    pub fn options(&self) -> Result<&Normal> {
+    pub fn options(&self) -> Result<&NormalOptions> {
         let usage = |words: &String| Failure::usage(words.clone()).into();
         self.normal.as_ref().map_err(usage)
     }
 
     /// What is written about a volume that is created now.
-    pub fn new_record(&self, options: Normal) -> VolumeFile {
+    pub fn new_record(&self, options: NormalOptions) -> VolumeFile {
         VolumeFile {
             created_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             given: self.written.clone(),

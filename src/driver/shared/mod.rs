@@ -1,12 +1,12 @@
 //! What the built-in drivers share: a directory for each volume, names, options, and how mounts are found and taken away.
 
+pub mod data_directory;
 pub mod given;
-pub mod guard;
-pub mod handout;
+pub mod host_claim;
 pub mod names;
 pub mod options;
-pub mod owner;
 pub mod size;
+pub mod still_mounted;
 pub mod store;
 
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::interface::{Created, Driver, Lookup, Scope, Volume, VolumeInfo};
 use crate::driver::shared::given::Given;
-use crate::driver::shared::options::{Known, Normal};
-use crate::driver::shared::owner::Host;
+use crate::driver::shared::host_claim::Host;
+use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{Store, VolumeFile};
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
@@ -182,7 +182,7 @@ impl<'a> BuiltIn<'a> {
     }
 
     /// What `create` says of a volume that exists; leftovers are swept first. `None` where it does not exist and may be made.
-    pub fn existing(&self, name: &str, wanted: &Normal) -> Result<Option<Created>> {
+    pub fn existing(&self, name: &str, wanted: &NormalOptions) -> Result<Option<Created>> {
         self.store.sweep(name)?;
         match self.store.record(name)? {
             Some(record) => {

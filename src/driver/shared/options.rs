@@ -63,10 +63,10 @@ pub const LOCAL: &[Known] = &[
 const WHILE_MAKING: [&str; 2] = ["overwriteFs", "repl"];
 
 /// Options under their own names, their values in normal form; no name twice.
-pub type Normal = Vec<(String, String)>;
+pub type NormalOptions = Vec<(String, String)>;
 
 /// Reads options by a table. An unknown one, a bad value or two that contradict each other are wrong usage.
-pub fn read(table: &[Known], options: &Options) -> Result<Normal> {
+pub fn read(table: &[Known], options: &Options) -> Result<NormalOptions> {
     let mut normal: Vec<(String, String, &str)> = Vec::new();
     for (key, value) in options {
         let known = find(table, key).ok_or_else(|| Failure::usage(unknown(table, key)))?;
@@ -108,7 +108,7 @@ fn unknown(table: &[Known], key: &str) -> String {
 }
 
 /// The value of an option, by its own name.
-pub fn get<'a>(options: &'a Normal, name: &str) -> Option<&'a str> {
+pub fn get<'a>(options: &'a NormalOptions, name: &str) -> Option<&'a str> {
     options
         .iter()
         .find(|(key, _)| key == name)
@@ -116,12 +116,12 @@ pub fn get<'a>(options: &'a Normal, name: &str) -> Option<&'a str> {
 }
 
 /// The value of an option that is a number.
-pub fn number_in<T: std::str::FromStr>(options: &Normal, name: &str) -> Option<T> {
+pub fn number_in<T: std::str::FromStr>(options: &NormalOptions, name: &str) -> Option<T> {
     get(options, name)?.parse().ok()
 }
 
 /// Adds those options of `others` that are not there.
-pub fn complete(options: &mut Normal, others: Normal) {
+pub fn complete(options: &mut NormalOptions, others: NormalOptions) {
     for (name, value) in others {
         if get(options, &name).is_none() {
             options.push((name, value));
@@ -131,7 +131,7 @@ pub fn complete(options: &mut Normal, others: Normal) {
 
 /// The options in which a volume that was made with `options` is not what `wanted` asks for. What is not asked for is not
 /// compared.
-pub fn differing(options: &Normal, wanted: &Normal) -> Vec<String> {
+pub fn differing(options: &NormalOptions, wanted: &NormalOptions) -> Vec<String> {
     wanted
         .iter()
         .filter(|(name, _)| !WHILE_MAKING.contains(&name.as_str()))
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::base::failure::ErrorKind;
 
-    fn loop_options(options: &[(&str, &str)]) -> Result<Normal> {
+    fn loop_options(options: &[(&str, &str)]) -> Result<NormalOptions> {
         read(
             LOOP,
             &options

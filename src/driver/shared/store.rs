@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::options::Options;
 use crate::driver::shared::names;
-use crate::driver::shared::options::Normal;
+use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::files::tree;
 
@@ -29,7 +29,7 @@ pub struct VolumeFile {
     /// As they were given.
     pub given: Options,
     /// What came of them and of the defaults, in normal form.
-    pub options: Normal,
+    pub options: NormalOptions,
 }
 
 /// The directory of all volumes of one driver.

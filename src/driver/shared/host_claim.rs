@@ -65,7 +65,7 @@ pub fn claim(directory: &Path, host: &Host, preempt: bool) -> Result<Claim> {
     let link = directory.join(LINK);
     let doing = || format!("claiming {}", link.display());
     loop {
-        let Some(owner) = owner(directory)? else {
+        let Some(claimant) = claimed_by(directory)? else {
             match symlink(host.text(), &link) {
                 Ok(()) => return Ok(Claim::New),
                 // Another host was faster; see which.
@@ -73,25 +73,26 @@ pub fn claim(directory: &Path, host: &Host, preempt: bool) -> Result<Claim> {
                 Err(error) => return Err(error).with_context(doing),
             }
         };
-        let ours = owner.machine_id == host.machine_id;
-        if ours && owner.boot_id == host.boot_id {
+        let ours = claimant.machine_id == host.machine_id;
+        if ours && claimant.boot_id == host.boot_id {
             return Ok(Claim::Kept);
         }
         if !ours && !preempt {
-            return Err(refused(&owner));
+            return Err(refused(&claimant));
         }
         replace(directory, host).with_context(doing)?;
         return Ok(if ours {
             Claim::New
         } else {
-            Claim::Taken(owner)
+            Claim::Taken(claimant)
         });
     }
 }
 
 /// Gives the volume up, if it is this host's.
 pub fn release(directory: &Path, host: &Host) -> Result<()> {
-    let ours = owner(directory)?.is_some_and(|owner| owner.machine_id == host.machine_id);
+    let ours =
+        claimed_by(directory)?.is_some_and(|claimant| claimant.machine_id == host.machine_id);
     if ours {
         let link = directory.join(LINK);
         fs::remove_file(&link).with_context(|| format!("releasing {}", link.display()))?;
@@ -110,11 +111,11 @@ pub fn undo(directory: &Path, host: &Host, claim: Claim) -> Result<()> {
 }
 
 /// The host that has the volume mounted, or had when it went down.
-pub fn owner(directory: &Path) -> Result<Option<Host>> {
+fn claimed_by(directory: &Path) -> Result<Option<Host>> {
     let link = directory.join(LINK);
     match fs::read_link(&link) {
         Ok(text) => match Host::parse(&text.to_string_lossy()) {
-            Some(owner) => Ok(Some(owner)),
+            Some(claimant) => Ok(Some(claimant)),
             None => bail!(
                 "reading {}: it names no host; remove it if no host has the volume mounted",
                 link.display()
@@ -125,10 +126,10 @@ pub fn owner(directory: &Path) -> Result<Option<Host>> {
     }
 }
 
-fn refused(owner: &Host) -> anyhow::Error {
+fn refused(claimant: &Host) -> anyhow::Error {
     Failure::in_use(format!(
         "mounted on host {} (machine {}); unmount it there, or take it with the setting mount.preempt",
-        owner.name, owner.machine_id
+        claimant.name, claimant.machine_id
     ))
     .into()
 }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use nix::unistd::fsync;
 
-use crate::driver::shared::options::{self, Normal};
+use crate::driver::shared::options::{self, NormalOptions};
 use crate::sys::files::directory::{self, IfMissing, descend};
 use crate::sys::files::ownership::Ownership;
 
@@ -16,7 +16,7 @@ use crate::sys::files::ownership::Ownership;
 const MARK: &str = "prepared";
 
 /// What the options say of the directory's owner and mode.
-pub fn ownership(options: &Normal) -> Ownership {
+pub fn ownership(options: &NormalOptions) -> Ownership {
     let mode = options::get(options, "mode").and_then(|mode| u32::from_str_radix(mode, 8).ok());
     Ownership {
         uid: options::number_in(options, "uid"),
@@ -29,7 +29,7 @@ pub fn is_given(ownership: Ownership) -> bool {
     ownership.uid.is_some() || ownership.gid.is_some() || ownership.mode.is_some()
 }
 
-pub fn give(directory: &Path, ownership: Ownership) -> Result<()> {
+pub fn set_ownership(directory: &Path, ownership: Ownership) -> Result<()> {
     let given = directory::open(directory)
         .and_then(directory::readable)
         .and_then(|handle| ownership.apply_to(handle));
