@@ -1,4 +1,4 @@
-//! What a driver is, and what a volume of it is, in the words of Docker's volume plugin protocol.
+//! What a driver and a volume can do, in the words of Docker's volume plugin protocol (protocol: Volume plugins).
 
 use std::path::PathBuf;
 
@@ -7,22 +7,22 @@ use serde_json::{Map, Value};
 
 use crate::base::options::Options;
 
-/// A source of volumes: a Docker volume plugin, or a built-in of the same behaviour.
+/// A source of volumes: a Docker volume plugin, or a built-in driver that behaves like one.
 ///
 /// It is opened once for each volume, or once to be listed.
 pub trait Driver: Send {
-    /// The name by which holders and users know it; aliases, tags and IDs are resolved.
+    /// Its own name: not an alias, and of a managed plugin with its tag, not its ID.
     fn name(&self) -> &str;
 
-    /// The name under which its volumes are locked and recorded. It is the same however a caller names the driver.
+    /// The name under which its volumes are locked and recorded. It is the same for all names that callers use for it.
     fn key(&self) -> &str {
         self.name()
     }
 
-    /// What it is and its name, for messages: `plugin rexray`.
+    /// What it is, and its name, for messages: `plugin rexray`.
     fn label(&self) -> String;
 
-    /// The volume of that name, with the options that `create` is to give it. Nothing is asked yet.
+    /// The volume of that name, with the options for `create`. The driver is not called yet, and the volume need not exist.
     ///
     /// # Errors
     ///
@@ -31,61 +31,81 @@ pub trait Driver: Send {
     where
         Self: 'a;
 
-    /// All volumes (protocol: `List`).
+    /// All volumes (protocol: `List`), in no order.
     fn list(&self) -> Result<Vec<VolumeInfo>>;
 
-    /// Where its volumes can be reached from (protocol: `Capabilities`).
+    /// From where its volumes can be reached (protocol: `Capabilities`).
     fn capabilities(&self) -> Result<Scope>;
 
-    /// Whether a mount goes on after its caller was killed, so that it may be there only later.
+    /// Whether a mount goes on after its caller was killed, so that it may appear later.
     fn may_finish_later(&self) -> bool {
         false
     }
 
-    /// Whether it can make the mount itself read-only; otherwise only a view at a target can be.
+    /// Whether it can make the mount itself read-only. Otherwise only the views of the volume at its targets can be read-only.
     fn can_mount_read_only(&self) -> bool {
         false
     }
 }
 
-/// One volume of a driver: its name and options have been read, whether it exists or not.
+/// One volume of a driver, whether it exists or not. Its name and options have been parsed.
 ///
-/// The caller holds the volume's lock, knows its holders, and checks the path that comes back. An error that says the volume is
-/// absent or in use is a [`crate::base::failure::Failure`] of that kind.
+/// The caller holds the volume's lock, knows its holders, and checks the path that it gets. An error that means that the volume
+/// is absent or in use has that [`crate::base::failure::ErrorKind`].
 pub trait Volume: Send {
-    /// The driver that it was opened with.
+    /// Its driver.
     fn driver(&self) -> &dyn Driver;
 
-    /// The volume's canonical name, without options that the caller wrote into it; it is locked and recorded by this one.
+    /// Its canonical name, without options that the caller wrote into the name. It is locked and recorded under this name.
     fn name(&self) -> &str;
 
-    /// The canonical name of the volume of the same driver that `create` would copy. Nothing is done.
+    /// The canonical name of the volume of the same driver that `create` would copy, if any. Nothing is created or mounted.
     ///
     /// # Errors
     ///
-    /// Wrong usage: options that `create` would refuse, as far as the driver knows them.
+    /// Wrong usage: options that `create` would refuse, as far as that can be told now.
     fn copy_source(&self) -> Result<Option<String>>;
 
     /// Creates it (protocol: `Create`), unless it exists.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: options that it cannot have, even where it exists.
     fn create(&self) -> Result<Created>;
 
-    /// Whether it exists, and what is known of it (protocol: `Get`).
+    /// Whether it exists, and what is known about it (protocol: `Get`).
     fn get(&self) -> Result<Lookup>;
 
-    /// Its mount point on this host (protocol: `Path`); `None` where it is not mounted or the driver does not say.
+    /// The directory that users get, on this host (protocol: `Path`). `None` where it is not mounted or the driver does not say.
+    ///
+    /// # Errors
+    ///
+    /// It is absent.
     fn path(&self) -> Result<Option<PathBuf>>;
 
-    /// Mounts it (protocol: `Mount`) and returns its mount point on this host as the driver says it.
+    /// Mounts it (protocol: `Mount`) and returns the directory that users get, on this host, as the driver names it.
+    ///
+    /// # Errors
+    ///
+    /// It is absent, or in use by another host, or cannot be mounted.
     fn mount(&self, mode: MountMode) -> Result<PathBuf>;
 
-    /// Unmounts it (protocol: `Unmount`) for the ID that it was mounted with. `lazy` detaches a busy mount, which a plugin cannot
-    /// be told.
+    /// Unmounts it (protocol: `Unmount`) for the ID that it was mounted with. `lazy` detaches a busy mount; the protocol has no
+    /// such request, and plugins do not get it.
+    ///
+    /// # Errors
+    ///
+    /// It is busy, which is of the kind in use, or cannot be unmounted.
     fn unmount(&self, id: &str, lazy: bool) -> Result<Unmounted>;
 
     /// Removes it with its data (protocol: `Remove`).
+    ///
+    /// # Errors
+    ///
+    /// It is absent, or in use.
     fn remove(&self) -> Result<()>;
 
-    /// Whether options were given with it, in its name or beside.
+    /// Whether options were given beside its name.
     fn has_options(&self) -> bool;
 }
 
@@ -93,15 +113,15 @@ pub trait Volume: Send {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VolumeInfo {
     pub name: String,
-    /// Where it is mounted on this host. `None` where the driver does not say, even of a mounted volume.
+    /// The directory that users get, on this host. `None` where it is not mounted, or the driver does not say.
     pub mountpoint: Option<PathBuf>,
-    /// Whatever the driver wants to show, any JSON object.
+    /// Any JSON object that the driver shows.
     pub status: Option<Map<String, Value>>,
-    /// RFC 3339, as the driver wrote it.
+    /// When it was created: RFC 3339, as the driver wrote it.
     pub created_at: Option<String>,
-    /// The options it was made with, where the driver knows them.
+    /// The options that it was created with, where the driver knows them.
     pub options: Option<Options>,
-    /// Our own keys beside Docker's in `inspect`, such as `Size`, `FsType`, `Device`.
+    /// Keys that `inspect` shows beside Docker's own: `Size`, `FsType`, `Device` and the like.
     pub details: Map<String, Value>,
 }
 
@@ -111,14 +131,16 @@ pub enum Lookup {
     Found(Box<VolumeInfo>),
     /// Known to be absent.
     Absent,
-    /// The driver has no means to tell (neither `Get` nor `List`).
+    /// The driver cannot tell: it has neither `Get` nor `List`.
     CannotSay,
 }
 
-/// Where a driver's volumes can be reached from (protocol: `Capabilities`).
+/// From where a driver's volumes can be reached (protocol: `Capabilities`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
+    /// From one host.
     Local,
+    /// From every host of a cluster.
     Global,
 }
 
@@ -134,9 +156,9 @@ impl Scope {
 /// How a volume is to be mounted.
 #[derive(Debug, Clone, Copy)]
 pub struct MountMode<'a> {
-    /// Who mounts: one ID per volume and host, the same for mount and unmount, never empty.
+    /// The ID of the caller: one per volume and host, the same for mount and unmount, never empty.
     pub id: &'a str,
-    /// Asked only of a driver that [`Driver::can_mount_read_only`].
+    /// True only for a driver that [can do so](Driver::can_mount_read_only).
     pub read_only: bool,
 }
 
@@ -145,11 +167,11 @@ pub struct MountMode<'a> {
 pub enum Created {
     /// It did not exist, and was created.
     New,
-    /// It existed, and nobody can tell with which options.
+    /// It existed, with options that are not known.
     Existed,
-    /// It existed, with the options that are asked for.
+    /// It existed, and has the options that were asked for.
     Same,
-    /// It existed, and has other values for these options.
+    /// It existed, and differs from what was asked for in these options.
     Otherwise(Vec<String>),
 }
 
@@ -157,6 +179,6 @@ pub enum Created {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unmounted {
     Done,
-    /// There was nothing to unmount; the text says how that is known.
+    /// There was nothing to unmount. The text says who says so: `driver loop: it is not mounted`.
     WasNot(String),
 }

@@ -1,4 +1,4 @@
-//! Which driver a name means: a built-in, else a plugin.
+//! Which driver a name means: a built-in driver, else a plugin.
 
 pub mod interface;
 mod local;
@@ -12,16 +12,20 @@ use anyhow::Result;
 use crate::base::options::Options;
 use crate::driver::interface::{Driver, Volume};
 use crate::driver::plugin::Plugin;
-use crate::driver::shared::{BuiltIn, BuiltInKind};
+use crate::driver::shared::built_in::{BuiltIn, BuiltInKind};
 use crate::invocation::Invocation;
 
-/// The built-in drivers. A name of one of these wins over a plugin's.
+/// The built-in drivers. Their names win over those of plugins.
 const BUILT_INS: [&dyn BuiltInKind; 2] = [&local::Local, &loop_::Loop];
 
 /// The driver where neither the caller nor the configuration names one.
 const DEFAULT: &str = "local";
 
-/// The driver of that name, else the configured one, else the default.
+/// Opens the driver of that name, else the configured one, else the default one.
+///
+/// # Errors
+///
+/// As those of [`open_exactly`].
 pub fn open_or_default<'a>(
     invocation: &'a Invocation,
     name: Option<&str>,
@@ -30,21 +34,37 @@ pub fn open_or_default<'a>(
     open(invocation, name.or(configured).unwrap_or(DEFAULT))
 }
 
-/// The driver of that name, an alias resolved. Nothing is asked of it yet.
+/// Opens the driver of that name, which may be an alias from the configuration.
+///
+/// # Errors
+///
+/// As those of [`open_exactly`].
 pub fn open<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
     let aliased = invocation.config.aliases.get(name);
     open_exactly(invocation, aliased.map_or(name, String::as_str))
 }
 
-/// The driver of that very name, whatever the aliases are.
+/// Opens the driver of that very name, even if it is an alias too. A plugin is not called yet, and need not be there.
+///
+/// # Errors
+///
+/// Wrong usage: a name that no driver can have, or a configuration that a built-in driver cannot work with.
 pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
-    match BUILT_INS.into_iter().find(|kind| kind.name() == name) {
-        Some(kind) => Ok(Box::new(BuiltIn::new(kind, invocation)?)),
-        None => Ok(Box::new(Plugin::named(invocation, name)?)),
+    let Some(kind) = BUILT_INS.into_iter().find(|kind| kind.name() == name) else {
+        return Ok(Box::new(Plugin::named(invocation, name)?));
+    };
+    // A wrong setting of one built-in driver is found whichever of them is used first.
+    for kind in BUILT_INS {
+        kind.check_configuration(&invocation.config)?;
     }
+    Ok(Box::new(BuiltIn::open(kind, invocation)?))
 }
 
-/// A volume of the driver of that name, as [`open_or_default`] finds it. Nothing is asked yet.
+/// Opens a volume of the driver of that name, as [`open_or_default`] does. Neither the driver nor the volume is looked at yet.
+///
+/// # Errors
+///
+/// As those of [`open_exactly`] and [`Driver::volume`].
 pub fn open_volume<'a>(
     invocation: &'a Invocation,
     driver: Option<&str>,

@@ -1,4 +1,4 @@
-//! What asks every driver, side by side, so that a dead one delays no other.
+//! Questions to every driver, side by side, so that one that does not answer delays no other.
 
 use anyhow::Result;
 
@@ -6,11 +6,15 @@ use crate::base::side_by_side::side_by_side;
 use crate::driver::interface::{Driver, Scope};
 use crate::driver::plugin::Plugin;
 use crate::driver::plugin::discovery::{self, Origin};
-use crate::driver::{BUILT_INS, open_exactly, shared};
-
+use crate::driver::shared::home;
+use crate::driver::{BUILT_INS, open_exactly};
 use crate::invocation::Invocation;
 
-/// Every driver's answer, in the order of their names. None is waited for that is not there.
+/// The answer of every driver: the built-in ones first, then the plugins by name.
+///
+/// # Errors
+///
+/// The plugins cannot be searched for. That one driver fails is its own answer.
 pub fn ask_all<T: Send>(
     invocation: &Invocation,
     ask: impl Fn(&dyn Driver) -> Result<T> + Sync,
@@ -23,22 +27,28 @@ pub fn ask_all<T: Send>(
     }))
 }
 
-/// A driver, and whether it answers.
+/// A driver as `drivers` lists it.
 #[derive(Debug)]
 pub struct DriverInfo {
     pub name: String,
+    /// `built-in`, `managed` or `legacy`.
     pub kind: &'static str,
+    /// Where a plugin listens, or the directory of a built-in driver's volumes.
     pub address: String,
-    /// Its scope where it answers, else why not.
+    /// Its scope, or why it does not answer.
     pub answer: Result<Scope>,
 }
 
-/// Every driver that is found.
+/// Every driver that is found, in the order of [`ask_all`].
+///
+/// # Errors
+///
+/// The plugins cannot be searched for.
 pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     let built_ins = BUILT_INS.map(|kind| DriverInfo {
         name: kind.name().to_owned(),
         kind: "built-in",
-        address: shared::directory(kind.name(), invocation)
+        address: home::directory(kind.name(), invocation)
             .display()
             .to_string(),
         answer: Ok(Scope::Local),
@@ -60,7 +70,7 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     Ok(built_ins.into_iter().chain(plugins).collect())
 }
 
-/// The plugins that are found; a built-in hides a plugin of the same name.
+/// The plugins that are found, by name. One with the name of a built-in driver is left out, because the name means that driver.
 fn plugins(invocation: &Invocation) -> Result<Vec<(String, Origin)>> {
     let mut found = discovery::all(&invocation.paths)?;
     found.retain(|(name, _)| BUILT_INS.iter().all(|kind| kind.name() != name));

@@ -1,4 +1,4 @@
-//! A `local` volume on the disk: its directory, where its source is mounted, and what is told of it.
+//! A `local` volume on the disk: its directory, where its source is mounted, and what is shown of it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,72 +6,70 @@ use anyhow::{Context, Result};
 use serde_json::Map;
 
 use crate::driver::interface::VolumeInfo;
-use crate::driver::local::DATA;
 use crate::driver::local::source::Source;
-use crate::driver::shared::BuiltIn;
-use crate::driver::shared::store::VolumeFile;
+use crate::driver::shared::home::Place;
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
-pub struct OnDisk<'b, 'a> {
-    pub driver: &'b BuiltIn<'a>,
-    pub name: &'b str,
-    /// What is mounted, where it is no plain directory.
-    pub source: Option<&'b Source>,
+/// In the volume's directory: the directory that users get, over which the source is mounted, if there is one.
+pub const DATA: &str = "_data";
+
+/// A volume's place, and what its record says that is mounted there.
+pub struct OnDisk<'h> {
+    pub place: Place<'h>,
+    /// `None` for a plain directory.
+    pub source: Option<Source>,
 }
 
-impl OnDisk<'_, '_> {
-    /// The directory itself, or our own mount point.
+impl OnDisk<'_> {
+    /// The plain directory, or the mount point in the volume's own directory.
     pub fn data(&self) -> PathBuf {
-        self.driver.store.directory(self.name).join(DATA)
+        self.place.directory().join(DATA)
     }
 
-    /// Takes a mount away, and those inside it where the source was bound with them.
-    pub fn unmount(&self, place: &Path, lazy: bool) -> Result<()> {
-        if self.source.is_some_and(Source::is_recursive) {
-            calls::make_private(place)
-                .with_context(|| format!("unmounting {}", place.display()))?;
+    /// Takes a mount away, and first those below it if the source was bound recursively.
+    pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+        let home = self.place.home;
+        if self.source.as_ref().is_some_and(Source::is_recursive) {
+            // Else the mounts below would be unmounted at the source as well.
+            calls::make_private(mount_point)
+                .with_context(|| format!("unmounting {}", mount_point.display()))?;
             let table = MountTable::read()?;
             let below: Vec<&Mount> = table
-                .below(place)
-                .filter(|mount| mount.mount_point != place)
+                .below(mount_point)
+                .filter(|mount| mount.mount_point != mount_point)
                 .collect();
             for mount in below.iter().rev() {
-                self.driver.unmount_at(&mount.mount_point, lazy)?;
+                home.unmount_at(&mount.mount_point, lazy)?;
             }
         }
-        self.driver.unmount_at(place, lazy)
+        home.unmount_at(mount_point, lazy)
     }
 
-    /// Where the volume is mounted in this mount namespace. What is at our own mount point is ours.
+    /// Where the volume is mounted in this mount namespace, and its mount. Any mount in the volume's own directory counts; one at
+    /// the configured mount point only if it shows the source.
     pub fn mounted<'t>(&self, table: &'t MountTable) -> Option<(PathBuf, &'t Mount)> {
-        let place = self.driver.mount_point(self.name, DATA);
         let data = self.data();
-        let elsewhere = || {
-            let mount = table.at(&place).filter(|_| place != data)?;
-            self.source?
-                .is_mounted_as(mount)
-                .then_some((place.clone(), mount))
-        };
-        table
-            .at(&data)
-            .map(|mount| (data.clone(), mount))
-            .or_else(elsewhere)
+        if let Some(mount) = table.at(&data) {
+            return Some((data, mount));
+        }
+        let configured = self.place.mount_point(DATA);
+        let mount = table.at(&configured)?;
+        let is_ours = self.source.as_ref()?.is_mounted_as(mount);
+        is_ours.then_some((configured, mount))
     }
 
-    /// The directory that users get, where there is one.
-    pub fn handed_out(&self, table: &MountTable) -> Option<PathBuf> {
-        let mounted = self.mounted(table).map(|(place, _)| place);
-        if self.source.is_none() {
-            Some(self.data())
-        } else {
-            mounted
+    /// The directory that users get, if there is one.
+    pub fn path(&self, table: &MountTable) -> Option<PathBuf> {
+        match self.source {
+            None => Some(self.data()),
+            Some(_) => self.mounted(table).map(|(mount_point, _)| mount_point),
         }
     }
 
-    pub fn describe(&self, record: VolumeFile, table: &MountTable) -> VolumeInfo {
+    pub fn describe(&self, table: &MountTable) -> VolumeInfo {
         let mut details = Map::new();
-        if let Some(source) = self.source {
+        if let Some(source) = &self.source {
             let mounted = self.mounted(table).map(|(_, mount)| mount);
             let fs_type = mounted.map_or(source.fs_type(), |mount| &mount.fs_type);
             let device = mounted.map(|mount| mount.source.as_str());
@@ -79,12 +77,9 @@ impl OnDisk<'_, '_> {
             details.insert("Device".into(), device.into());
         }
         VolumeInfo {
-            name: self.name.to_owned(),
-            mountpoint: self.handed_out(table),
-            status: None,
-            created_at: Some(record.created_at),
-            options: Some(record.given),
+            mountpoint: self.path(table),
             details,
+            ..VolumeInfo::default()
         }
     }
 }

@@ -1,11 +1,10 @@
-//! The image file of a `loop` volume: how it is made, copied, and bound to a loop device once and no more.
+//! The image file of a `loop` volume: making and copying it.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
@@ -14,22 +13,16 @@ use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
+use crate::driver::loop_::binding::{try_lock, wait};
 use crate::driver::shared::size;
-use crate::sys::block::loop_device::{self, LoopDevice};
+use crate::sys::block::loop_device;
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::signature;
 use crate::sys::files::copy;
 use crate::sys::files::id::FileId;
-use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::MountTable;
 
-/// How long a loop device is waited for that is about to be freed.
-const FREED: Duration = Duration::from_secs(1);
-
-/// Between two looks at what is waited for.
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// Refuses a length that the file system cannot do with.
+/// Refuses a length, in bytes, that is too small for the file system: wrong usage.
 pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
     if length < fs.least {
         let least = size::show(fs.least.next_multiple_of(1 << 20));
@@ -43,7 +36,7 @@ pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
     Ok(())
 }
 
-/// Makes an image with an empty file system in it, of `length` bytes.
+/// Makes an image of `length` bytes with an empty file system. If it is `thick`, its space is allocated now.
 pub fn make(path: &Path, fs: &FileSystem, length: u64, thick: bool, ends: Instant) -> Result<()> {
     let doing = || format!("making an image of {}", size::show(length));
     let image = create(path)?;
@@ -57,7 +50,7 @@ pub fn make(path: &Path, fs: &FileSystem, length: u64, thick: bool, ends: Instan
     image.sync_all().with_context(doing)
 }
 
-/// Makes an image that is a copy of another, with a UUID of its own.
+/// Makes a copy of another image. It gets a new UUID, because xfs and btrfs cannot be mounted beside one of the same UUID.
 pub fn copy(source: &Path, path: &Path, fs: &FileSystem, ends: Instant) -> Result<()> {
     let doing = || format!("copying {}", source.display());
     let original = open(source)?;
@@ -77,6 +70,7 @@ fn create(path: &Path) -> Result<File> {
     file.with_context(|| format!("making {}", path.display()))
 }
 
+/// Opens an image for reading and writing.
 pub fn open(path: &Path) -> Result<File> {
     File::options()
         .read(true)
@@ -94,7 +88,7 @@ fn set_length(image: &File, length: u64) -> Result<()> {
     }
 }
 
-/// Asks first: an allocation that fails half-way has filled the disk for everybody.
+/// Allocates the space of a file, after checking that it is free: an allocation that fails half-way would have filled the disk.
 fn allocate(image: &File, length: u64) -> Result<()> {
     let space = fstatvfs(image)?;
     let free = space
@@ -112,7 +106,11 @@ fn allocate(image: &File, length: u64) -> Result<()> {
     Ok(())
 }
 
-/// What a file system image holds that `make` could have made.
+/// The file system in an image.
+///
+/// # Errors
+///
+/// It holds none, or one that [`make`] cannot make.
 pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
     let found =
         signature::of(&open(path)?).with_context(|| format!("reading {}", path.display()))?;
@@ -123,8 +121,8 @@ pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
     }
 }
 
-/// An image that is not in use is locked while it is copied, so that nobody binds it. One that is mounted is copied by one
-/// atomic step only.
+/// Copies the content of an image. One that is mounted is copied only if the file system below can do it in one moment
+/// (reflink). Another one is locked meanwhile, so that it is not mounted and changed.
 fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
     let id = FileId::of(original).context("reading the image")?;
     loop {
@@ -134,9 +132,9 @@ fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
             if copy::reflink(original, image)? {
                 return Ok(());
             }
-            return Err(Failure::in_use(
-                "it is mounted, and the file system that it is on cannot copy it in one moment (reflink); unmount it first",
-            ).into());
+            bail!(Failure::in_use(
+                "it is mounted, and the file system that it is on cannot copy it in one moment (reflink); unmount it first"
+            ));
         }
         if try_lock(|| original.try_lock_shared())? {
             return if copy::reflink(original, image)? {
@@ -149,7 +147,7 @@ fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
     }
 }
 
-/// Brings what was written to the mounted volume into its image.
+/// Writes what the page cache has of a mounted volume into its image.
 fn write_out(devices: &[u32]) -> Result<()> {
     let table = MountTable::read()?;
     let of_device = |source: &str| {
@@ -161,7 +159,7 @@ fn write_out(devices: &[u32]) -> Result<()> {
             let synced = opened.and_then(|directory| syncfs(directory).map_err(io::Error::from));
             synced.with_context(|| format!("syncing {}", mount.mount_point.display()))
         }
-        // Mounted in another mount namespace, out of reach.
+        // It is mounted in another mount namespace, and cannot be reached.
         None => {
             sync();
             Ok(())
@@ -169,100 +167,7 @@ fn write_out(devices: &[u32]) -> Result<()> {
     }
 }
 
-/// Binds an image to a loop device, or gives the one that it is bound to already: two would each have a file system mounted
-/// that knows nothing of the other's writes. It is bound already where its mount is gone from here, but alive in another
-/// mount namespace, such as a container's.
-///
-/// The lock is taken before, and lasts as long as the loop device is bound. On storage that other hosts share, it also keeps
-/// them out, where locks work across them.
-pub fn bind(image: &File, ends: Instant) -> Result<LoopDevice> {
-    let id = FileId::of(image).context("reading the image")?;
-    loop {
-        for number in loop_device::bound_to(id)? {
-            if let Some(device) = loop_device::open_bound(number, id)
-                .map_err(|error| Failure::in_use(format!("{error:#}")))?
-            {
-                return Ok(device);
-            }
-        }
-        if try_lock(|| image.try_lock())? {
-            return loop_device::attach(image, ends);
-        }
-        wait(ends)?;
-    }
-}
-
-/// Locks an image that is to be deleted; in use is one that is bound to a loop device, in whichever mount namespace.
-pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
-    let id = FileId::of(image).context("reading the image")?;
-    loop {
-        if let Some(number) = kept_by(image)? {
-            return Err(Failure::in_use(format!(
-                "bound to /dev/loop{number}{}",
-                mounted_by(number).unwrap_or_default()
-            ))
-            .into());
-        }
-        // Locked without being bound: it is being copied.
-        if try_lock(|| image.try_lock())? && loop_device::bound_to(id)?.is_empty() {
-            return Ok(());
-        }
-        wait(ends)?;
-    }
-}
-
-/// The loop device that an image stays bound to, in whichever mount namespace it is mounted.
-///
-/// One that is mounted nowhere is about to be freed, and waited for a little: whoever looks at a device that has just been
-/// unmounted, as udev does, delays that.
-pub fn kept_by(image: &File) -> Result<Option<u32>> {
-    let id = FileId::of(image).context("reading the image")?;
-    let began = Instant::now();
-    loop {
-        let Some(number) = loop_device::bound_to(id)?.first().copied() else {
-            return Ok(None);
-        };
-        if began.elapsed() >= FREED || mounted_by(number).is_some() {
-            return Ok(Some(number));
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
-/// Where a loop device is mounted in another mount namespace, for a message.
-fn mounted_by(number: u32) -> Option<String> {
-    let source = format!("/dev/loop{number}");
-    let find = |table: &MountTable| table.iter().find(|mount| mount.source == source).cloned();
-    let (process, mount) = busy::mounted_elsewhere(find)?;
-    Some(format!(
-        ", which is mounted at {} in the mount namespace of {process}",
-        mount.mount_point.display()
-    ))
-}
-
-/// True as well where the file system knows no locks: the loop devices of this host are asked besides.
-fn try_lock(lock: impl FnOnce() -> Result<(), TryLockError>) -> Result<bool> {
-    match lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EOPNOTSUPP | Errno::ENOLCK | Errno::ENOSYS) => Ok(true),
-            _ => Err(error).context("locking the image"),
-        },
-    }
-}
-
-fn wait(ends: Instant) -> Result<()> {
-    if Instant::now() >= ends {
-        return Err(Failure::in_use(
-            "its image is locked, by a copy or another host, and was so until the time was over (--timeout)",
-        ).into());
-    }
-    thread::sleep(PAUSE);
-    Ok(())
-}
-
-/// Length, and space that is taken, in bytes.
+/// The length of an image, and the disk space that it takes, both in bytes.
 pub fn lengths(path: &Path) -> io::Result<(u64, u64)> {
     path.metadata()
         .map(|data| (data.len(), data.blocks() * 512))

@@ -1,56 +1,67 @@
-//! A `loop` volume on the disk: where its image is, where it is mounted, and what is told of it.
+//! A `loop` volume on the disk: where its image is, where it is mounted, and what is shown of it.
 
-use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use crate::driver::interface::{Driver, VolumeInfo};
-use crate::driver::loop_::{IMAGE, MOUNT_POINT, image};
+use crate::driver::interface::VolumeInfo;
+use crate::driver::loop_::image;
+use crate::driver::shared::data_directory;
+use crate::driver::shared::home::Place;
 use crate::driver::shared::store::VolumeFile;
-use crate::driver::shared::{BuiltIn, handout, options};
 use crate::sys::block::loop_device;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
-pub struct OnDisk<'b, 'a> {
-    pub driver: &'b BuiltIn<'a>,
-    pub name: &'b str,
+/// In the volume's directory: the image, and the directory where it is mounted unless the configuration names another one.
+pub const IMAGE: &str = "image";
+pub const MOUNT_POINT: &str = "mnt";
+
+/// A volume's place and its record.
+pub struct OnDisk<'h> {
+    pub place: Place<'h>,
+    pub file: &'h VolumeFile,
 }
 
-impl OnDisk<'_, '_> {
+impl OnDisk<'_> {
     pub fn image(&self) -> PathBuf {
-        self.driver.store.directory(self.name).join(IMAGE)
+        self.place.directory().join(IMAGE)
     }
 
-    /// Where the volume is mounted in this mount namespace, and its mount. Of an image that is gone, the mount may be left.
+    /// Where the volume is mounted in this mount namespace, and its mount. The mount may have outlived the image file.
     pub fn mounted<'t>(&self, table: &'t MountTable) -> Result<Option<(PathBuf, &'t Mount)>> {
         let path = self.image();
         let image = match FileId::at(&path) {
             Ok(id) => Some(id),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
-        let own = self.driver.store.directory(self.name).join(MOUNT_POINT);
-        let places = [self.driver.mount_point(self.name, MOUNT_POINT), own.clone()];
-        Ok(places.into_iter().find_map(|place| {
-            let mount = table.at(&place)?;
+        let own = self.place.directory().join(MOUNT_POINT);
+        let mount_points = [self.place.mount_point(MOUNT_POINT), own.clone()];
+        Ok(mount_points.into_iter().find_map(|mount_point| {
+            let mount = table.at(&mount_point)?;
             let number = loop_device::number_of(&mount.source)?;
-            let ours = image.map_or(place == own, |image| loop_device::is_bound(number, image));
-            ours.then_some((place, mount))
+            let is_ours = match image {
+                Some(image) => loop_device::is_bound(number, image),
+                // Nothing else is mounted in the volume's own directory.
+                None => mount_point == own,
+            };
+            is_ours.then_some((mount_point, mount))
         }))
     }
 
-    /// The directory that is handed out, of a volume that is mounted at `place`.
-    pub fn inside(&self, place: &Path) -> PathBuf {
-        let names = handout::names(&self.driver.invocation.config.root_path).unwrap_or_default();
+    /// The directory that users get, of a volume that is mounted at `mount_point`.
+    pub fn data(&self, mount_point: &Path) -> PathBuf {
+        let root_path = &self.place.home.invocation.config.root_path;
+        let names = data_directory::names(root_path).unwrap_or_default();
         names
             .into_iter()
-            .fold(place.to_owned(), |path, name| path.join(name))
+            .fold(mount_point.to_owned(), |path, name| path.join(name))
     }
 
-    pub fn describe(&self, record: VolumeFile, table: &MountTable) -> Result<VolumeInfo> {
+    pub fn describe(&self, table: &MountTable) -> Result<VolumeInfo> {
         let path = self.image();
         let (length, allocated) =
             image::lengths(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -59,42 +70,41 @@ impl OnDisk<'_, '_> {
         let details = [
             ("Size", length.into()),
             ("Allocated", allocated.into()),
-            ("FsType", options::get(&record.options, "newFsType").into()),
+            ("FsType", self.file.options.text("newFsType").into()),
             ("Device", device.into()),
         ];
         Ok(VolumeInfo {
-            name: self.name.to_owned(),
-            mountpoint: mounted.map(|(place, _)| self.inside(&place)),
-            status: Some(self.status(&record, length)),
-            created_at: Some(record.created_at),
-            options: Some(record.given),
-            details: keys(details),
+            mountpoint: mounted.map(|(mount_point, _)| self.data(&mount_point)),
+            status: Some(self.status(length)),
+            details: object(details),
+            ..VolumeInfo::default()
         })
     }
 
-    /// What REX-Ray shows, whose users read it: the size in GiB.
-    fn status(&self, record: &VolumeFile, length: u64) -> Map<String, Value> {
+    /// The fields that REX-Ray shows, for programs that read them; the size is in GiB.
+    fn status(&self, length: u64) -> Map<String, Value> {
         const GIB: u64 = 1 << 30;
         let size = match length.is_multiple_of(GIB) {
             true => json!(length / GIB),
             false => json!(length as f64 / GIB as f64),
         };
-        let or_empty = |key| options::get(&record.options, key).unwrap_or_default();
-        let iops: u64 = options::number_in(&record.options, "iops").unwrap_or(0);
-        keys([
-            ("name", self.name.into()),
+        let options = &self.file.options;
+        let text = |name| options.text(name).unwrap_or_default();
+        let driver = self.place.home.driver;
+        object([
+            ("name", self.place.name.into()),
             ("size", size),
-            ("iops", iops.into()),
-            ("type", or_empty("volumeType").into()),
-            ("availabilityZone", or_empty("availabilityZone").into()),
+            ("iops", options.number("iops").unwrap_or(0).into()),
+            ("type", text("volumeType").into()),
+            ("availabilityZone", text("availabilityZone").into()),
             ("fields", Value::Null),
-            ("service", self.driver.name().into()),
-            ("server", self.driver.name().into()),
+            ("service", driver.into()),
+            ("server", driver.into()),
         ])
     }
 }
 
-fn keys<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
+fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     let pairs = pairs.into_iter();
     pairs.map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -1,30 +1,32 @@
-//! How a new `loop` volume is to be made: everything that can be decided before anything is touched.
+//! How a new `loop` volume is to be made: what can be decided before anything is changed.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
 use crate::driver::loop_::image;
-use crate::driver::shared::options::{self, LOOP, Normal};
+use crate::driver::loop_::options::last_defaults;
+use crate::driver::shared::options::NormalOptions;
+use crate::driver::shared::values::Value;
 use crate::sys::block::mkfs::{self, FileSystem};
-
-/// Where neither options nor configuration say: REX-Ray's size, in GiB.
-const DEFAULTS: [(&str, &str); 2] = [("size", "16"), ("newFsType", "ext4")];
 
 /// Options that name the volume that a new one is to be a copy of.
 const COPY_SOURCES: [&str; 4] = ["volumeName", "volumeID", "snapshotName", "snapshotID"];
 
-/// How a new image comes about.
+/// How a new image is to be made.
 #[derive(Debug)]
 pub enum Plan {
     Make {
         fs: &'static FileSystem,
+        /// In bytes.
         length: u64,
+        /// Whether its space is allocated at once.
         thick: bool,
     },
     Copy {
+        /// The image to copy.
         source: PathBuf,
         fs: &'static FileSystem,
     },
@@ -39,11 +41,13 @@ impl Plan {
     }
 }
 
-/// The one volume that the options want a copy of.
-pub fn copy_source(normal: &Normal) -> Result<Option<String>> {
-    let mut named = COPY_SOURCES
-        .iter()
-        .filter_map(|key| options::get(normal, key));
+/// The name of the volume that the options ask for a copy of, as the user wrote it.
+///
+/// # Errors
+///
+/// Wrong usage: they name more than one.
+pub fn copy_source(options: &NormalOptions) -> Result<Option<&str>> {
+    let mut named = COPY_SOURCES.iter().filter_map(|name| options.text(name));
     let Some(first) = named.next() else {
         return Ok(None);
     };
@@ -52,74 +56,82 @@ pub fn copy_source(normal: &Normal) -> Result<Option<String>> {
             "a volume cannot be a copy of both {first} and {other}"
         ))
         .into()),
-        None => Ok(Some(first.to_owned())),
+        None => Ok(Some(first)),
     }
 }
 
-/// Decides by the options, then by what is to be copied (an image), then by the configured defaults, and completes the
-/// options with what was decided.
-pub fn decide(normal: &mut Normal, defaults: Normal, source: Option<PathBuf>) -> Result<Plan> {
+/// Decides by the options, then by the image that is to be copied (`source`), then by the configured defaults, and adds to the
+/// options what was decided.
+///
+/// # Errors
+///
+/// Wrong usage: options that contradict the image, or a size that is too small. Also an image that cannot be copied.
+pub fn decide(
+    options: &mut NormalOptions,
+    defaults: NormalOptions,
+    source: Option<PathBuf>,
+) -> Result<Plan> {
     if let Some(source) = source {
-        take_size(normal, &source)?;
-        let anew = options::get(normal, "overwriteFs") == Some("true");
-        if !anew {
-            let fs = take_file_system(normal, &source)?;
-            options::complete(normal, defaults);
+        take_size(options, &source)?;
+        if !options.is_true("overwriteFs") {
+            let fs = take_file_system(options, &source)?;
+            options.complete(defaults);
             return Ok(Plan::Copy { source, fs });
         }
     }
-    options::complete(normal, defaults);
-    let last = DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    options::complete(normal, options::read(LOOP, &last.into())?);
-    let fs = options::get(normal, "newFsType")
-        .and_then(mkfs::named)
-        .context("choosing a file system: none is named")?;
-    let length = options::number_in(normal, "size").context("choosing a size: none is given")?;
-    let thick =
-        options::get(normal, "volumeType").is_some_and(|kind| kind.eq_ignore_ascii_case("thick"));
+    options.complete(defaults);
+    options.complete(last_defaults()?);
+    let fs = options.text("newFsType").and_then(mkfs::named);
+    let fs = fs.context("choosing a file system: none is named")?;
+    let length = options.number("size");
+    let length = length.context("choosing a size: none is given")?;
+    let volume_type = options.text("volumeType");
+    let thick = volume_type.is_some_and(|kind| kind.eq_ignore_ascii_case("thick"));
     image::check_length(fs, length)?;
     Ok(Plan::Make { fs, length, thick })
 }
 
-fn take_size(normal: &mut Normal, source: &Path) -> Result<()> {
+/// Takes the size from the image that is to be copied.
+fn take_size(options: &mut NormalOptions, source: &Path) -> Result<()> {
     let (length, _) =
         image::lengths(source).with_context(|| format!("reading {}", source.display()))?;
-    match options::number_in::<u64>(normal, "size") {
-        Some(size) if size != length => Err(Failure::usage(
+    if options.number("size").is_some_and(|size| size != length) {
+        bail!(Failure::usage(
             "option size: a copy has the size of its original; leave it out",
-        )
-        .into()),
-        _ => {
-            options::complete(normal, vec![("size".to_owned(), length.to_string())]);
-            Ok(())
-        }
+        ));
     }
+    options.add("size", Value::Number(length));
+    Ok(())
 }
 
-fn take_file_system(normal: &mut Normal, source: &Path) -> Result<&'static FileSystem> {
+/// Takes the file system from the image that is to be copied.
+fn take_file_system(options: &mut NormalOptions, source: &Path) -> Result<&'static FileSystem> {
     let fs = image::file_system(source)?;
-    match options::get(normal, "newFsType") {
-        Some(wanted) if wanted != fs.name => Err(Failure::usage(format!(
+    if options
+        .text("newFsType")
+        .is_some_and(|wanted| wanted != fs.name)
+    {
+        bail!(Failure::usage(format!(
             "option newFsType: the original holds {}; leave it out, or format the copy anew with overwriteFs=true",
             fs.name
-        )).into()),
-        _ => {
-            options::complete(normal, vec![("newFsType".to_owned(), fs.name.to_owned())]);
-            Ok(fs)
-        }
+        )));
     }
+    options.add("newFsType", Value::Text(fs.name.to_owned()));
+    Ok(fs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::loop_::options::OPTIONS;
+    use crate::driver::shared::options;
 
-    fn normal(options: &[(&str, &str)]) -> Normal {
-        let options = options
+    fn normal(list: &[(&str, &str)]) -> NormalOptions {
+        let options = list
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        options::read(LOOP, &options).expect("good options")
+        options::read(OPTIONS, &options).expect("good options")
     }
 
     #[test]
@@ -135,18 +147,18 @@ mod tests {
             matches!(plan, Plan::Make { fs, length: 0x4000_0000, thick: false } if fs.name == "xfs")
         );
         let mut options = normal(&[("volumeType", "Thick")]);
-        let plan = decide(&mut options, vec![], None).expect("decided");
+        let plan = decide(&mut options, NormalOptions::default(), None).expect("decided");
         assert!(
             matches!(plan, Plan::Make { fs, length: 0x4_0000_0000, thick: true } if fs.name == "ext4")
         );
-        assert_eq!(options::get(&options, "newFsType"), Some("ext4"));
+        assert_eq!(options.text("newFsType"), Some("ext4"));
     }
 
     #[test]
     fn a_copy_is_of_one_volume() {
         assert_eq!(copy_source(&normal(&[])).expect("none"), None);
-        let named = copy_source(&normal(&[("volumeName", "a"), ("snapshotID", "a")])).expect("one");
-        assert_eq!(named.as_deref(), Some("a"));
+        let options = normal(&[("volumeName", "a"), ("snapshotID", "a")]);
+        assert_eq!(copy_source(&options).expect("one"), Some("a"));
         copy_source(&normal(&[("volumeName", "a"), ("volumeID", "b")])).expect_err("two");
     }
 }

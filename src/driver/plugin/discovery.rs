@@ -1,9 +1,9 @@
-//! Where a plugin is: its socket, its spec file, or its managed installation (protocol: Finding a plugin).
+//! Finding a plugin by its name: its socket, its spec file or its managed installation (protocol: Finding a plugin).
 
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -14,22 +14,29 @@ use crate::invocation::paths::Paths;
 use crate::protocol::address::{Address, parse_json, parse_spec};
 use crate::sys::files::small as files;
 
+type ParseSpec = fn(&str) -> Result<Address>;
+
+/// The extensions of spec files, in order of precedence, and what reads each form.
+const SPECS: [(&str, ParseSpec); 2] = [("spec", parse_spec), ("json", parse_json)];
+
 /// A plugin that was found.
 #[derive(Debug)]
 pub struct Endpoint {
     pub address: Address,
-    /// The managed installation that it belongs to, if any.
+    /// Its installation, where it is a managed plugin.
     pub managed: Option<Managed>,
 }
 
-/// What kind of plugin a listing found.
+/// Which kind of plugin was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
+    /// By a socket or a spec file.
     Legacy,
+    /// In Docker's data root.
     Managed,
 }
 
-/// Refuses a name that would lead out of the plugin directories.
+/// Refuses a name that would lead out of the plugin directories: wrong usage.
 pub fn check_name(name: &str) -> Result<()> {
     let bad = name.contains('\0') || name.split('/').any(|part| matches!(part, "" | "." | ".."));
     if bad {
@@ -41,54 +48,49 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The first hit in the order of precedence: a managed plugin by name or full ID, a legacy one by name, a managed one by
-/// the beginning of its ID. `None` where there is none.
+/// The plugin that `name` means: a managed plugin of this name or full ID, else a legacy one of this name, else the managed one
+/// whose ID begins with it. `None` where there is none.
 ///
 /// # Errors
 ///
-/// A hit that cannot be used: a broken spec file, a disabled plugin.
+/// The plugin cannot be used: its spec file is broken, or it is disabled.
 pub fn find(paths: &Paths, name: &str) -> Result<Option<Endpoint>> {
     let installed = managed::installed(paths)?;
     if let Some(plugin) = managed::named(&installed, name) {
-        return Ok(Some(plugin.endpoint(paths)?));
+        return managed_endpoint(paths, plugin).map(Some);
     }
     if let Some(endpoint) = find_legacy(paths, name)? {
         return Ok(Some(endpoint));
     }
-    match managed::with_id_prefix(&installed, name)? {
-        Some(plugin) => Ok(Some(plugin.endpoint(paths)?)),
-        None => Ok(None),
-    }
+    managed::with_id_prefix(&installed, name)?
+        .map(|plugin| managed_endpoint(paths, plugin))
+        .transpose()
+}
+
+fn managed_endpoint(paths: &Paths, plugin: &Managed) -> Result<Endpoint> {
+    Ok(Endpoint {
+        address: plugin.address(paths)?,
+        managed: Some(plugin.clone()),
+    })
 }
 
 fn find_legacy(paths: &Paths, name: &str) -> Result<Option<Endpoint>> {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let candidates = |directory: &Path, extension: &str| {
-        [
-            directory.join(format!("{name}.{extension}")),
-            directory.join(name).join(format!("{last}.{extension}")),
-        ]
+    let found = |address| {
+        Ok(Some(Endpoint {
+            address,
+            managed: None,
+        }))
     };
-    for path in candidates(&paths.plugin_sockets, "sock") {
-        if exists(&path)?.is_some_and(|kind| kind.is_socket()) {
-            return Ok(Some(Endpoint {
-                address: Address::Unix(path),
-                managed: None,
-            }));
+    for path in candidates(&paths.plugin_sockets, name, "sock") {
+        if file_type(&path)?.is_some_and(|kind| kind.is_socket()) {
+            return found(Address::Unix(path));
         }
     }
     for directory in &paths.plugin_specs {
         for (extension, parse) in SPECS {
-            for path in candidates(directory, extension) {
-                if exists(&path)?.is_some() {
-                    let address = files::read_text(&path)
-                        .map_err(anyhow::Error::from)
-                        .and_then(|text| parse(&text))
-                        .with_context(|| format!("reading {}", path.display()))?;
-                    return Ok(Some(Endpoint {
-                        address,
-                        managed: None,
-                    }));
+            for path in candidates(directory, name, extension) {
+                if file_type(&path)?.is_some() {
+                    return found(read_spec(&path, parse)?);
                 }
             }
         }
@@ -96,14 +98,28 @@ fn find_legacy(paths: &Paths, name: &str) -> Result<Option<Endpoint>> {
     Ok(None)
 }
 
-type ParseSpec = fn(&str) -> Result<Address>;
+/// Where a legacy plugin may have its file: `NAME.EXT`, or `NAME/NAME.EXT`.
+fn candidates(directory: &Path, name: &str, extension: &str) -> [PathBuf; 2] {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    [
+        directory.join(format!("{name}.{extension}")),
+        directory.join(name).join(format!("{last}.{extension}")),
+    ]
+}
 
-/// The forms of spec files, in order of precedence.
-const SPECS: [(&str, ParseSpec); 2] = [("spec", parse_spec), ("json", parse_json)];
+fn read_spec(path: &Path, parse: ParseSpec) -> Result<Address> {
+    files::read_text(path)
+        .map_err(anyhow::Error::from)
+        .and_then(|text| parse(&text))
+        .with_context(|| format!("reading {}", path.display()))
+}
 
-/// The type of what is at `path`, `None` where nothing is. A path that cannot be looked at is an error: what hides there
-/// might be the plugin.
-fn exists(path: &Path) -> Result<Option<fs::FileType>> {
+/// The type of the file at `path`; `None` where there is none.
+///
+/// # Errors
+///
+/// A path that cannot be looked at: the plugin may be there, and another one must not take its place.
+fn file_type(path: &Path) -> Result<Option<fs::FileType>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata.file_type())),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -113,7 +129,7 @@ fn exists(path: &Path) -> Result<Option<fs::FileType>> {
     }
 }
 
-/// Every plugin by name, sorted; a legacy one that a managed one hides is left out.
+/// The names of all plugins, sorted. A legacy plugin is left out where a managed one has its name.
 ///
 /// # Errors
 ///
@@ -146,7 +162,8 @@ fn managed_hides(found: &[(String, Origin)], name: &str) -> bool {
         .any(|(known, origin)| *origin == Origin::Managed && *known == tagged)
 }
 
-/// `N.EXT` and `N/N.EXT`. A managed plugin's socket lies in a directory named by its ID and so is none of these.
+/// The names of the legacy plugins in a directory: `N` where there is `N.EXT` or `N/N.EXT`. The sockets of managed plugins are not
+/// among them, because they are in directories whose names are IDs.
 fn names_in(directory: &Path, extensions: &[&str]) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let entries = match fs::read_dir(directory) {
@@ -178,7 +195,7 @@ fn names_in(directory: &Path, extensions: &[&str]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What to say where no plugin has this name: where we looked, what is there, the nearest name.
+/// The message for a name that no plugin has: the directories that were searched, the plugins that are there, the nearest name.
 pub fn not_found(paths: &Paths, name: &str) -> String {
     let [etc, usr] = &paths.plugin_specs;
     let places = [&paths.plugin_sockets, etc, usr]
@@ -186,7 +203,7 @@ pub fn not_found(paths: &Paths, name: &str) -> String {
         .join(", ");
     let found = all(paths).unwrap_or_default();
     let others = found.iter().map(|(name, _)| name.as_str());
-    // It may have come just now.
+    // The plugin itself may have come just now.
     let names: Vec<&str> = others.filter(|other| *other != name).collect();
     let there = match names.len() {
         0 => "no plugin is there".to_owned(),

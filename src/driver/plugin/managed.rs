@@ -7,12 +7,11 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::driver::plugin::discovery::Endpoint;
 use crate::invocation::paths::Paths;
 use crate::protocol::address::Address;
 use crate::sys::files::small as files;
 
-/// A managed plugin, as its `config.json` tells it.
+/// A managed plugin, as its `config.json` describes it.
 #[derive(Debug, Clone)]
 pub struct Managed {
     pub id: String,
@@ -22,7 +21,7 @@ pub struct Managed {
     is_volume_driver: bool,
     socket: String,
     propagated_mount: String,
-    /// `<data-root>/plugins/<id>`
+    /// `DATA-ROOT/plugins/ID`.
     directory: PathBuf,
 }
 
@@ -56,11 +55,11 @@ struct Interface {
     types: Vec<String>,
 }
 
-/// Where Docker keeps its managed plugins: below its data root, which its configuration may have moved.
+/// The directory in which Docker keeps its managed plugins: `plugins` in its data root, which its configuration names.
 ///
 /// # Errors
 ///
-/// A configuration that cannot be read: the plugins might be anywhere.
+/// A configuration that cannot be read. Without it the plugins could be in any directory.
 pub fn directory(paths: &Paths) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Daemon {
@@ -84,16 +83,17 @@ pub fn directory(paths: &Paths) -> Result<PathBuf> {
         .join("plugins"))
 }
 
-/// All that are installed. A directory without a readable `config.json` is no plugin: one is just being installed or removed.
+/// All managed plugins that are installed. A directory without a readable `config.json` is left out: its plugin is just being
+/// installed or removed.
 ///
 /// # Errors
 ///
-/// A data root that may not be read, which only root may.
+/// A data root that cannot be read. If it is missing, or the user may not read it, there are none.
 pub fn installed(paths: &Paths) -> Result<Vec<Managed>> {
     let directory = directory(paths)?;
     let entries = match fs::read_dir(&directory) {
         Ok(entries) => entries,
-        // Others than root see no managed plugins; legacy ones still work for them.
+        // Only root may read it. Other users can still use legacy plugins.
         Err(error)
             if matches!(
                 error.kind(),
@@ -152,7 +152,7 @@ pub fn with_tag(name: &str) -> String {
     }
 }
 
-/// The plugin of this name or full ID.
+/// The plugin with this name, with or without its tag, or with this full ID.
 pub fn named<'a>(installed: &'a [Managed], name: &str) -> Option<&'a Managed> {
     let tagged = with_tag(name);
     installed
@@ -160,7 +160,11 @@ pub fn named<'a>(installed: &'a [Managed], name: &str) -> Option<&'a Managed> {
         .find(|plugin| plugin.name == tagged || plugin.id == name)
 }
 
-/// The one plugin whose ID begins so.
+/// The plugin whose ID begins with `prefix`.
+///
+/// # Errors
+///
+/// More than one such plugin.
 pub fn with_id_prefix<'a>(installed: &'a [Managed], prefix: &str) -> Result<Option<&'a Managed>> {
     if !is_hex(prefix) {
         return Ok(None);
@@ -180,7 +184,12 @@ pub fn with_id_prefix<'a>(installed: &'a [Managed], prefix: &str) -> Result<Opti
 }
 
 impl Managed {
-    pub fn endpoint(&self, paths: &Paths) -> Result<Endpoint> {
+    /// Where the plugin listens.
+    ///
+    /// # Errors
+    ///
+    /// A plugin that is disabled, or is no volume driver, or whose socket would lie outside of its directory.
+    pub fn address(&self, paths: &Paths) -> Result<Address> {
         if !self.enabled {
             bail!("it is disabled; run docker plugin enable {}", self.name);
         }
@@ -196,14 +205,11 @@ impl Managed {
                 self.socket.escape_debug()
             );
         }
-        let socket = paths.plugin_sockets.join(&self.id).join(&self.socket);
-        Ok(Endpoint {
-            address: Address::Unix(socket),
-            managed: Some(self.clone()),
-        })
+        let directory = paths.plugin_sockets.join(&self.id);
+        Ok(Address::Unix(directory.join(&self.socket)))
     }
 
-    /// An absolute path as the plugin sees it, on this host. As in a chroot, `..` does not lead out of the plugin.
+    /// The path on this host of what the plugin sees at an absolute `path`. As in a chroot, `..` does not lead out of the plugin.
     pub fn on_host(&self, path: &Path) -> PathBuf {
         let mut inside = PathBuf::from("/");
         for component in path.components() {
@@ -221,7 +227,7 @@ impl Managed {
                 .join("rootfs")
                 .join(inside.strip_prefix("/").unwrap_or(&inside)),
         };
-        // `join` with an empty rest leaves a slash at the end.
+        // Joining an empty rest has left a slash at the end.
         rebased.components().collect()
     }
 }

@@ -1,8 +1,8 @@
-//! What plugins mean by their refusals, told by their words.
+//! What a plugin's refusal means. Plugins have no error codes, so its words have to tell.
 
 use crate::protocol::messages::Refusal;
 
-/// What a plugin's refusal can mean to us.
+/// A meaning that decides what dvdcli does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     Absent,
@@ -12,8 +12,9 @@ pub enum Meaning {
     InUse,
 }
 
-/// The words by which each meaning is recognized, as [`normal`] writes them; plugins have no error codes. What means absence
-/// is a whole phrase: "executable file not found" while looking at a volume must not lead to its creation.
+/// The phrases by which each meaning is recognized, as [`normal`] writes them.
+///
+/// The phrases for absence are long: a volume that is absent is created, and "executable file not found" must not lead to that.
 const PHRASES: &[(Meaning, &[&str])] = &[
     (
         Meaning::Absent,
@@ -66,8 +67,8 @@ const PHRASES: &[(Meaning, &[&str])] = &[
 ];
 
 impl Refusal {
-    /// Whether the refusal, of a call about this volume, has that meaning. The volume's name is taken out first, because a
-    /// volume may be called `busy-box`.
+    /// Whether the refusal has that meaning. It answers a call for `volume`, whose name is taken out of the words first: a volume
+    /// may be called `busy-box`.
     pub fn means(&self, meaning: Meaning, volume: &str) -> bool {
         let words = normal(&without_name(&self.words, volume));
         let phrases = PHRASES
@@ -83,7 +84,7 @@ impl Refusal {
     }
 }
 
-/// The text with a blank for the name, wherever it is no part of a longer word.
+/// The text with a blank in place of the name, except where the name is a part of a longer word.
 fn without_name(text: &str, name: &str) -> String {
     let mut left = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! What a caller says of a built-in driver's volume: its name, the options in and beside it, read once.
+//! What a caller says about a volume of a built-in driver: its name, and the options in the name and beside it.
 
 use std::time::SystemTime;
 
@@ -8,19 +8,21 @@ use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::shared::names;
-use crate::driver::shared::options::{self, Known, Normal};
+use crate::driver::shared::options::{self, Known, NormalOptions};
 use crate::driver::shared::store::VolumeFile;
 
+/// A volume's name and options, parsed once.
 #[derive(Debug)]
 pub struct Given {
-    /// The volume's own name.
+    /// The volume's canonical name.
     pub name: String,
-    /// The options as they were written, those inside the name first.
-    written: Options,
-    /// Whether there are options beside the name.
+    /// Whether options are given beside the name.
     pub has_options: bool,
-    /// The options in normal form, or why they are wrong. Only verbs that can create a volume care: clean-ups must succeed.
-    normal: Result<Normal, String>,
+    /// The options as they were written, those in the name first.
+    written: Options,
+    /// The options in normal form, or why they are wrong. Only verbs that can create a volume ask for them: `unmount` and
+    /// `remove` have to succeed in spite of wrong options.
+    normal: Result<NormalOptions, String>,
 }
 
 impl Given {
@@ -40,14 +42,14 @@ impl Given {
 
     /// # Errors
     ///
-    /// Wrong usage: an option that the driver does not have, or a value that it cannot have.
-    pub fn options(&self) -> Result<&Normal> {
+    /// Wrong usage: an option that the driver does not know, or a value that it cannot have.
+    pub fn options(&self) -> Result<&NormalOptions> {
         let usage = |words: &String| Failure::usage(words.clone()).into();
         self.normal.as_ref().map_err(usage)
     }
 
-    /// What is written about a volume that is created now.
-    pub fn new_record(&self, options: Normal) -> VolumeFile {
+    /// The record of a volume that is created now, with the options that were decided on.
+    pub fn new_file(&self, options: NormalOptions) -> VolumeFile {
         VolumeFile {
             created_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             given: self.written.clone(),

@@ -1,16 +1,20 @@
-//! The names of the built-in drivers' volumes, which are names of directories, and options that stand inside a name.
+//! The names of the built-in drivers' volumes, which become names of directories, and the options that a name can contain.
 
 use anyhow::Result;
 
 use crate::base::failure::Failure;
 use crate::base::options::Options;
 
-/// The longest name, in bytes: with what we put around it, it is still a file name.
+/// The longest name, in bytes. The names of temporary directories are longer, and have to be at most 255.
 const LONGEST: usize = 200;
 
-/// The plain name of a volume, and the options that stand in Portworx's inline form of it: `name=db,size=10,fs=xfs`.
+/// The canonical name of a volume, and the options in Portworx's inline form of a name: `name=db,size=10,fs=xfs`.
 ///
-/// Whoever locks a volume or records its holders has to go by the plain name.
+/// Locks, records and directories have the canonical name.
+///
+/// # Errors
+///
+/// Wrong usage: a name that no volume can have, or an inline form that cannot be read.
 pub fn parse(text: &str) -> Result<(String, Options)> {
     let (name, options) = if text.contains('=') {
         inline(text)?
@@ -72,7 +76,7 @@ fn check(name: &str) -> Result<()> {
     Err(Failure::usage(format!("volume name {name:?} {problem}")).into())
 }
 
-/// Whether a directory of this name can be a volume; others are leftovers or not ours.
+/// Whether a directory of this name can be a volume. Other directories are leftovers, or were made by other programs.
 pub fn is_valid(name: &str) -> bool {
     check(name).is_ok()
 }
@@ -80,52 +84,78 @@ pub fn is_valid(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::failure::ErrorKind;
+    use crate::base::text::chain;
+
+    fn refusal(name: &str) -> String {
+        let error = parse(name).expect_err(name);
+        assert_eq!(ErrorKind::of(&error), ErrorKind::Usage, "{name}");
+        chain(&error)
+    }
 
     #[test]
     fn plain_names() {
-        for name in ["db", "0", "a.b-c_d", &"x".repeat(200)] {
+        for name in ["db", "0", "a.b-c_d", "DB..", &"x".repeat(200)] {
             assert_eq!(parse(name).expect("a good name"), (name.to_owned(), vec![]));
+            assert!(is_valid(name));
         }
-        for name in [
-            "",
-            ".",
-            "..",
-            ".db",
-            "-x",
-            "_x",
-            "a/b",
-            "a b",
-            "ä",
-            "a\0",
-            "a,b",
-            &"x".repeat(201),
+        let begin = "does not begin with a letter or digit";
+        let other = "has characters other than letters, digits, _ . and -";
+        let long = "x".repeat(201);
+        for (name, problem) in [
+            ("", "is empty"),
+            (".", begin),
+            ("..", begin),
+            ("../db", begin),
+            (".db", begin),
+            ("-x", begin),
+            ("_x", begin),
+            ("/x", begin),
+            (" x", begin),
+            ("ä", begin),
+            ("a/b", other),
+            ("a b", other),
+            ("aä", other),
+            ("a\0", other),
+            ("a\n", other),
+            ("a,b", other),
+            (&long, "is longer than 200 bytes"),
         ] {
-            assert_eq!(
-                crate::base::failure::ErrorKind::of(&parse(name).expect_err(name)).exit_code(),
-                2
-            );
+            assert_eq!(refusal(name), format!("volume name {name:?} {problem}"));
+            assert!(!is_valid(name));
         }
     }
 
     #[test]
     fn names_with_options_inside() {
-        let (name, options) = parse("name=db,size=10,fs=xfs").expect("a good name");
-        assert_eq!(name, "db");
-        assert_eq!(
-            options,
-            [("size".into(), "10".into()), ("fs".into(), "xfs".into())]
-        );
-        assert_eq!(parse("size=10,Name=db,").expect("a good name").0, "db");
-        for name in [
-            "size=10",
-            "name=",
-            "name=a,name=b",
-            "name=a,b",
-            "name=../x",
-            "db,size=10",
-            "name=a,=b",
+        let size = ("size".to_owned(), "10".to_owned());
+        let fs = ("fs".to_owned(), "xfs".to_owned());
+        for (text, options) in [
+            ("name=db,size=10,fs=xfs", vec![size.clone(), fs]),
+            ("size=10,Name=db,", vec![size.clone()]),
+            (" size=10 , name=db ", vec![size]),
+            ("name=db,name=db", vec![]),
+            ("name=db,empty=", vec![("empty".to_owned(), String::new())]),
         ] {
-            parse(name).expect_err(name);
+            let expected = ("db".to_owned(), options);
+            assert_eq!(parse(text).expect("a good name"), expected, "{text}");
+        }
+        for (text, problem) in [
+            (
+                "size=10",
+                "size=10: options without a name; give name=NAME among them",
+            ),
+            ("name=", "\"\" is empty"),
+            (
+                "name=../db",
+                "\"../db\" does not begin with a letter or digit",
+            ),
+            ("name=a,name=b", "name=a,name=b: name= stands twice"),
+            ("name=a,b", "name=a,b: b is not KEY=VALUE"),
+            ("db,size=10", "db,size=10: db is not KEY=VALUE"),
+            ("name=a,=b", "name=a,=b: =b is not KEY=VALUE"),
+        ] {
+            assert_eq!(refusal(text), format!("volume name {problem}"));
         }
     }
 }

@@ -1,305 +1,281 @@
-//! The options of the built-in drivers' volumes: which there are, in all their spellings, and what their values may be.
+//! The options of a built-in driver's volumes: reading them by the driver's table, comparing them, and asking for their values.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
 
-use crate::base::boolean::parse_boolean;
 use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::base::suggest;
-use crate::driver::shared::size;
-use crate::sys::block::mkfs;
+use crate::base::text::chain;
+use crate::driver::shared::values::Value;
 
-/// An option: its name, other names for it, and what makes its values comparable.
+/// An option that a driver knows: a line of its table.
 pub struct Known {
-    pub name: &'static str,
-    aliases: &'static [&'static str],
-    normal: fn(&str) -> Result<String>,
-}
-
-const fn known(
     name: &'static str,
     aliases: &'static [&'static str],
-    normal: fn(&str) -> Result<String>,
+    parse: fn(&str) -> Result<Value>,
+    /// Whether it matters only while a volume is made, so that it cannot contradict a volume that exists.
+    only_for_making: bool,
+}
+
+/// An option with its name, its other names and what reads its values. Names are compared in any case.
+pub const fn known(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    parse: fn(&str) -> Result<Value>,
 ) -> Known {
     Known {
         name,
         aliases,
-        normal,
+        parse,
+        only_for_making: false,
     }
 }
 
-/// Of `loop`; names are compared in any case.
-pub const LOOP: &[Known] = &[
-    known("size", &[], bytes),
-    known("newFsType", &["fsType", "fs"], file_system),
-    known("overwriteFs", &[], boolean),
-    known("volumeName", &[], text),
-    known("volumeID", &[], text),
-    known("snapshotName", &[], text),
-    known("snapshotID", &[], text),
-    known("iops", &[], number),
-    known("volumeType", &["type"], text),
-    known("availabilityZone", &[], text),
-    known("uid", &[], id),
-    known("gid", &[], id),
-    known("mode", &[], mode),
-    known("mountOpts", &["o"], text),
-    known("repl", &[], one_copy),
-];
+impl Known {
+    pub const fn only_for_making(mut self) -> Known {
+        self.only_for_making = true;
+        self
+    }
 
-/// Of `local`.
-pub const LOCAL: &[Known] = &[
-    known("type", &[], text),
-    known("device", &[], text),
-    known("o", &["mountOpts"], text),
-    known("uid", &[], id),
-    known("gid", &[], id),
-    known("mode", &[], mode),
-    known("size", &[], text),
-    known("repl", &[], one_copy),
-];
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.name].into_iter().chain(self.aliases.iter().copied())
+    }
+}
 
-/// Those that matter only while a volume is made, so that they cannot contradict one that exists.
-const WHILE_MAKING: [&str; 2] = ["overwriteFs", "repl"];
+/// Options under their own names, with values in normal form; no name twice. A record holds all values as text.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Options", into = "Options")]
+pub struct NormalOptions(Vec<(String, Value)>);
 
-/// Options under their own names, their values in normal form; no name twice.
-pub type Normal = Vec<(String, String)>;
+impl From<Options> for NormalOptions {
+    fn from(stored: Options) -> NormalOptions {
+        let stored = stored.into_iter();
+        NormalOptions(
+            stored
+                .map(|(name, text)| (name, Value::Text(text)))
+                .collect(),
+        )
+    }
+}
 
-/// Reads options by a table. An unknown one, a bad value or two that contradict each other are wrong usage.
-pub fn read(table: &[Known], options: &Options) -> Result<Normal> {
-    let mut normal: Vec<(String, String, &str)> = Vec::new();
+impl From<NormalOptions> for Options {
+    fn from(options: NormalOptions) -> Options {
+        let options = options.0.into_iter();
+        options
+            .map(|(name, value)| (name, value.to_string()))
+            .collect()
+    }
+}
+
+/// Reads options by a table.
+///
+/// # Errors
+///
+/// Wrong usage: an unknown option, a value that it cannot have, or two options that contradict each other.
+pub fn read(table: &[Known], options: &Options) -> Result<NormalOptions> {
+    let mut normal: Vec<(String, Value, &str)> = Vec::new();
     for (key, value) in options {
         let known = find(table, key).ok_or_else(|| Failure::usage(unknown(table, key)))?;
-        let value = (known.normal)(value)
-            .map_err(|error| Failure::usage(format!("option {key}: {error:#}")))?;
+        let value = (known.parse)(value)
+            .map_err(|error| Failure::usage(format!("option {key}: {}", chain(&error))))?;
         match normal.iter().find(|(name, ..)| name == known.name) {
-            Some((_, before, _)) if *before == value => {}
-            Some((.., other)) => {
-                return Err(Failure::usage(format!(
-                    "options {other} and {key} contradict each other; give one of them"
-                ))
-                .into());
-            }
+            Some((_, before, _)) if before.to_string() == value.to_string() => {}
+            Some((.., other)) => bail!(Failure::usage(format!(
+                "options {other} and {key} contradict each other; give one of them"
+            ))),
             None => normal.push((known.name.to_owned(), value, key)),
         }
     }
-    Ok(normal
-        .into_iter()
-        .map(|(name, value, _)| (name, value))
-        .collect())
+    let normal = normal.into_iter();
+    Ok(NormalOptions(
+        normal.map(|(name, value, _)| (name, value)).collect(),
+    ))
 }
 
 fn find<'a>(table: &'a [Known], key: &str) -> Option<&'a Known> {
-    table
-        .iter()
-        .find(|known| names(known).any(|name| name.eq_ignore_ascii_case(key)))
-}
-
-fn names(known: &Known) -> impl Iterator<Item = &'static str> {
-    [known.name]
-        .into_iter()
-        .chain(known.aliases.iter().copied())
+    let is_named = |known: &&Known| known.names().any(|name| name.eq_ignore_ascii_case(key));
+    table.iter().find(is_named)
 }
 
 fn unknown(table: &[Known], key: &str) -> String {
-    let meant = suggest::did_you_mean(key, table.iter().flat_map(names));
+    let meant = suggest::did_you_mean(key, table.iter().flat_map(Known::names));
     let known: Vec<&str> = table.iter().map(|known| known.name).collect();
     format!("unknown option {key}{meant} (known: {})", known.join(", "))
 }
 
-/// The value of an option, by its own name.
-pub fn get<'a>(options: &'a Normal, name: &str) -> Option<&'a str> {
-    options
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
-}
-
-/// The value of an option that is a number.
-pub fn number_in<T: std::str::FromStr>(options: &Normal, name: &str) -> Option<T> {
-    get(options, name)?.parse().ok()
-}
-
-/// Adds those options of `others` that are not there.
-pub fn complete(options: &mut Normal, others: Normal) {
-    for (name, value) in others {
-        if get(options, &name).is_none() {
-            options.push((name, value));
-        }
-    }
-}
-
-/// The options in which a volume that was made with `options` is not what `wanted` asks for. What is not asked for is not
-/// compared.
-pub fn differing(options: &Normal, wanted: &Normal) -> Vec<String> {
+/// The names of the options in which a volume that was made with `made` differs from what `wanted` asks for. Options that are
+/// not asked for are not compared.
+pub fn differing(table: &[Known], made: &NormalOptions, wanted: &NormalOptions) -> Vec<String> {
+    let is_compared = |name: &str| find(table, name).is_none_or(|known| !known.only_for_making);
+    let wanted = wanted.0.iter();
     wanted
-        .iter()
-        .filter(|(name, _)| !WHILE_MAKING.contains(&name.as_str()))
-        .filter(|(name, value)| get(options, name) != Some(value))
+        .filter(|(name, _)| is_compared(name))
+        .filter(|(name, value)| made.shown(name) != Some(value.to_string()))
         .map(|(name, _)| name.clone())
         .collect()
 }
 
-fn text(value: &str) -> Result<String> {
-    if value.contains('\0') {
-        bail!("a NUL cannot be in it");
+impl NormalOptions {
+    fn value(&self, name: &str) -> Option<&Value> {
+        let mut options = self.0.iter();
+        options.find(|(key, _)| key == name).map(|(_, value)| value)
     }
-    Ok(value.to_owned())
-}
 
-fn bytes(value: &str) -> Result<String> {
-    size::parse(value).map(|bytes| bytes.to_string())
-}
-
-fn number(value: &str) -> Result<String> {
-    let number: u64 = value
-        .trim()
-        .parse()
-        .with_context(|| format!("{value:?} is no number"))?;
-    Ok(number.to_string())
-}
-
-/// The highest means "leave it" to chown(2).
-fn id(value: &str) -> Result<String> {
-    let id = value
-        .trim()
-        .parse::<u32>()
-        .ok()
-        .filter(|id| *id != u32::MAX);
-    let id = id.with_context(|| format!("{value:?} is no numeric user or group"))?;
-    Ok(id.to_string())
-}
-
-fn mode(value: &str) -> Result<String> {
-    let digits = value.trim();
-    let octal = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-    let mode = octal
-        .then(|| u32::from_str_radix(digits, 8).ok())
-        .flatten()
-        .filter(|mode| *mode <= 0o7777);
-    let mode = mode.with_context(|| format!("{value:?} is no octal mode such as 0750"))?;
-    Ok(format!("{mode:04o}"))
-}
-
-fn boolean(value: &str) -> Result<String> {
-    match parse_boolean(value) {
-        Some(known) => Ok(known.to_string()),
-        None => bail!("{value:?} is neither true nor false"),
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
     }
-}
 
-fn file_system(value: &str) -> Result<String> {
-    let Some(fs) = mkfs::named(value.trim()) else {
-        let known: Vec<&str> = mkfs::FILE_SYSTEMS.iter().map(|fs| fs.name).collect();
-        bail!(
-            "{value:?} cannot be made here; known are {}",
-            known.join(", ")
-        );
-    };
-    Ok(fs.name.to_owned())
-}
-
-fn one_copy(value: &str) -> Result<String> {
-    if value.trim() != "1" {
-        bail!("{value:?} copies: one host keeps one");
+    /// The value in normal form.
+    pub fn shown(&self, name: &str) -> Option<String> {
+        self.value(name).map(Value::to_string)
     }
-    Ok("1".to_owned())
+
+    /// The value of an option that is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.value(name)?.as_text()
+    }
+
+    /// The value of an option that is a number; a size is in bytes.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.value(name)?.as_number()
+    }
+
+    /// The value of an option that is a user or a group.
+    pub fn id(&self, name: &str) -> Option<u32> {
+        self.number(name).and_then(|id| u32::try_from(id).ok())
+    }
+
+    /// The value of an option that is a mode.
+    pub fn mode(&self, name: &str) -> Option<u32> {
+        self.value(name)?.as_mode()
+    }
+
+    /// Whether an option that is true or false is given and true.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.shown(name).as_deref() == Some("true")
+    }
+
+    /// Adds an option, unless there is one of this name.
+    pub fn add(&mut self, name: &str, value: Value) {
+        if !self.has(name) {
+            self.0.push((name.to_owned(), value));
+        }
+    }
+
+    /// Adds those of `others` whose names are missing.
+    pub fn complete(&mut self, others: NormalOptions) {
+        for (name, value) in others.0 {
+            self.add(&name, value);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::failure::ErrorKind;
+    use crate::driver::shared::values::{boolean, bytes, mode, one_copy, text};
 
-    fn loop_options(options: &[(&str, &str)]) -> Result<Normal> {
-        read(
-            LOOP,
-            &options
-                .iter()
-                .map(|(key, value)| ((*key).into(), (*value).into()))
-                .collect(),
-        )
+    const TABLE: &[Known] = &[
+        known("size", &[], bytes),
+        known("newFsType", &["fsType", "fs"], text),
+        known("mode", &[], mode),
+        known("overwriteFs", &[], boolean).only_for_making(),
+        known("volumeType", &["type"], text),
+        known("repl", &[], one_copy).only_for_making(),
+    ];
+
+    fn options(options: &[(&str, &str)]) -> Result<NormalOptions> {
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        read(TABLE, &options.iter().map(own).collect())
     }
 
     #[test]
     fn names_in_any_case_and_values_in_normal_form() {
-        let options = loop_options(&[
+        let options = options(&[
             ("SIZE", "500MiB"),
-            ("newfstype", "XFS"),
+            ("fstype", "xfs"),
             ("Mode", "750"),
             ("overwritefs", "1"),
         ]);
         let options = options.expect("good options");
-        assert_eq!(get(&options, "size"), Some("524288000"));
-        assert_eq!(get(&options, "newFsType"), Some("xfs"));
-        assert_eq!(get(&options, "mode"), Some("0750"));
-        assert_eq!(get(&options, "overwriteFs"), Some("true"));
+        assert_eq!(options.number("size"), Some(524_288_000));
+        assert_eq!(options.text("newFsType"), Some("xfs"));
+        assert_eq!(options.mode("mode"), Some(0o750));
+        assert!(options.is_true("overwriteFs"));
+        let stored = serde_json::to_string(&options).expect("JSON");
+        assert_eq!(
+            stored,
+            r#"[["size","524288000"],["newFsType","xfs"],["mode","0750"],["overwriteFs","true"]]"#
+        );
+        let again: NormalOptions = serde_json::from_str(&stored).expect("options");
+        assert_eq!(again.number("size"), Some(524_288_000));
+        assert_eq!(again.mode("mode"), Some(0o750));
+        assert!(again.is_true("overwriteFs"));
+        assert!(differing(TABLE, &again, &options).is_empty());
     }
 
     #[test]
     fn an_unknown_option_names_the_nearest() {
-        let error = loop_options(&[("siez", "5")]).expect_err("unknown");
-        assert_eq!(ErrorKind::of(&error), ErrorKind::Usage);
-        assert!(
-            error
-                .to_string()
-                .starts_with("unknown option siez; did you mean size? (known: size, "),
-            "{error}"
-        );
-        let error = loop_options(&[("encrypted", "true")]).expect_err("unknown");
-        assert!(!error.to_string().contains("did you mean"), "{error}");
+        let known = "(known: size, newFsType, mode, overwriteFs, volumeType, repl)";
+        for (key, meant) in [
+            ("siez", "; did you mean size?"),
+            ("SIZES", "; did you mean size?"),
+            ("volumetpye", "; did you mean volumeType?"),
+            ("fstyp", "; did you mean fsType?"),
+            ("overwrite", "; did you mean overwriteFs?"),
+            ("encrypted", ""),
+            ("", ""),
+        ] {
+            let error = options(&[(key, "1")]).expect_err("unknown");
+            assert_eq!(ErrorKind::of(&error), ErrorKind::Usage);
+            assert_eq!(
+                chain(&error),
+                format!("unknown option {key}{meant} {known}")
+            );
+        }
     }
 
     #[test]
     fn contradictions_are_refused_and_repetitions_are_not() {
-        loop_options(&[
+        options(&[
             ("fs", "xfs"),
             ("newfstype", "xfs"),
             ("size", "1"),
             ("Size", "1024M"),
         ])
         .expect("the same twice");
-        let error =
-            loop_options(&[("fs", "xfs"), ("newfstype", "ext4")]).expect_err("contradiction");
-        assert_eq!(
-            error.to_string(),
-            "options fs and newfstype contradict each other; give one of them"
-        );
-    }
-
-    #[test]
-    fn bad_values() {
-        for (key, value) in [
-            ("size", "0"),
-            ("fs", "zfs"),
-            ("uid", "-1"),
-            ("uid", "4294967295"),
-            ("gid", "root"),
-            ("mode", "888"),
-            ("mode", "77777"),
-            ("mode", "+7"),
-            ("iops", "many"),
-            ("repl", "2"),
-            ("overwritefs", "maybe"),
+        for (pairs, names) in [
+            ([("fs", "xfs"), ("newfstype", "ext4")], "fs and newfstype"),
+            ([("size", "1"), ("SIZE", "2")], "size and SIZE"),
+            (
+                [("type", "thin"), ("volumeType", "thick")],
+                "type and volumeType",
+            ),
         ] {
+            let error = options(&pairs).expect_err("a contradiction");
+            assert_eq!(ErrorKind::of(&error), ErrorKind::Usage);
             assert_eq!(
-                ErrorKind::of(&loop_options(&[(key, value)]).expect_err(value)),
-                ErrorKind::Usage
+                chain(&error),
+                format!("options {names} contradict each other; give one of them")
             );
         }
     }
 
     #[test]
     fn only_what_is_asked_for_is_compared() {
-        let made = loop_options(&[("size", "5"), ("fs", "xfs")]).expect("good options");
-        let agrees = |options: &[(&str, &str)]| {
-            differing(&made, &loop_options(options).expect("good options")).is_empty()
+        let made = options(&[("size", "5"), ("fs", "xfs")]).expect("good options");
+        let compare = |pairs: &[(&str, &str)]| {
+            differing(TABLE, &made, &options(pairs).expect("good options"))
         };
-        assert!(
-            agrees(&[])
-                && agrees(&[("size", "5G")])
-                && agrees(&[("overwritefs", "true"), ("repl", "1")])
+        let none: [&str; 0] = [];
+        assert_eq!(compare(&[]), none);
+        assert_eq!(compare(&[("size", "5G")]), none);
+        assert_eq!(compare(&[("overwritefs", "true"), ("repl", "1")]), none);
+        assert_eq!(
+            compare(&[("size", "6"), ("type", "thin")]),
+            ["size", "volumeType"]
         );
-        assert!(!agrees(&[("size", "6")]) && !agrees(&[("iops", "100")]));
     }
 }

@@ -1,8 +1,8 @@
-//! Sizes as users write them: `5`, `500MiB`, `1.5T`.
+//! Sizes as users write them, `5`, `500MiB`, `1.5T`, and as messages show them.
 
 use anyhow::{Result, bail};
 
-/// Units by their first letter; all are powers of 1024, as everything that this goes to counts in them.
+/// The first letters of units, each with its power of two. `GB` means GiB as well, as in REX-Ray.
 const UNITS: &[(&str, u32)] = &[
     ("b", 0),
     ("k", 10),
@@ -13,16 +13,20 @@ const UNITS: &[(&str, u32)] = &[
     ("e", 60),
 ];
 
-/// What a bare number means: REX-Ray's habit.
+/// The power of two of a number without a unit: GiB, as in REX-Ray.
 const GIB: u32 = 30;
 
-/// Sizes are whole pages, so that no block of any file system or device is cut.
+/// Sizes are rounded up to whole pages, in bytes, so that no block of a file system or device is cut.
 const PAGE: u128 = 4096;
 
-/// The most digits that are read, before and after the point together.
+/// The largest number of digits, before and after the point together. More could overflow.
 const DIGITS: usize = 30;
 
-/// In bytes, rounded up to whole pages.
+/// The size in bytes, rounded up to whole pages.
+///
+/// # Errors
+///
+/// A text that is no size, nothing, or larger than any file.
 pub fn parse(text: &str) -> Result<u64> {
     let text = text.trim();
     let end = text
@@ -51,13 +55,13 @@ pub fn parse(text: &str) -> Result<u64> {
         bail!("{text:?} is nothing");
     }
     let bytes = bytes.div_ceil(PAGE) * PAGE;
-    // The largest file: off_t is signed.
+    // The length of a file is a signed number.
     i64::try_from(bytes)
         .map(i64::unsigned_abs)
         .map_err(|_| too_large())
 }
 
-/// `g`, `GB`, `GiB` and the like.
+/// The power of two of a unit: `g`, `GB`, `GiB` and the like, in any case.
 fn shift(unit: &str) -> Option<u32> {
     let unit = unit.to_ascii_lowercase();
     if unit.is_empty() {
@@ -69,7 +73,7 @@ fn shift(unit: &str) -> Option<u32> {
     known.contains(&rest).then_some(*shift)
 }
 
-/// In the largest unit there is one of, to one digit after the point where it is not whole.
+/// A size in bytes as text, in the largest unit in which it is at least 1, cut to one digit after the point: `1.5 GiB`.
 pub fn show(bytes: u64) -> String {
     const NAMES: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let step = bytes.checked_ilog2().unwrap_or(0) / 10;

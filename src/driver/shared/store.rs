@@ -1,4 +1,4 @@
-//! A directory per volume: how it comes into being whole, and goes whole.
+//! The directories of a driver's volumes: each is made as a whole and removed as a whole, even if a call is killed.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -10,33 +10,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::options::Options;
 use crate::driver::shared::names;
-use crate::driver::shared::options::Normal;
+use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::files::tree;
 
-/// What is written about a volume; its presence makes the directory a volume.
+/// The file with a volume's record. Only a directory with this file is a volume.
 const RECORD: &str = "volume.json";
 
-/// Others may pass through to what is handed out, and see nothing on the way.
+/// The mode of directories that are made: users can pass through them to their data, and cannot list them.
 const MODE: u32 = 0o711;
 
-/// What a volume was made with.
+/// A volume's record: what it was made with.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeFile {
-    /// RFC 3339.
+    /// When it was made, in RFC 3339.
     pub created_at: String,
-    /// As they were given.
+    /// The options as they were given.
     pub given: Options,
-    /// What came of them and of the defaults, in normal form.
-    pub options: Normal,
+    /// The options that count, in normal form: those that were given, and defaults.
+    pub options: NormalOptions,
 }
 
 /// The directory of all volumes of one driver.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// What leftovers of this host are marked with: on shared storage, another host may be busy with its own.
+    /// A part of the names of temporary directories. On shared storage, only those of this host may be removed as leftovers.
     host: String,
 }
 
@@ -59,7 +59,11 @@ impl Store {
         self.root.join(name)
     }
 
-    /// `None` where there is no such volume.
+    /// The record of a volume; `None` where there is no such volume.
+    ///
+    /// # Errors
+    ///
+    /// A record that cannot be read, or something that has the volume's name and is no volume.
     pub fn record(&self, name: &str) -> Result<Option<VolumeFile>> {
         let directory = self.directory(name);
         match directory.symlink_metadata() {
@@ -77,7 +81,7 @@ impl Store {
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // One that is empty is no obstacle: a new volume takes its place.
+                // A new volume can take the place of an empty directory.
                 if !tree::is_empty(&directory)? {
                     bail!(
                         "reading {}: missing, so that this is no volume; move the directory away",
@@ -123,8 +127,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Makes a volume: `fill` makes what is in it, in a directory under a temporary name, and only when all of it and the
-    /// record are on the disk, one rename makes it the volume.
+    /// Makes a volume. `fill` makes its content in a directory with a temporary name. When all of it and the record are on the
+    /// disk, one rename gives it the volume's name. If this fails, nothing is left.
     pub fn create(
         &self,
         name: &str,
@@ -166,7 +170,8 @@ impl Store {
         sync(aside)
     }
 
-    /// Where another host has made a volume of this name meanwhile, the rename fails: that directory is not empty.
+    /// Gives a directory the volume's name. If another host has made a volume of this name meanwhile, the rename fails, because
+    /// that directory is not empty.
     fn publish(&self, aside: &Path, name: &str) -> Result<()> {
         let directory = self.directory(name);
         fs::rename(aside, &directory).with_context(|| format!("making {}", directory.display()))?;
@@ -177,7 +182,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a volume; it is out of sight before the first of its files goes.
+    /// Deletes a volume. It loses its name before the first of its files is deleted, so that nobody sees a half of it.
     pub fn delete(&self, name: &str) -> Result<()> {
         self.sweep(name)?;
         let directory = self.directory(name);
@@ -192,8 +197,8 @@ impl Store {
         tree::remove(&self.root, &aside)
     }
 
-    /// Deletes what earlier calls for this volume left behind when they were killed. The caller holds the volume's lock.
-    /// True where the volume itself was being deleted.
+    /// Deletes what killed calls for this volume have left. The caller holds the volume's lock. True where the volume itself was
+    /// being deleted.
     pub fn sweep(&self, name: &str) -> Result<bool> {
         tree::remove(&self.root, &self.aside(name, "new"))?;
         let gone = self.aside(name, "gone");
@@ -204,14 +209,14 @@ impl Store {
         Ok(deleting)
     }
 
-    /// The name that a volume's directory has before it is whole (`new`), and when it is no longer (`gone`). No volume's
-    /// name begins with a dot.
+    /// The temporary name of a volume's directory while it is being made (`new`) or deleted (`gone`). No volume has such a name,
+    /// because it begins with a dot.
     fn aside(&self, name: &str, state: &str) -> String {
         format!(".{name}.{}.{state}", self.host)
     }
 }
 
-/// Makes one directory that others can pass through.
+/// Makes one directory that users can pass through.
 pub fn make_directory(path: &Path) -> Result<()> {
     DirBuilder::new()
         .mode(MODE)
@@ -219,7 +224,7 @@ pub fn make_directory(path: &Path) -> Result<()> {
         .with_context(|| format!("making {}", path.display()))
 }
 
-/// Makes a directory and those above it, on the disk before it returns. What is there already is fine.
+/// Makes a directory and the missing ones above it. They are on the disk when it returns, so that a power cut does not lose them.
 pub fn create_durably(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -235,7 +240,7 @@ pub fn create_durably(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a directory's entries are on the disk.
+/// Waits until the entries of a directory are on the disk.
 fn sync(directory: &Path) -> Result<()> {
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.with_context(|| format!("syncing {}", directory.display()))
@@ -249,7 +254,7 @@ mod tests {
         VolumeFile {
             created_at: String::new(),
             given: vec![],
-            options: vec![("size".into(), "1".into())],
+            options: vec![("size".into(), "1".into())].into(),
         }
     }
 
@@ -264,9 +269,10 @@ mod tests {
         assert!(tree::is_empty(&root.path().join("a/b")).expect("read"));
         store.create("db", &record(), |_| Ok(())).expect("created");
         assert_eq!(store.names().expect("read"), ["db"]);
+        let found = store.record("db").expect("read").expect("there");
         assert_eq!(
-            store.record("db").expect("read").expect("there").options,
-            record().options
+            Options::from(found.options),
+            Options::from(record().options)
         );
         store
             .create("db", &record(), |_| Ok(()))

@@ -1,4 +1,4 @@
-//! Which host has a volume on shared storage mounted: one at a time.
+//! The claim of a host on a volume: on shared storage, one host at a time may have it mounted.
 
 use std::fs;
 use std::io;
@@ -10,23 +10,26 @@ use anyhow::{Context, Result, bail};
 use crate::base::failure::Failure;
 use crate::sys::process::host;
 
-/// A symbolic link in the volume's directory whose text names the host; it leads nowhere. Making one is a single step that
-/// only one of two hosts can succeed in, and its text is there with it.
+/// A symbolic link in the volume's directory. Its text names the host, and it leads nowhere. A link is made with its text in a
+/// single step, and if two hosts try, only one of them succeeds.
 const LINK: &str = "host";
 
-/// The link that takes the place of another's.
+/// The temporary name of a link that replaces another one.
 const NEXT: &str = "host.next";
 
-/// A host, between two boots.
+/// A host, from one boot to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
+    /// Of the installation (machine-id(5)).
     pub machine_id: String,
+    /// Of the present boot.
     pub boot_id: String,
+    /// For messages only.
     pub name: String,
 }
 
 impl Host {
-    /// This host; its name is for messages only.
+    /// This host.
     pub fn this() -> Result<Host> {
         Ok(Host {
             machine_id: host::machine_id()?,
@@ -49,49 +52,54 @@ impl Host {
     }
 }
 
-/// What `claim` came upon.
+/// What [`claim`] has found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Nobody's, or an earlier boot's of this host: it was not mounted.
+    /// No claim, or one from an earlier boot of this host, which is void: the volume was not mounted.
     New,
-    /// This host's already.
+    /// A claim of this host.
     Kept,
-    /// Another host's until now.
+    /// A claim of this other host, which has been replaced.
     Taken(Host),
 }
 
-/// Makes this host the one that may mount the volume in `directory`. Another host's is refused, unless `preempt`.
+/// Claims the volume in `directory` for this host. The claim of another host is replaced only with `preempt`.
+///
+/// # Errors
+///
+/// In use: another host has claimed it.
 pub fn claim(directory: &Path, host: &Host, preempt: bool) -> Result<Claim> {
     let link = directory.join(LINK);
     let doing = || format!("claiming {}", link.display());
     loop {
-        let Some(owner) = owner(directory)? else {
+        let Some(claimant) = claimed_by(directory)? else {
             match symlink(host.text(), &link) {
                 Ok(()) => return Ok(Claim::New),
-                // Another host was faster; see which.
+                // Another host was faster: look which one.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error).with_context(doing),
             }
         };
-        let ours = owner.machine_id == host.machine_id;
-        if ours && owner.boot_id == host.boot_id {
+        let ours = claimant.machine_id == host.machine_id;
+        if ours && claimant.boot_id == host.boot_id {
             return Ok(Claim::Kept);
         }
         if !ours && !preempt {
-            return Err(refused(&owner));
+            return Err(refused(&claimant));
         }
         replace(directory, host).with_context(doing)?;
         return Ok(if ours {
             Claim::New
         } else {
-            Claim::Taken(owner)
+            Claim::Taken(claimant)
         });
     }
 }
 
-/// Gives the volume up, if it is this host's.
+/// Gives this host's claim up. The claim of another host stays.
 pub fn release(directory: &Path, host: &Host) -> Result<()> {
-    let ours = owner(directory)?.is_some_and(|owner| owner.machine_id == host.machine_id);
+    let ours =
+        claimed_by(directory)?.is_some_and(|claimant| claimant.machine_id == host.machine_id);
     if ours {
         let link = directory.join(LINK);
         fs::remove_file(&link).with_context(|| format!("releasing {}", link.display()))?;
@@ -99,7 +107,7 @@ pub fn release(directory: &Path, host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// Makes it as it was before a claim.
+/// Restores what was there before a claim.
 pub fn undo(directory: &Path, host: &Host, claim: Claim) -> Result<()> {
     match claim {
         Claim::New => release(directory, host),
@@ -109,12 +117,12 @@ pub fn undo(directory: &Path, host: &Host, claim: Claim) -> Result<()> {
     }
 }
 
-/// The host that has the volume mounted, or had when it went down.
-pub fn owner(directory: &Path) -> Result<Option<Host>> {
+/// The host that has claimed the volume: it has it mounted, or had it mounted when it went down.
+fn claimed_by(directory: &Path) -> Result<Option<Host>> {
     let link = directory.join(LINK);
     match fs::read_link(&link) {
         Ok(text) => match Host::parse(&text.to_string_lossy()) {
-            Some(owner) => Ok(Some(owner)),
+            Some(claimant) => Ok(Some(claimant)),
             None => bail!(
                 "reading {}: it names no host; remove it if no host has the volume mounted",
                 link.display()
@@ -125,10 +133,10 @@ pub fn owner(directory: &Path) -> Result<Option<Host>> {
     }
 }
 
-fn refused(owner: &Host) -> anyhow::Error {
+fn refused(claimant: &Host) -> anyhow::Error {
     Failure::in_use(format!(
         "mounted on host {} (machine {}); unmount it there, or take it with the setting mount.preempt",
-        owner.name, owner.machine_id
+        claimant.name, claimant.machine_id
     ))
     .into()
 }

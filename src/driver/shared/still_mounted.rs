@@ -1,4 +1,4 @@
-//! What must not be so when a volume's directory is deleted: that something is mounted in it, or that it is mounted elsewhere.
+//! The check before a volume's directory is deleted: nothing is mounted in it, and no part of it is mounted in another place.
 
 use std::path::{Path, PathBuf};
 
@@ -8,43 +8,44 @@ use crate::base::failure::Failure;
 use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
-/// Where a directory is, whatever the mount namespace calls it: its file system's device, and its path in there.
+/// The location of a directory, which is the same in all mount namespaces.
 #[derive(Debug, PartialEq, Eq)]
 struct Location {
+    /// The device of its file system, `MAJOR:MINOR`.
     device: String,
+    /// Its path in that file system.
     path: PathBuf,
 }
 
-/// Refuses where something is mounted at or below `directory`, or where a part of it is mounted elsewhere (a bind), in
-/// this mount namespace or another one.
+/// Refuses to go on while something is mounted at or below `directory`, or while a part of it is mounted in another place (a
+/// bind), in this mount namespace or another one. Otherwise, the data there would be deleted with it.
+///
+/// # Errors
+///
+/// In use: where it is mounted, and in the other case also the process whose mount namespace has the mount.
 pub fn refuse_if_mounted(directory: &Path) -> Result<()> {
     let table = MountTable::read()?;
     if let Some(mount) = table.below(directory).next() {
-        return Err(in_use(&format!(
-            "{} is mounted at {}",
-            mount.source,
-            mount.mount_point.display()
-        )));
+        let (source, place) = (&mount.source, mount.mount_point.display());
+        return Err(in_use(&format!("{source} is mounted at {place}")));
     }
     let Some(location) = locate(&table, directory) else {
         return Ok(());
     };
     if let Some(bind) = binds(&table, &location).next() {
-        return Err(in_use(&format!(
-            "it is bound to {}",
-            bind.mount_point.display()
-        )));
+        let place = bind.mount_point.display();
+        return Err(in_use(&format!("it is bound to {place}")));
     }
-    let elsewhere = busy::mounted_elsewhere(|table| {
+    let search = |table: &MountTable| {
         let bind = binds(table, &location).next();
-        bind.or_else(|| {
+        let inside = || {
             table
                 .iter()
                 .find(|mount| is_inside(table, mount, &location))
-        })
-        .cloned()
-    });
-    match elsewhere {
+        };
+        bind.or_else(inside).cloned()
+    };
+    match busy::mounted_elsewhere(search) {
         None => Ok(()),
         Some((process, mount)) => {
             let place = mount.mount_point.display();
@@ -59,14 +60,15 @@ fn in_use(fact: &str) -> anyhow::Error {
     Failure::in_use(format!("{fact}; unmount it first")).into()
 }
 
-/// Mounts that show the place, or a part of it.
+/// The mounts that show the location, or a part of it.
 fn binds<'a>(table: &'a MountTable, location: &'a Location) -> impl Iterator<Item = &'a Mount> {
     table
         .iter()
         .filter(|mount| mount.device == location.device && mount.root.starts_with(&location.path))
 }
 
-/// Whether a mount's mount point is in the place. Names do not tell: two mount namespaces may call two places the same.
+/// Whether a mount point is at the location or below it. Its path cannot tell: in another mount namespace, the same path may lead
+/// to another location.
 fn is_inside(table: &MountTable, mount: &Mount, location: &Location) -> bool {
     let parent = mount.mount_point.parent();
     let place = parent
@@ -83,7 +85,7 @@ fn is_inside(table: &MountTable, mount: &Mount, location: &Location) -> bool {
     })
 }
 
-/// By the last of the mounts whose mount point is nearest above.
+/// The location of a path: in the file system that is mounted nearest above it, and last if several are mounted there.
 fn locate(table: &MountTable, path: &Path) -> Option<Location> {
     let above = table
         .iter()

@@ -1,4 +1,4 @@
-//! The directory that is handed out, inside what is mounted: that it is there, and whose it is.
+//! The directory that users of a volume get, inside what is mounted: making it, and setting its owner and mode once.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -8,38 +8,39 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use nix::unistd::fsync;
 
-use crate::driver::shared::options::{self, Normal};
+use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::directory::{self, IfMissing, descend};
 use crate::sys::files::ownership::Ownership;
 
-/// Says in the volume's directory that owner and mode have been set: they are set once, and are the user's from then on.
+/// A file in the volume's directory. Where it exists, owner and mode have been set; users may have changed them since.
 const MARK: &str = "prepared";
 
-/// What the options say of the directory's owner and mode.
-pub fn ownership(options: &Normal) -> Ownership {
-    let mode = options::get(options, "mode").and_then(|mode| u32::from_str_radix(mode, 8).ok());
+/// Owner and mode of the directory, as far as the options give them.
+pub fn ownership(options: &NormalOptions) -> Ownership {
     Ownership {
-        uid: options::number_in(options, "uid"),
-        gid: options::number_in(options, "gid"),
-        mode,
+        uid: options.id("uid"),
+        gid: options.id("gid"),
+        mode: options.mode("mode"),
     }
 }
 
+/// Whether there is anything to set.
 pub fn is_given(ownership: Ownership) -> bool {
     ownership.uid.is_some() || ownership.gid.is_some() || ownership.mode.is_some()
 }
 
-pub fn give(directory: &Path, ownership: Ownership) -> Result<()> {
+/// Sets the owner and mode of a directory.
+pub fn set_ownership(directory: &Path, ownership: Ownership) -> Result<()> {
     let given = directory::open(directory)
         .and_then(directory::readable)
         .and_then(|handle| ownership.apply_to(handle));
     given.with_context(|| format!("setting the owner of {}", directory.display()))
 }
 
-/// The path of a directory inside a mount, which is made where it is missing. `inside` begins with a slash, or is empty.
+/// Makes the directory `inside` a mount, if it is missing, sets its owner and mode, if that was not done before, and returns its
+/// path. `inside` begins with a slash, or is empty. `volume` is the volume's own directory, which remembers what was done.
 ///
-/// Symbolic links are not followed: users of the volume could have made them, to be handed out what is outside.
-/// `volume` is the volume's own directory, where it is marked that owner and mode have been set.
+/// Symbolic links are not followed: a user of the volume could have made one to get a directory outside of the volume.
 pub fn prepare(
     mount_point: &Path,
     inside: &str,
@@ -64,7 +65,7 @@ pub fn prepare(
     if is_given(ownership) && mark.symlink_metadata().is_err() {
         let directory = directory::readable(&directory).with_context(doing)?;
         ownership.apply_to(&directory).with_context(doing)?;
-        // Else a power cut could keep the mark and lose what it stands for.
+        // Without this, a power cut could keep the mark and lose owner and mode.
         fsync(&directory).with_context(doing)?;
         File::options()
             .write(true)
@@ -77,7 +78,11 @@ pub fn prepare(
     Ok(path)
 }
 
-/// The names on the way to the directory, of which none may lead up.
+/// The names in the path `inside`.
+///
+/// # Errors
+///
+/// One of them leads up, and so perhaps out of the volume.
 pub fn names(inside: &str) -> Result<Vec<&OsStr>> {
     let mut names = Vec::new();
     for component in Path::new(inside).components() {
@@ -97,7 +102,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn none() -> Ownership {
-        ownership(&vec![])
+        ownership(&NormalOptions::default())
     }
 
     #[test]
@@ -131,7 +136,7 @@ mod tests {
             tempfile::tempdir().expect("a directory"),
             tempfile::tempdir().expect("a directory"),
         );
-        let ownership = ownership(&vec![("mode".into(), "0700".into())]);
+        let ownership = ownership(&vec![("mode".into(), "0700".into())].into());
         let prepare =
             || prepare(mount.path(), "/data", ownership, volume.path()).expect("prepared");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o7777;

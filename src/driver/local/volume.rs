@@ -1,0 +1,131 @@
+//! A `local` volume that exists: mounting, unmounting and removing it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Error, Result, bail};
+
+use crate::base::failure::{ErrorKind, Failure};
+use crate::base::secrets::Secrets;
+use crate::base::text::chain;
+use crate::driver::interface::VolumeInfo;
+use crate::driver::local::on_disk::{DATA, OnDisk};
+use crate::driver::local::source::Source;
+use crate::driver::shared::built_in::{Existing, unmount_all};
+use crate::driver::shared::data_directory;
+use crate::driver::shared::store::VolumeFile;
+use crate::sys::mount::calls;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
+
+pub struct LocalVolume<'h> {
+    pub on_disk: OnDisk<'h>,
+    pub file: &'h VolumeFile,
+}
+
+impl Existing for LocalVolume<'_> {
+    fn mounted<'t>(&self, table: &'t MountTable) -> Result<Option<(PathBuf, &'t Mount)>> {
+        Ok(self.on_disk.mounted(table))
+    }
+
+    /// A plain directory can be used without being mounted, as with Docker.
+    fn path(&self, table: &MountTable) -> Result<Option<PathBuf>> {
+        Ok(self.on_disk.path(table))
+    }
+
+    fn describe(&self, table: &MountTable) -> Result<VolumeInfo> {
+        Ok(self.on_disk.describe(table))
+    }
+
+    fn mount(&self, read_only: bool) -> Result<PathBuf> {
+        match &self.on_disk.source {
+            Some(source) => self.mount_source(source, read_only),
+            None => self.mount_directory(read_only),
+        }
+    }
+
+    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+        self.on_disk.unmount_at(mount_point, lazy)
+    }
+
+    fn remove(&self) -> Result<()> {
+        let place = self.on_disk.place;
+        place.refuse_if_mounted(self.on_disk.mounted(&MountTable::read()?))?;
+        match self.on_disk.source {
+            Some(_) => place.delete_with_mount_point(DATA),
+            None => place.home.store.delete(place.name),
+        }
+    }
+}
+
+impl LocalVolume<'_> {
+    /// A plain directory is not mounted, unless it has to be read-only: then it is bound to itself.
+    fn mount_directory(&self, read_only: bool) -> Result<PathBuf> {
+        let data = self.on_disk.data();
+        if !data.symlink_metadata().is_ok_and(|data| data.is_dir()) {
+            bail!(
+                "{} is missing; remove the volume, or make the directory",
+                data.display()
+            );
+        }
+        unmount_all(self.on_disk.place.home, self, false)?;
+        if read_only {
+            calls::bind(&data, &data, "ro")?;
+        }
+        Ok(data)
+    }
+
+    fn mount_source(&self, source: &Source, read_only: bool) -> Result<PathBuf> {
+        let read_only = read_only || source.is_read_only();
+        let mut table = MountTable::read()?;
+        if let Some((mount_point, mount)) = self.on_disk.mounted(&table) {
+            if mount.is_read_only() == read_only {
+                return self.prepare(source, &mount_point);
+            }
+            self.on_disk.unmount_at(&mount_point, false)?;
+            table = MountTable::read()?;
+        }
+        let mount_point = self.mount_anew(source, read_only, &table)?;
+        let prepared = self.prepare(source, &mount_point);
+        if prepared.is_err() {
+            let _ = calls::unmount(&mount_point, false);
+            self.on_disk.place.home.forget_mount_point(&mount_point);
+        }
+        prepared
+    }
+
+    /// Mounts the source and returns its mount point.
+    fn mount_anew(&self, source: &Source, read_only: bool, table: &MountTable) -> Result<PathBuf> {
+        let place = self.on_disk.place;
+        let mount_point = place.mount_point(DATA);
+        place.refuse_other_mount(table, &mount_point)?;
+        source.check_exists()?;
+        place.make_mount_point(&mount_point)?;
+        let shown = mount_point.display();
+        place
+            .home
+            .step(|| format!("mounting volume {} at {shown}", place.name));
+        match source.mount(&mount_point, read_only, place.home.ends()) {
+            Ok(()) => Ok(mount_point),
+            Err(error) => {
+                place.home.forget_mount_point(&mount_point);
+                Err(mask_secrets(&error, self.file))
+            }
+        }
+    }
+
+    /// Sets owner and mode of the mounted root, once, if the options give any and mounting has not set them.
+    fn prepare(&self, source: &Source, mount_point: &Path) -> Result<PathBuf> {
+        let ownership = data_directory::ownership(&self.file.options);
+        if source.sets_ownership() || !data_directory::is_given(ownership) {
+            return Ok(mount_point.to_owned());
+        }
+        let directory = self.on_disk.place.directory();
+        data_directory::prepare(mount_point, "", ownership, &directory)
+    }
+}
+
+/// The error of a mount, which repeats the mount options, without the passwords among the volume's own options. The caller
+/// cannot mask them: it does not know what the volume was created with.
+fn mask_secrets(error: &Error, file: &VolumeFile) -> Error {
+    let masked = Secrets::of(&file.given, "").mask(&chain(error));
+    Failure::new(ErrorKind::of(error), masked).into()
+}

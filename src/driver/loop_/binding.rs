@@ -1,0 +1,121 @@
+//! The loop device of an image, and the image's lock: an image is bound once and no more, and not while it is copied or removed.
+
+use std::fs::{File, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+
+use crate::base::failure::Failure;
+use crate::base::text::chain;
+use crate::sys::block::loop_device::{self, LoopDevice};
+use crate::sys::files::id::FileId;
+use crate::sys::mount::busy;
+use crate::sys::mount::mountinfo::MountTable;
+
+/// How long to wait for a loop device that is about to be freed.
+const FREED: Duration = Duration::from_secs(1);
+
+/// The pause between two looks at what is waited for.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// The loop device of an image, which is bound to one if it is not bound yet. On two loop devices, two mounted file systems
+/// would overwrite each other's data. An image is bound already if it is mounted in another mount namespace, such as a
+/// container's.
+///
+/// The lock is taken before binding, and lasts as long as the loop device is bound. On storage that several hosts share, it
+/// also keeps the other hosts from mounting the image, if locks work across hosts.
+pub fn bind(image: &File, ends: Instant) -> Result<LoopDevice> {
+    let id = FileId::of(image).context("reading the image")?;
+    loop {
+        for number in loop_device::bound_to(id)? {
+            if let Some(device) = loop_device::open_bound(number, id)
+                .map_err(|error| Failure::in_use(chain(&error)))?
+            {
+                return Ok(device);
+            }
+        }
+        if try_lock(|| image.try_lock())? {
+            return loop_device::attach(image, ends);
+        }
+        wait(ends)?;
+    }
+}
+
+/// Locks an image that is to be deleted.
+///
+/// # Errors
+///
+/// It is bound to a loop device and so in use, in whichever mount namespace.
+pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
+    let id = FileId::of(image).context("reading the image")?;
+    loop {
+        if let Some(number) = kept_by(image)? {
+            return Err(Failure::in_use(format!(
+                "bound to /dev/loop{number}{}",
+                mounted_by(number).unwrap_or_default()
+            ))
+            .into());
+        }
+        // If it is locked without being bound, it is being copied: wait.
+        if try_lock(|| image.try_lock())? && loop_device::bound_to(id)?.is_empty() {
+            return Ok(());
+        }
+        wait(ends)?;
+    }
+}
+
+/// The number of the loop device that an image stays bound to, in whichever mount namespace it is mounted; `None` where it is
+/// bound to none.
+///
+/// A device that is mounted nowhere is about to be freed, which is waited for: programs that look at a device, such as udev,
+/// keep it open for a moment after it was unmounted.
+pub fn kept_by(image: &File) -> Result<Option<u32>> {
+    let id = FileId::of(image).context("reading the image")?;
+    let began = Instant::now();
+    loop {
+        let Some(number) = loop_device::bound_to(id)?.first().copied() else {
+            return Ok(None);
+        };
+        if began.elapsed() >= FREED || mounted_by(number).is_some() {
+            return Ok(Some(number));
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Where a loop device is mounted in another mount namespace, to be appended to a message.
+fn mounted_by(number: u32) -> Option<String> {
+    let source = format!("/dev/loop{number}");
+    let find = |table: &MountTable| table.iter().find(|mount| mount.source == source).cloned();
+    let (process, mount) = busy::mounted_elsewhere(find)?;
+    Some(format!(
+        ", which is mounted at {} in the mount namespace of {process}",
+        mount.mount_point.display()
+    ))
+}
+
+/// Takes a lock; false where it is held. True as well if the file system has no locks: callers also look at the loop devices of
+/// this host.
+pub fn try_lock(lock: impl FnOnce() -> Result<(), TryLockError>) -> Result<bool> {
+    match lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EOPNOTSUPP | Errno::ENOLCK | Errno::ENOSYS) => Ok(true),
+            _ => Err(error).context("locking the image"),
+        },
+    }
+}
+
+/// Pauses before the next attempt to lock an image.
+pub fn wait(ends: Instant) -> Result<()> {
+    if Instant::now() >= ends {
+        return Err(Failure::in_use(
+            "its image is locked, by a copy or another host, and was so until the time was over (--timeout)",
+        ).into());
+    }
+    thread::sleep(PAUSE);
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! A `loop` volume that exists: mounting, unmounting and removing it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::driver::interface::VolumeInfo;
+use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
+use crate::driver::loop_::{binding, image};
+use crate::driver::shared::built_in::Existing;
+use crate::driver::shared::data_directory;
+use crate::driver::shared::host_claim::{self, Claim};
+use crate::sys::mount::calls;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::mountopts::MountOptions;
+
+pub struct LoopVolume<'h> {
+    pub on_disk: OnDisk<'h>,
+}
+
+impl Existing for LoopVolume<'_> {
+    fn mounted<'t>(&self, table: &'t MountTable) -> Result<Option<(PathBuf, &'t Mount)>> {
+        self.on_disk.mounted(table)
+    }
+
+    fn path(&self, table: &MountTable) -> Result<Option<PathBuf>> {
+        let mounted = self.on_disk.mounted(table)?;
+        Ok(mounted.map(|(mount_point, _)| self.on_disk.data(&mount_point)))
+    }
+
+    fn describe(&self, table: &MountTable) -> Result<VolumeInfo> {
+        self.on_disk.describe(table)
+    }
+
+    fn mount(&self, read_only: bool) -> Result<PathBuf> {
+        data_directory::names(&self.on_disk.place.home.invocation.config.root_path)?;
+        self.claimed(|| self.mount_claimed(read_only))
+    }
+
+    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+        self.on_disk.place.home.unmount_at(mount_point, lazy)
+    }
+
+    /// Gives up this host's claim, unless another mount namespace still has the volume mounted: no other host may mount it then.
+    fn after_unmount(&self) -> Result<()> {
+        let path = self.on_disk.image();
+        let exists = path.symlink_metadata().is_ok();
+        if exists && binding::kept_by(&image::open(&path)?)?.is_some() {
+            return Ok(());
+        }
+        let place = self.on_disk.place;
+        host_claim::release(&place.directory(), &place.home.host)
+    }
+
+    fn remove(&self) -> Result<()> {
+        let place = self.on_disk.place;
+        self.claimed(|| {
+            place.refuse_if_mounted(self.on_disk.mounted(&MountTable::read()?)?)?;
+            // A missing image does not keep the rest from being removed.
+            let path = self.on_disk.image();
+            let exists = path.symlink_metadata().is_ok();
+            let image = exists.then(|| image::open(&path)).transpose()?;
+            if let Some(image) = &image {
+                // The lock lasts as long as `image` is open: until the image file is gone.
+                binding::lock_unused(image, place.home.ends())?;
+            }
+            place.delete_with_mount_point(MOUNT_POINT)
+        })
+    }
+}
+
+impl LoopVolume<'_> {
+    /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone.
+    fn claimed<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        let place = self.on_disk.place;
+        let (directory, home) = (place.directory(), place.home);
+        let claim = host_claim::claim(&directory, &home.host, home.invocation.config.preempt)?;
+        if let Claim::Taken(other) = &claim {
+            let (name, host) = (place.name, &other.name);
+            home.invocation.log.warn(&format!(
+                "volume {name} was mounted on host {host}, and is taken from it (setting mount.preempt)"
+            ));
+        }
+        let done = act();
+        if done.is_err() {
+            let _ = host_claim::undo(&directory, &home.host, claim);
+        }
+        done
+    }
+
+    fn mount_claimed(&self, read_only: bool) -> Result<PathBuf> {
+        let home = self.on_disk.place.home;
+        let image = image::open(&self.on_disk.image())?;
+        let options = self.on_disk.file.options.text("mountOpts");
+        let mut options = MountOptions::parse(options.unwrap_or_default());
+        let read_only = read_only || options.read_only();
+        // It becomes read-only after the users' directory has been made in it.
+        options.set_read_only(false);
+        let mut table = MountTable::read()?;
+        if let Some((mount_point, mount)) = self.on_disk.mounted(&table)?
+            && mount.is_read_only()
+        {
+            home.unmount_at(&mount_point, false)?;
+            table = MountTable::read()?;
+        }
+        let mount_point = match self.on_disk.mounted(&table)? {
+            Some((mount_point, _)) => mount_point,
+            None => self.mount_anew(&image, &options, &table)?,
+        };
+        let prepared = self.prepare(&mount_point, options, read_only);
+        if prepared.is_err() {
+            let _ = calls::unmount(&mount_point, false);
+            home.forget_mount_point(&mount_point);
+        }
+        prepared
+    }
+
+    /// Mounts the image and returns the mount point.
+    fn mount_anew(
+        &self,
+        image: &File,
+        options: &MountOptions,
+        table: &MountTable,
+    ) -> Result<PathBuf> {
+        let place = self.on_disk.place;
+        let mount_point = place.mount_point(MOUNT_POINT);
+        place.refuse_other_mount(table, &mount_point)?;
+        let fs = self.on_disk.file.options.text("newFsType");
+        let fs = fs.context("reading the record: it names no file system")?;
+        place.make_mount_point(&mount_point)?;
+        // The handle keeps the kernel from freeing the device before it is mounted.
+        let device = binding::bind(image, place.home.ends())?;
+        let source = device.path();
+        place.home.step(|| {
+            let (source, mount_point) = (source.display(), mount_point.display());
+            format!("mounting {source} at {mount_point} as {fs}")
+        });
+        let mounted = calls::mount(&source.to_string_lossy(), &mount_point, fs, options);
+        if mounted.is_err() {
+            place.home.forget_mount_point(&mount_point);
+        }
+        mounted.map(|()| mount_point)
+    }
+
+    /// Makes the users' directory and then, if it has to be so, the mount read-only. Nobody knows its path before.
+    fn prepare(
+        &self,
+        mount_point: &Path,
+        mut options: MountOptions,
+        read_only: bool,
+    ) -> Result<PathBuf> {
+        let place = self.on_disk.place;
+        let root_path = &place.home.invocation.config.root_path;
+        let ownership = data_directory::ownership(&self.on_disk.file.options);
+        let path = data_directory::prepare(mount_point, root_path, ownership, &place.directory())?;
+        if read_only {
+            options.set_read_only(true);
+            let made = calls::remount_view(mount_point, &options);
+            made.with_context(|| format!("making {} read-only", mount_point.display()))?;
+        }
+        Ok(path)
+    }
+}

@@ -1,0 +1,298 @@
+//! The connection to one plugin: finding the plugin, waiting for it, activating it, and sending calls, again where that is safe.
+
+use std::cell::{Cell, OnceCell};
+use std::path::PathBuf;
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::base::failure::{ErrorKind, Failure};
+use crate::base::secrets::{MASK, is_secret};
+use crate::base::text::chain;
+use crate::driver::plugin::discovery::{self, Endpoint};
+use crate::driver::plugin::managed::Managed;
+use crate::driver::plugin::wait::Wait;
+use crate::invocation::Invocation;
+use crate::invocation::budget::Backoff;
+use crate::protocol::client::{CallError, Cause, Client, Response};
+use crate::protocol::messages as wire;
+use crate::protocol::messages::Refusal;
+
+/// How often a call that may be repeated is sent if the connection breaks.
+const TRIES: u32 = 3;
+
+/// The method that has to be called before all others (protocol: Activation).
+const ACTIVATE: &str = "Plugin.Activate";
+
+/// A plugin by its name. The first call connects to it and activates it; the later ones use the same connection.
+pub struct Connection<'a> {
+    invocation: &'a Invocation,
+    name: String,
+    /// What the first search found. It is used once; each further search is a new one, because the plugin may have moved.
+    found: Cell<Option<Result<Option<Endpoint>>>>,
+    link: OnceCell<Link>,
+}
+
+/// A plugin that has been activated.
+struct Link {
+    client: Client,
+    managed: Option<Managed>,
+}
+
+/// What one attempt to connect has led to.
+enum Attempt {
+    Connected(Link),
+    /// The plugin is not there (yet), with the reason.
+    NotThere(String),
+}
+
+impl<'a> Connection<'a> {
+    /// Searches for the plugin, without connecting to it.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: a name that no plugin can have. Only the first call reports that there is no such plugin.
+    pub fn new(invocation: &'a Invocation, name: &str) -> Result<Connection<'a>> {
+        discovery::check_name(name)?;
+        let found = discovery::find(&invocation.paths, name);
+        let name = match &found {
+            Ok(Some(Endpoint {
+                managed: Some(plugin),
+                ..
+            })) => plugin.name.clone(),
+            _ => name.to_owned(),
+        };
+        Ok(Connection {
+            invocation,
+            name,
+            found: Cell::new(Some(found)),
+            link: OnceCell::new(),
+        })
+    }
+
+    /// The plugin's name. That of a managed plugin is its own, with its tag, even if the caller gave an ID or no tag.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `plugin NAME`, for messages.
+    pub fn label(&self) -> String {
+        format!("plugin {}", self.name)
+    }
+
+    /// Makes sure that the plugin is there and has been activated.
+    pub fn open(&self) -> Result<()> {
+        self.link().map(drop)
+    }
+
+    /// A path from an answer, as this host sees it. One that is not absolute is returned unchanged, and the caller refuses it.
+    pub fn on_host(&self, path: String) -> PathBuf {
+        let path = PathBuf::from(path);
+        match self.link.get().and_then(|link| link.managed.as_ref()) {
+            Some(managed) if path.is_absolute() => managed.on_host(&path),
+            _ => path,
+        }
+    }
+
+    /// Calls `VolumeDriver.METHOD`. The inner error is the plugin's own refusal.
+    ///
+    /// # Errors
+    ///
+    /// No usable answer. Its kind is [`ErrorKind::Unsure`] if the plugin may have done what it was asked to do.
+    pub fn call<A: DeserializeOwned>(
+        &self,
+        method: &str,
+        request: &impl Serialize,
+    ) -> Result<Result<A, Refusal>> {
+        let link = self.link()?;
+        let body = serde_json::to_vec(request).context("writing a request")?;
+        let method = format!("VolumeDriver.{method}");
+        self.send(&link.client, &method, &body)
+            .and_then(|response| read_answer(&method, &response))
+            .with_context(|| self.label())
+    }
+
+    fn link(&self) -> Result<&Link> {
+        if let Some(link) = self.link.get() {
+            return Ok(link);
+        }
+        let link = self.connect().with_context(|| self.label())?;
+        Ok(self.link.get_or_init(|| link))
+    }
+
+    /// Connects, and waits for a plugin that is not there yet. Every attempt searches anew.
+    fn connect(&self) -> Result<Link> {
+        let mut wait = Wait::new();
+        loop {
+            let absence = match self.try_to_connect()? {
+                Attempt::Connected(link) => return Ok(link),
+                Attempt::NotThere(absence) => absence,
+            };
+            if !wait.again(self.invocation, &self.name, &absence) {
+                let in_time = self.invocation.budget.check();
+                in_time.with_context(|| absence.clone())?;
+                bail!("{absence}");
+            }
+        }
+    }
+
+    fn try_to_connect(&self) -> Result<Attempt> {
+        let paths = &self.invocation.paths;
+        let found = self.found.take();
+        let found = found.unwrap_or_else(|| discovery::find(paths, &self.name));
+        let Some(Endpoint { address, managed }) = found? else {
+            return Ok(Attempt::NotThere(discovery::not_found(paths, &self.name)));
+        };
+        let log = &self.invocation.log;
+        log.step(|| format!("plugin {}: found at {address}", self.name));
+        let client = Client::new(&address)?;
+        match self.exchange(&client, ACTIVATE, b"") {
+            Ok(response) => {
+                check_activation(&response, managed.is_some()).context(ACTIVATE)?;
+                Ok(Attempt::Connected(Link { client, managed }))
+            }
+            Err(CallError {
+                sent: false,
+                cause: cause @ Cause::NotThere(_),
+            }) => Ok(Attempt::NotThere(format!("{address}: {cause}"))),
+            Err(CallError {
+                sent: false,
+                cause: Cause::Other(text),
+            }) => Err(anyhow!("{address}: {text}").context(ACTIVATE)),
+            Err(error) => Err(self.unanswered(ACTIVATE, error)),
+        }
+    }
+
+    /// Sends a request, and waits for a plugin that has gone since it was activated, as during its restart.
+    fn send(&self, client: &Client, method: &str, body: &[u8]) -> Result<Response> {
+        let mut wait = Wait::new();
+        loop {
+            match self.exchange(client, method, body) {
+                Ok(response) => return Ok(response),
+                Err(CallError {
+                    sent: false,
+                    cause: cause @ Cause::NotThere(_),
+                }) if wait.again(self.invocation, &self.name, &cause.to_string()) => {}
+                Err(error) => return Err(self.unanswered(method, error)),
+            }
+        }
+    }
+
+    /// Sends a request. If the connection breaks, it is sent again where that is safe: nothing has gone out yet, or the method
+    /// changes nothing.
+    fn exchange(&self, client: &Client, method: &str, body: &[u8]) -> Result<Response, CallError> {
+        let Invocation { budget, log, .. } = self.invocation;
+        let name = &self.name;
+        let mut backoff = Backoff::new();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            log.step(|| format!("plugin {name}: {method} {}", shown(body)));
+            match client.post(method, body, budget.left()) {
+                Ok(response) => {
+                    log.step(|| {
+                        let (status, body) = (response.status, shown(&response.body));
+                        format!("plugin {name}: {method}: HTTP status {status}: {body}")
+                    });
+                    return Ok(response);
+                }
+                Err(CallError {
+                    sent,
+                    cause: Cause::Closed,
+                }) if tries < TRIES
+                    && (is_repeatable(method) || !sent)
+                    && backoff.sleep(budget.left()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The error of a call without an answer. If the request went out, the plugin may have carried it out.
+    fn unanswered(&self, method: &str, error: CallError) -> Error {
+        let text = match error.cause {
+            Cause::TimedOut => self.invocation.budget.exhausted(),
+            cause => cause.to_string(),
+        };
+        let kind = if error.sent {
+            ErrorKind::Unsure
+        } else {
+            ErrorKind::Other
+        };
+        Error::from(Failure::new(kind, text)).context(method.to_owned())
+    }
+}
+
+/// Reads an answer. If it makes no sense, the plugin may have carried out the call all the same.
+fn read_answer<A: DeserializeOwned>(
+    method: &str,
+    response: &Response,
+) -> Result<Result<A, Refusal>> {
+    wire::read(response).map_err(|error| {
+        let kind = if is_repeatable(method) {
+            ErrorKind::Other
+        } else {
+            ErrorKind::Unsure
+        };
+        Error::from(Failure::new(kind, chain(&error))).context(method.to_owned())
+    })
+}
+
+/// Whether a method changes nothing, so that it may be sent again if no answer came.
+fn is_repeatable(method: &str) -> bool {
+    !matches!(
+        method,
+        "VolumeDriver.Create"
+            | "VolumeDriver.Mount"
+            | "VolumeDriver.Unmount"
+            | "VolumeDriver.Remove"
+    )
+}
+
+/// Refuses a plugin that says it is no volume driver. A managed plugin need not answer: its `config.json` says what it is, and
+/// Docker does not activate it.
+fn check_activation(response: &Response, managed: bool) -> Result<()> {
+    let answer = match wire::read::<wire::ActivateAnswer>(response)? {
+        Ok(answer) => answer,
+        Err(refusal) if managed && refusal.unimplemented => return Ok(()),
+        Err(refusal) => bail!(refusal.words),
+    };
+    let implements = answer.implements.unwrap_or_default();
+    if !implements.iter().any(|kind| kind == "VolumeDriver") {
+        bail!(
+            "it is no volume driver, it implements {}",
+            match implements.join(", ") {
+                none if none.is_empty() => "nothing".to_owned(),
+                kinds => kinds,
+            }
+        );
+    }
+    Ok(())
+}
+
+/// A body for `--verbose`, with the secrets among its fields masked.
+fn shown(body: &[u8]) -> String {
+    fn mask(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    if is_secret(key) {
+                        *value = MASK.into();
+                    } else {
+                        mask(value);
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(mask),
+            _ => {}
+        }
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            mask(&mut value);
+            value.to_string()
+        }
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
+}

@@ -1,0 +1,283 @@
+//! A built-in driver and its volumes: the methods of both, of which each kind fills in what differs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::base::options::Options;
+use crate::base::text::chain;
+use crate::driver::interface::{
+    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo,
+};
+use crate::driver::shared::given::Given;
+use crate::driver::shared::home::{Home, Place};
+use crate::driver::shared::options::{self, Known, NormalOptions};
+use crate::driver::shared::store::VolumeFile;
+use crate::invocation::Invocation;
+use crate::invocation::config::Config;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
+
+/// What a kind of built-in driver has of its own.
+pub trait BuiltInKind: Sync {
+    /// The driver's name.
+    fn name(&self) -> &'static str;
+
+    /// The options that its volumes can have.
+    fn options(&self) -> &'static [Known];
+
+    /// Refuses a configuration that the driver cannot work with: wrong usage, with file and line.
+    fn check_configuration(&self, _config: &Config) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses options that do not go together: wrong usage.
+    fn check(&self, options: &NormalOptions) -> Result<()>;
+
+    /// The canonical name of the volume that `create` would copy.
+    fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>>;
+
+    /// Creates a volume that does not exist. Its options have been checked.
+    fn create(&self, place: Place, given: &Given) -> Result<()>;
+
+    /// A volume that exists, with its record.
+    fn existing<'h>(
+        &self,
+        place: Place<'h>,
+        file: &'h VolumeFile,
+    ) -> Result<Box<dyn Existing + 'h>>;
+}
+
+/// A volume that exists.
+pub trait Existing {
+    /// Where it is mounted in this mount namespace, and its mount.
+    fn mounted<'t>(&self, table: &'t MountTable) -> Result<Option<(PathBuf, &'t Mount)>>;
+
+    /// The directory that users get; `None` where it has to be mounted first, and is not.
+    fn path(&self, table: &MountTable) -> Result<Option<PathBuf>>;
+
+    /// What is shown of it, apart from its name and its record.
+    fn describe(&self, table: &MountTable) -> Result<VolumeInfo>;
+
+    /// Mounts it and returns the directory that users get. A mount that is there already was left by a call that was killed,
+    /// because the caller knows of none.
+    fn mount(&self, read_only: bool) -> Result<PathBuf>;
+
+    /// Takes away the mount at this mount point. If it is busy, the error names its users.
+    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()>;
+
+    /// Called when it is mounted nowhere in this mount namespace.
+    fn after_unmount(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Removes it with its data, unless it is mounted anywhere.
+    fn remove(&self) -> Result<()>;
+}
+
+/// Takes away all mounts of a volume; false where there was none.
+pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<bool> {
+    let mut was_mounted = false;
+    while let Some((mount_point, _)) = volume.mounted(&MountTable::read()?)? {
+        volume.unmount_at(&mount_point, lazy)?;
+        home.forget_mount_point(&mount_point);
+        was_mounted = true;
+    }
+    Ok(was_mounted)
+}
+
+/// A built-in driver, opened.
+pub struct BuiltIn<'a> {
+    kind: &'static dyn BuiltInKind,
+    home: Home<'a>,
+}
+
+impl<'a> BuiltIn<'a> {
+    pub fn open(kind: &'static dyn BuiltInKind, invocation: &'a Invocation) -> Result<BuiltIn<'a>> {
+        let home = Home::open(kind.name(), invocation)?;
+        Ok(BuiltIn { kind, home })
+    }
+
+    fn describe(&self, name: &str, file: VolumeFile, table: &MountTable) -> Result<VolumeInfo> {
+        let found = self.kind.existing(self.home.place(name), &file)?;
+        let info = found.describe(table)?;
+        drop(found);
+        Ok(VolumeInfo {
+            name: name.to_owned(),
+            created_at: Some(file.created_at),
+            options: Some(file.given),
+            ..info
+        })
+    }
+
+    /// `None` where the volume was removed while it was looked at.
+    fn describe_if_there(
+        &self,
+        name: &str,
+        file: VolumeFile,
+        table: &MountTable,
+    ) -> Result<Option<VolumeInfo>> {
+        match self.describe(name, file, table) {
+            Ok(info) => Ok(Some(info)),
+            Err(_) if self.home.store.record(name)?.is_none() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Driver for BuiltIn<'_> {
+    fn name(&self) -> &str {
+        self.kind.name()
+    }
+
+    fn label(&self) -> String {
+        self.home.label()
+    }
+
+    fn volume<'a>(self: Box<Self>, name: &str, options: &Options) -> Result<Box<dyn Volume + 'a>>
+    where
+        Self: 'a,
+    {
+        Ok(Box::new(BuiltInVolume {
+            given: Given::parse(self.kind.options(), name, options)?,
+            driver: *self,
+        }))
+    }
+
+    /// A volume that cannot be described is listed by its name alone, with a warning.
+    fn list(&self) -> Result<Vec<VolumeInfo>> {
+        let table = MountTable::read()?;
+        let mut volumes = Vec::new();
+        for name in self.home.store.names()? {
+            let file = self.home.store.record(&name);
+            let found = file.and_then(|file| match file {
+                Some(file) => self.describe_if_there(&name, file, &table),
+                // Another program has made this directory, or the volume has just been removed.
+                None => Ok(None),
+            });
+            match found {
+                Ok(found) => volumes.extend(found),
+                Err(error) => {
+                    let why = chain(&error);
+                    let log = &self.home.invocation.log;
+                    log.warn(&format!("listing volume {name}: {why}"));
+                    volumes.push(VolumeInfo {
+                        name,
+                        ..VolumeInfo::default()
+                    });
+                }
+            }
+        }
+        Ok(volumes)
+    }
+
+    fn capabilities(&self) -> Result<Scope> {
+        Ok(Scope::Local)
+    }
+
+    fn can_mount_read_only(&self) -> bool {
+        true
+    }
+}
+
+/// One volume of a built-in driver.
+struct BuiltInVolume<'a> {
+    driver: BuiltIn<'a>,
+    given: Given,
+}
+
+impl BuiltInVolume<'_> {
+    fn place(&self) -> Place<'_> {
+        self.driver.home.place(&self.given.name)
+    }
+
+    fn existing<'h>(&'h self, file: &'h VolumeFile) -> Result<Box<dyn Existing + 'h>> {
+        self.driver.kind.existing(self.place(), file)
+    }
+}
+
+impl Volume for BuiltInVolume<'_> {
+    fn driver(&self) -> &dyn Driver {
+        &self.driver
+    }
+
+    fn name(&self) -> &str {
+        &self.given.name
+    }
+
+    fn has_options(&self) -> bool {
+        self.given.has_options
+    }
+
+    fn copy_source(&self) -> Result<Option<String>> {
+        let options = self.given.options()?;
+        self.driver.kind.copy_source(self.place(), options)
+    }
+
+    /// Wrong options are an error even where the volume exists. What killed calls have left is removed first.
+    fn create(&self) -> Result<Created> {
+        let BuiltIn { kind, home } = &self.driver;
+        let wanted = self.given.options()?;
+        kind.check(wanted)?;
+        home.store.sweep(self.name())?;
+        if let Some(file) = self.place().file()? {
+            let differing = options::differing(kind.options(), &file.options, wanted);
+            return Ok(match differing.is_empty() {
+                true => Created::Same,
+                false => Created::Otherwise(differing),
+            });
+        }
+        if home.invocation.config.create_disable {
+            bail!("volumes are not to be created here (setting create.disable)");
+        }
+        kind.create(self.place(), &self.given)?;
+        Ok(Created::New)
+    }
+
+    fn get(&self) -> Result<Lookup> {
+        let Some(file) = self.place().file()? else {
+            return Ok(Lookup::Absent);
+        };
+        let table = MountTable::read()?;
+        let found = self.driver.describe_if_there(self.name(), file, &table)?;
+        Ok(found.map_or(Lookup::Absent, |info| Lookup::Found(Box::new(info))))
+    }
+
+    fn path(&self) -> Result<Option<PathBuf>> {
+        let file = self.place().existing_file()?;
+        self.existing(&file)?.path(&MountTable::read()?)
+    }
+
+    fn mount(&self, mode: MountMode) -> Result<PathBuf> {
+        let file = self.place().existing_file()?;
+        self.existing(&file)?.mount(mode.read_only)
+    }
+
+    fn unmount(&self, _id: &str, lazy: bool) -> Result<Unmounted> {
+        let home = &self.driver.home;
+        let label = home.label();
+        let Some(file) = self.place().file()? else {
+            return Ok(Unmounted::WasNot(format!("{label}: no such volume")));
+        };
+        let volume = self.existing(&file)?;
+        let was_mounted = unmount_all(home, volume.as_ref(), lazy)?;
+        volume.after_unmount()?;
+        Ok(match was_mounted {
+            true => Unmounted::Done,
+            false => Unmounted::WasNot(format!("{label}: it is not mounted")),
+        })
+    }
+
+    /// A removal that was interrupted is completed by this.
+    fn remove(&self) -> Result<()> {
+        let home = &self.driver.home;
+        if home.invocation.config.remove_disable {
+            bail!("volumes are not to be removed here (setting remove.disable)");
+        }
+        let was_being_removed = home.store.sweep(self.name())?;
+        match self.place().file()? {
+            Some(file) => self.existing(&file)?.remove(),
+            None if was_being_removed => Ok(()),
+            None => Err(self.place().absent()),
+        }
+    }
+}

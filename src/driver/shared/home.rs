@@ -1,0 +1,184 @@
+//! Where a built-in driver keeps and mounts its volumes, and what it works with there.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Error, Result, bail};
+use nix::sys::stat::{Mode, umask};
+
+use crate::base::failure::Failure;
+use crate::driver::shared::host_claim::Host;
+use crate::driver::shared::still_mounted;
+use crate::driver::shared::store::{self, Store, VolumeFile};
+use crate::invocation::Invocation;
+use crate::sys::files::resolve::canonical_as_far_as_it_exists;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::{busy, calls};
+
+/// What one built-in driver works with.
+pub struct Home<'a> {
+    pub invocation: &'a Invocation,
+    /// The driver's name.
+    pub driver: &'static str,
+    pub store: Store,
+    pub host: Host,
+    /// Volumes are mounted at `PATH/NAME`; without it, in their own directories.
+    mount_path: Option<PathBuf>,
+}
+
+/// The directory of all volumes of a driver: `/var/lib/dvdcli/DRIVER`, or in the configured place.
+pub fn directory(driver: &str, invocation: &Invocation) -> PathBuf {
+    let configured = invocation.config.root.as_ref();
+    configured.unwrap_or(&invocation.paths.state).join(driver)
+}
+
+impl<'a> Home<'a> {
+    /// Only the identity of this host is read; the directory need not exist.
+    pub fn open(driver: &'static str, invocation: &'a Invocation) -> Result<Home<'a>> {
+        // The caller's umask must not take away permissions from what is made: users of a volume have to reach it.
+        umask(Mode::from_bits_truncate(0o022));
+        let host = Host::this()?;
+        let mount_path = invocation.config.mount_path.as_deref();
+        Ok(Home {
+            store: Store::new(&directory(driver, invocation), &host.machine_id),
+            mount_path: mount_path.map(canonical_as_far_as_it_exists),
+            invocation,
+            driver,
+            host,
+        })
+    }
+
+    /// `driver NAME`, for messages.
+    pub fn label(&self) -> String {
+        format!("driver {}", self.driver)
+    }
+
+    /// When work that takes longer is given up.
+    pub fn ends(&self) -> Instant {
+        self.invocation.budget.ends()
+    }
+
+    /// Writes down what is being done, for `--verbose`.
+    pub fn step(&self, doing: impl FnOnce() -> String) {
+        let step = || format!("{}: {}", self.label(), doing());
+        self.invocation.log.step(step);
+    }
+
+    /// The place of a volume, whether it exists or not.
+    pub fn place<'h>(&'h self, name: &'h str) -> Place<'h> {
+        Place { home: self, name }
+    }
+
+    /// Unmounts what is mounted at `mount_point`. If it is busy, the error names its users.
+    pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+        self.step(|| format!("unmounting {}", mount_point.display()));
+        match calls::unmount(mount_point, lazy) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                let used_by = busy::used_by(mount_point);
+                bail!(Failure::in_use(format!(
+                    "{} is busy{used_by}; unmount --lazy (umount -l) takes it away all the same",
+                    mount_point.display()
+                )))
+            }
+            Err(error) => {
+                Err(error).with_context(|| format!("unmounting {}", mount_point.display()))
+            }
+        }
+    }
+
+    /// Removes a mount point below the configured path, if it is empty. One in a volume's own directory stays until the volume
+    /// is removed.
+    pub fn forget_mount_point(&self, mount_point: &Path) {
+        if self.mount_path.as_deref() == mount_point.parent() {
+            let _ = fs::remove_dir(mount_point);
+        }
+    }
+}
+
+/// The place of one volume in its driver's home, whether the volume exists or not.
+#[derive(Clone, Copy)]
+pub struct Place<'h> {
+    pub home: &'h Home<'h>,
+    /// The volume's canonical name.
+    pub name: &'h str,
+}
+
+impl Place<'_> {
+    /// The volume's own directory.
+    pub fn directory(&self) -> PathBuf {
+        self.home.store.directory(self.name)
+    }
+
+    /// `None` where there is no such volume.
+    pub fn file(&self) -> Result<Option<VolumeFile>> {
+        self.home.store.record(self.name)
+    }
+
+    /// The record of a volume that has to exist.
+    ///
+    /// # Errors
+    ///
+    /// There is no such volume ([`ErrorKind::Absent`](crate::base::failure::ErrorKind::Absent)).
+    pub fn existing_file(&self) -> Result<VolumeFile> {
+        self.file()?.ok_or_else(|| self.absent())
+    }
+
+    pub fn absent(&self) -> Error {
+        Error::from(Failure::absent("no such volume")).context(self.home.label())
+    }
+
+    /// Where the volume is mounted: below the configured path, else at `own` in its directory.
+    pub fn mount_point(&self, own: &str) -> PathBuf {
+        match &self.home.mount_path {
+            Some(path) => path.join(self.name),
+            None => self.directory().join(own),
+        }
+    }
+
+    /// Refuses to mount over another mount, which would be hidden by it.
+    pub fn refuse_other_mount(&self, table: &MountTable, mount_point: &Path) -> Result<()> {
+        match table.at(mount_point) {
+            Some(other) => bail!(Failure::in_use(format!(
+                "{} of type {} is mounted at {}, and is not this volume; unmount it",
+                other.source,
+                other.fs_type,
+                mount_point.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a mount point that is missing: one below the configured path is removed at each unmount.
+    pub fn make_mount_point(&self, mount_point: &Path) -> Result<()> {
+        store::create_durably(mount_point)
+    }
+
+    /// Refuses to remove a volume that is mounted at `mounted`, or that is mounted in any other way, in any mount namespace.
+    pub fn refuse_if_mounted(&self, mounted: Option<(PathBuf, &Mount)>) -> Result<()> {
+        match mounted {
+            Some((place, _)) => bail!(Failure::in_use(format!(
+                "mounted at {}; unmount it first",
+                place.display()
+            ))),
+            None => still_mounted::refuse_if_mounted(&self.directory()),
+        }
+    }
+
+    /// Deletes the volume with its mount point `own`.
+    ///
+    /// # Errors
+    ///
+    /// The mount point is not empty. Nothing has been deleted then.
+    pub fn delete_with_mount_point(&self, own: &str) -> Result<()> {
+        let own = self.directory().join(own);
+        match fs::remove_dir(&own) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("removing the mount point {}", own.display()))
+            }
+            _ => self.home.store.delete(self.name),
+        }
+    }
+}
