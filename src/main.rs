@@ -25,29 +25,17 @@ fn main() -> ExitCode {
     if let Some(code) = callers::fstab::run() {
         return code;
     }
-    let cli = match Cli::parse_from_args(std::env::args_os().collect()) {
-        Ok(cli) => cli,
-        Err(Unparsed::Answer(text)) => {
-            return stdout::print(&text).map_or_else(
-                |error| report(&Log::default(), &error),
-                |()| ExitCode::SUCCESS,
-            );
+    let mut log = Log::default();
+    let done = match Cli::parse_from_args(std::env::args_os().collect()) {
+        Ok(cli) => {
+            log.verbose = cli.verb.common().verbose;
+            commands::run(&cli.verb, &mut log)
         }
-        Err(Unparsed::Wrong(words)) => {
-            return report(&Log::default(), &Failure::usage(words).into());
-        }
+        Err(Unparsed::Answer(text)) => stdout::print(&text).map(|()| 0),
+        Err(Unparsed::Wrong(words)) => Err(Failure::usage(words).into()),
     };
-    let mut log = Log {
-        verbose: cli.verb.common().verbose,
-        ..Log::default()
-    };
-    match commands::run(&cli.verb, &mut log) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => report(&log, &error),
-    }
-}
-
-fn report(log: &Log, error: &anyhow::Error) -> ExitCode {
-    log.error(error);
-    ExitCode::from(ErrorKind::of(error).exit_code())
+    ExitCode::from(done.unwrap_or_else(|error| {
+        log.error(&error);
+        ErrorKind::of(&error).exit_code()
+    }))
 }

@@ -67,6 +67,13 @@ impl Failure {
     pub fn in_use(message: impl Into<String>) -> Failure {
         Failure::new(ErrorKind::InUse, message)
     }
+
+    /// A mount that cannot be unmounted because it is busy. `used_by` is empty, or begins with a comma.
+    pub fn busy(mount: impl fmt::Display, used_by: &str) -> Failure {
+        Failure::in_use(format!(
+            "{mount} is busy{used_by}; unmount --lazy (umount -l) takes it away all the same"
+        ))
+    }
 }
 
 impl fmt::Display for Failure {

@@ -9,11 +9,11 @@ use crate::callers::task::described::{self, Described};
 use crate::callers::task::{mount as task_mount, unmount as task_unmount};
 use crate::cli::arguments::{MountArgs, UnmountArgs};
 use crate::cli::stdout::deliver;
-use crate::commands::start;
+use crate::commands::mount::how_to_release;
+use crate::commands::{code_of_signal, start};
 use crate::invocation::log::Log;
 use crate::invocation::{TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::foreground::Foreground;
-use crate::volume::release::Release;
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     let described = describe(log)?;
@@ -34,7 +34,7 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     match foreground.interruption() {
         Some(signal) => {
             log.error(&failed);
-            Ok(128 + signal as u8)
+            Ok(code_of_signal(signal))
         }
         None => Err(failed),
     }
@@ -46,10 +46,7 @@ pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
         return Ok(0);
     }
     let invocation = start(&args.common, UNMOUNT_TIMEOUT, log)?;
-    let how = Release {
-        all: args.force || invocation.config.ignore_used_count,
-        lazy: args.lazy,
-    };
+    let how = how_to_release(args, &invocation);
     let id = args.holder.id.as_deref();
     let failed = task_unmount::unmount(&invocation, &described.volumes, id, how)?;
     failed.iter().for_each(|error| log.error(error));

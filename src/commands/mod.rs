@@ -77,3 +77,8 @@ fn open_volume<'a>(
 fn shown_name(common: &Common) -> &str {
     common.volumename.as_deref().unwrap_or_default()
 }
+
+/// The exit code for a signal, as shells have it.
+fn code_of_signal(signal: i32) -> u8 {
+    128 + signal as u8
+}

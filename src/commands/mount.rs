@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result};
 
+use crate::base::failure::with_undo_error;
 use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
 use crate::cli::stdout::deliver;
 use crate::commands::{begin, open_volume, shown_name};
 use crate::invocation::log::Log;
-use crate::invocation::{TIMEOUT, UNMOUNT_TIMEOUT};
+use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
 use crate::volume::mount::MountRequest;
@@ -19,9 +20,8 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
     let request = MountRequest {
-        create: !args.creation.explicitcreate && invocation.config.create_implicit,
+        create: invocation.config.creates(args.creation.explicitcreate),
         holder: holder(&args.holder),
-        read_only: args.read_only,
         view: View::of(args.read_only),
     };
     let doing = || format!("mounting volume {}", shown_name(&args.common));
@@ -29,12 +29,14 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
         volume::mount::mount(&invocation, volume.as_ref(), request).with_context(doing)?;
     if let Err(error) = deliver(&format!("{}\n", mounted.path.display())) {
         // The caller never got the path: undo its hold.
-        if mounted.is_new_holder {
-            let holder = holder(&args.holder);
-            release::unmount(&invocation, volume.as_ref(), holder, Release::ONE)
-                .with_context(doing)?;
-        }
-        return Err(error).with_context(doing);
+        let undone = match mounted.is_new_holder {
+            true => {
+                let holder = holder(&args.holder);
+                release::unmount(&invocation, volume.as_ref(), holder, Release::ONE)
+            }
+            false => Ok(()),
+        };
+        return Err(with_undo_error(error, undone)).with_context(doing);
     }
     Ok(0)
 }
@@ -42,13 +44,17 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
 pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
     let invocation = begin(&args.common, &Options::new(), UNMOUNT_TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &Options::new())?;
-    let how = Release {
-        all: args.force || invocation.config.ignore_used_count,
-        lazy: args.lazy,
-    };
+    let how = how_to_release(args, &invocation);
     release::unmount(&invocation, volume.as_ref(), holder(&args.holder), how)
         .with_context(|| format!("unmounting volume {}", shown_name(&args.common)))?;
     Ok(0)
+}
+
+pub fn how_to_release(args: &UnmountArgs, invocation: &Invocation) -> Release {
+    Release {
+        all: args.force || invocation.config.ignore_used_count,
+        lazy: args.lazy,
+    }
 }
 
 fn holder(args: &HolderArgs) -> Holder {

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use crate::base::failure::ErrorKind;
 use crate::cli::arguments::RunArgs;
-use crate::commands::{begin, open_volume, shown_name};
+use crate::commands::{begin, code_of_signal, open_volume, shown_name};
 use crate::driver;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
@@ -59,7 +59,10 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
     };
 
     let timeout = args.common.timeout.or(invocation.config.timeout);
-    let invocation = invocation.with_budget(Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT)));
+    let invocation = Invocation {
+        budget: Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT)),
+        ..invocation
+    };
     // The target by the name that it is recorded under: what the caller's path leads to may have changed.
     holder.target = holder.target.map(|_| mounted.path);
     let unmounted = driver::open_exactly(&invocation, &driver)
@@ -77,13 +80,12 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
 /// Each run is a holder of its own, which lives as long as this process.
 fn request(args: &RunArgs, invocation: &Invocation) -> Result<MountRequest<'static>> {
     Ok(MountRequest {
-        create: !args.creation.explicitcreate && invocation.config.create_implicit,
+        create: invocation.config.creates(args.creation.explicitcreate),
         holder: Holder {
             id: args.id.clone(),
             target: args.target.clone(),
             process: Some(HolderProcess::current()?),
         },
-        read_only: args.read_only,
         view: View::of(args.read_only),
     })
 }
@@ -136,9 +138,4 @@ fn code_of(status: ExitStatus) -> u8 {
         (Some(code), _) => code as u8,
         (None, signal) => code_of_signal(signal.unwrap_or_default()),
     }
-}
-
-/// As shells do.
-fn code_of_signal(signal: i32) -> u8 {
-    128 + signal as u8
 }

@@ -107,6 +107,10 @@ pub trait Volume: Send {
 
     /// Whether options were given beside its name.
     fn has_options(&self) -> bool;
+
+    /// Closes what is open between two calls; the next call opens it again. A plugin may serve one connection at a time, so
+    /// none may stay open while another volume is at work.
+    fn disconnect(&mut self) {}
 }
 
 /// A volume as its driver describes it (protocol: `Get`, `List`).

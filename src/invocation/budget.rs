@@ -16,7 +16,7 @@ pub struct Budget {
 
 impl Budget {
     /// Longer than any host runs, and short enough that no clock overflows.
-    pub const MOST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    const MOST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
     /// The most that is kept back for undoing.
     const UNDOING: Duration = Duration::from_secs(20);

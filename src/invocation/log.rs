@@ -15,7 +15,7 @@ pub struct Log {
     pub verbose: bool,
     pub secrets: Secrets,
     /// The warnings of [`Log::warn_once`] so far; clones share them.
-    pub said: Arc<Mutex<BTreeSet<String>>>,
+    said: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Log {

@@ -65,15 +65,4 @@ impl Invocation {
             log,
         })
     }
-
-    /// The same with another budget, as for the second half of `run`.
-    pub fn with_budget(&self, budget: Budget) -> Invocation {
-        Invocation {
-            paths: self.paths.clone(),
-            config: self.config.clone(),
-            log: self.log.clone(),
-            wait: self.wait,
-            budget,
-        }
-    }
 }

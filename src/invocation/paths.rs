@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Absolute paths, all below one root: `/`, unless `DVDCLI_ROOT` says otherwise.
 ///
 /// Paths that a spec file, a user or a plugin names are taken as they stand, not below the root.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Paths {
     /// Sockets of plugins, legacy and managed.
     pub plugin_sockets: PathBuf,

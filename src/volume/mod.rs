@@ -18,7 +18,9 @@ use anyhow::Result;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::process::host;
 use crate::volume::holders::ledger::Ledger;
+use crate::volume::holders::lock::hash;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::{Holder, HolderRecord};
 
@@ -59,6 +61,17 @@ impl<'v> Locked<'v> {
     /// Where we mounted it, if the mount table says that it still is mounted there.
     pub fn live(&self, table: &MountTable) -> Option<&MountRecord> {
         self.record().and_then(|record| record.live(table))
+    }
+
+    /// The ID under which the volume is mounted and unmounted: one per volume and host, the same after a reboot, and
+    /// hexadecimal as Docker's own, since some plugins use it as a file's name.
+    fn mount_id(&self) -> Result<String> {
+        let machine = host::machine_id()?;
+        Ok(hash(&[
+            &machine,
+            self.volume.driver().key(),
+            self.volume.name(),
+        ]))
     }
 
     fn warn(&self, message: &str) {

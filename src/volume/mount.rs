@@ -23,7 +23,6 @@ pub struct MountRequest<'a> {
     /// Whether to create the volume where it is known to be absent.
     pub create: bool,
     pub holder: Holder,
-    pub read_only: bool,
     /// How the volume is to appear at the holder's target.
     pub view: View<'a>,
 }
@@ -79,7 +78,7 @@ pub fn mount(
 impl MountRequest<'_> {
     /// Whether the mount itself is to be read-only: with a target, only the view there is.
     pub fn wants_read_only(&self) -> bool {
-        self.read_only && self.holder.target.is_none()
+        self.view.is_read_only() && self.holder.target.is_none()
     }
 }
 
@@ -87,7 +86,7 @@ impl Locked<'_> {
     fn mount(&mut self, request: &MountRequest) -> Result<Outcome> {
         let found = match self.standing()? {
             Standing::Unmounted => None,
-            Standing::Elsewhere(mount) => bail!(self.is_elsewhere(&mount)),
+            Standing::Elsewhere(mount) => bail!(self.elsewhere_failure(&mount)),
             Standing::Idle(mount) if self.check_mode(&mount, request).is_err() => {
                 // Its holders, who chose the other mode, are dead: unmount, and mount anew.
                 self.release(Release::ALL)?;
@@ -128,7 +127,7 @@ impl Locked<'_> {
         })
     }
 
-    fn is_elsewhere(&self, mount: &MountRecord) -> Failure {
+    fn elsewhere_failure(&self, mount: &MountRecord) -> Failure {
         let (place, names) = (mount.path.display(), self.holder_names());
         Failure::in_use(format!(
             "it is mounted at {place} in another mount namespace, and held by {names}"
@@ -158,7 +157,9 @@ impl Locked<'_> {
     /// Who asks for a writable path must not get a read-only one, nor the other way round.
     fn check_mode(&self, mount: &MountRecord, request: &MountRequest) -> Result<()> {
         let is_writable = !mount.read_only && !mount.is_read_only;
-        if mount.read_only && !request.read_only || is_writable && request.wants_read_only() {
+        if mount.read_only && !request.view.is_read_only()
+            || is_writable && request.wants_read_only()
+        {
             let mode = match mount.read_only {
                 true => "read-only",
                 false => "writable",
@@ -218,7 +219,6 @@ impl Locked<'_> {
         let request = ViewRequest {
             target,
             view: request.view,
-            read_only: request.read_only,
         };
         view::show(self.invocation, mount, old, request, others)
     }

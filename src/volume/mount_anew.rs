@@ -8,7 +8,6 @@ use crate::base::failure::{ErrorKind, with_undo_error};
 use crate::driver::interface::MountMode;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::mount_record::MountRecord;
-use crate::volume::holders::record::HolderRecord;
 use crate::volume::mount::MountRequest;
 use crate::volume::{Locked, mount_point};
 
@@ -18,15 +17,11 @@ impl Locked<'_> {
         if request.create {
             self.create_if_absent()?;
         }
-        let id = self.ledger.mount_id()?;
+        let id = self.mount_id()?;
         let adopted = self.recover_interrupted(&id)?;
         let was_known = self.record().is_some();
         // Holders of a vanished mount keep their place in the new one.
-        let begun = HolderRecord {
-            settled: false,
-            ..self.ledger.record_or_new()
-        };
-        self.ledger.save(begun)?;
+        self.ledger.save(self.ledger.record_or_new().unsettled())?;
         let mode = MountMode {
             id: &id,
             read_only: request.wants_read_only(),

@@ -143,12 +143,8 @@ impl Locked<'_> {
             return Ok(true);
         }
         if record.settled {
-            let begun = HolderRecord {
-                settled: false,
-                ..after
-            };
             // Whoever finds the record so knows that this call was cut off. Where it cannot be written, unmounting matters more.
-            if let Err(error) = self.ledger.save(begun) {
+            if let Err(error) = self.ledger.save(after.unsettled()) {
                 self.warn(&chain(&error));
             }
         }
@@ -171,7 +167,7 @@ impl Locked<'_> {
 
     /// Where the driver refuses, the record is as it was; where its answer is missing, it stays unsettled.
     fn tell_driver(&mut self, before: Option<&HolderRecord>, lazy: bool) -> Result<Unmounted> {
-        let id = self.ledger.mount_id()?;
+        let id = self.mount_id()?;
         self.volume.unmount(&id, lazy).inspect_err(|error| {
             if let Some(record) = before
                 && ErrorKind::of(error) != ErrorKind::Unsure

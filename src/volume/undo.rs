@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use crate::base::failure::with_undo_error;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
 use crate::volume::bind::ownership::set_ownership;
@@ -21,7 +22,10 @@ impl Locked<'_> {
             (Some(before), Some(mount)) => set_ownership(mount.real(), before),
             _ => Ok(()),
         };
-        self.release(Release::ONE)?;
-        given_back.context("giving it its owner and mode back")
+        let released = self.release(Release::ONE);
+        match given_back.context("giving it its owner and mode back") {
+            Ok(()) => released,
+            Err(error) => Err(with_undo_error(error, released)),
+        }
     }
 }

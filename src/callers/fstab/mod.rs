@@ -46,8 +46,13 @@ fn run_helper<A>(
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(Unparsed::Answer(text)) => {
-            let printed = stdout::print(&text);
-            return ExitCode::from(if printed.is_ok() { 0 } else { FAILURE });
+            return match stdout::print(&text) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    log.error(&error);
+                    ExitCode::from(FAILURE)
+                }
+            };
         }
         Err(Unparsed::Wrong(words)) => {
             log.error(&anyhow!(words));

@@ -53,13 +53,12 @@ fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()
     }
     let words = line.view.join(",");
     let request = MountRequest {
-        create: !line.explicit_create && invocation.config.create_implicit,
+        create: invocation.config.creates(line.explicit_create),
         holder: Holder {
             id: None,
             target: Some(arguments.dir.clone()),
             process: None,
         },
-        read_only: line.read_only,
         view: if arguments.no_mtab {
             View::Plain(&words)
         } else {

@@ -82,7 +82,7 @@ fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
             bail!(Failure::usage(format!("{variable}: '{value}' is no name")));
         }
     }
-    let options_from = slot.called(Field::Opts);
+    let options_from = slot.variable_name(Field::Opts);
     let list = slot.take(Field::Opts).map_or(String::new(), |it| it.value);
     // mesos-module-dvdi ignores empty parts between commas.
     let list: Vec<&str> = list.split(',').filter(|part| !part.is_empty()).collect();
@@ -155,9 +155,9 @@ pub fn same_path(first: &str, second: &str) -> Failure {
 fn without_name(slot: &Slot) -> Option<String> {
     let set: Vec<&str> = [Field::Opts, Field::ContainerPath, Field::ExplicitCreate]
         .into_iter()
-        .filter_map(|kind| Some(slot.get(kind)?.name.as_str()))
+        .filter_map(|field| Some(slot.get(field)?.name.as_str()))
         .collect();
-    let name = slot.called(Field::Name);
+    let name = slot.variable_name(Field::Name);
     (!set.is_empty()).then(|| format!("{}: no effect without {name}", set.join(", ")))
 }
 

@@ -23,7 +23,7 @@ pub struct MountedTask<'a> {
 
 /// What became of one volume.
 pub(super) struct Attempt<'a> {
-    pub volume: Planned<'a>,
+    pub planned: Planned<'a>,
     /// The directories that were made for its container path.
     pub made: Vec<PathBuf>,
     pub outcome: Result<Outcome>,
@@ -43,12 +43,11 @@ pub fn mount<'a>(
     if planned.len() > 1 {
         invocation.budget.reserve_undo_time();
     }
-    for volume in plan::copies(&planned) {
+    for copy in plan::copies(&planned) {
         // What is in use can rarely be copied: a volume and its copy are made before either is mounted.
-        volume
-            .lock(invocation)
+        copy.lock(invocation)
             .and_then(|locked| locked.create_if_absent())
-            .with_context(|| volume.described.doing("creating"))?;
+            .with_context(|| copy.described.doing("creating"))?;
     }
     let mut task = MountedTask {
         invocation,
@@ -72,36 +71,36 @@ pub fn mount<'a>(
 }
 
 fn attempt_all<'a>(invocation: &Invocation, group: Vec<Planned<'a>>) -> Vec<Attempt<'a>> {
-    let results = side_by_side(group, |volume| attempt(invocation, volume));
+    let results = side_by_side(group, |planned| attempt(invocation, planned));
     let attempts = results
         .into_iter()
-        .map(|(volume, (made, outcome))| Attempt {
-            volume,
+        .map(|(planned, (made, outcome))| Attempt {
+            planned,
             made,
             outcome,
         });
     attempts.collect()
 }
 
-fn attempt(invocation: &Invocation, volume: &Planned) -> (Vec<PathBuf>, Result<Outcome>) {
+fn attempt(invocation: &Invocation, planned: &mut Planned) -> (Vec<PathBuf>, Result<Outcome>) {
     let mut made = Vec::new();
     let mut mount = || {
-        if let Some(place) = &volume.place {
-            volume.refuse_other(invocation).context("container path")?;
+        if let Some(place) = &planned.place {
+            planned.refuse_other(invocation).context("container path")?;
             container_path::prepare(place, &mut made).context("container path")?;
         }
-        mounting::mount(invocation, volume.volume.as_ref(), request(volume))
+        mounting::mount(invocation, planned.volume.as_ref(), request(planned))
     };
-    let outcome = mount().with_context(|| volume.described.doing("mounting"));
+    let outcome = mount().with_context(|| planned.described.doing("mounting"));
+    planned.volume.disconnect();
     (made, outcome)
 }
 
-fn request(volume: &Planned) -> MountRequest<'static> {
+fn request(planned: &Planned) -> MountRequest<'static> {
     MountRequest {
-        create: volume.create,
-        holder: volume.holder(),
-        read_only: false,
-        view: match volume.place {
+        create: planned.create,
+        holder: planned.holder(),
+        view: match planned.place {
             Some(_) => View::ContainerPath,
             None => View::Plain(""),
         },
@@ -113,7 +112,7 @@ impl MountedTask<'_> {
     pub fn lines(&self) -> String {
         let mounted = self.attempts.iter().filter_map(|attempt| {
             let outcome = attempt.outcome.as_ref().ok()?;
-            Some((attempt.volume.number, outcome.path.as_path()))
+            Some((attempt.planned.number, outcome.path.as_path()))
         });
         let mut paths: Vec<(usize, &Path)> = mounted.collect();
         paths.sort_unstable();
@@ -124,7 +123,7 @@ impl MountedTask<'_> {
     /// The error of the failed volume with the lowest digit.
     fn take_first_error(&mut self) -> Option<Error> {
         let failed = self.attempts.iter_mut().filter(|it| it.outcome.is_err());
-        let first = failed.min_by_key(|attempt| attempt.volume.number)?;
+        let first = failed.min_by_key(|attempt| attempt.planned.number)?;
         let taken = std::mem::replace(&mut first.outcome, Err(anyhow!("it is reported")));
         taken.err()
     }

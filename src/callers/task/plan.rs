@@ -139,7 +139,7 @@ fn identify<'a>(
                 volume,
                 id: id.map(str::to_owned),
                 number,
-                create: described.create && invocation.config.create_implicit,
+                create: invocation.config.creates(!described.create),
                 copy_source: None,
                 place: None,
                 level: 0,

@@ -15,16 +15,16 @@ impl MountedTask<'_> {
         let invocation = self.invocation;
         let mut left: Vec<(usize, String)> = Vec::new();
         // Inner container paths first.
-        while let Some(level) = self.attempts.iter().map(|it| it.volume.level).max() {
-            let group = self.attempts.extract_if(.., |it| it.volume.level == level);
+        while let Some(level) = self.attempts.iter().map(|it| it.planned.level).max() {
+            let group = self.attempts.extract_if(.., |it| it.planned.level == level);
             let group: Vec<Attempt> = group.collect();
             let mut made = Vec::new();
             for (attempt, undone) in side_by_side(group, |attempt| undo(invocation, attempt)) {
                 made.extend(attempt.made);
                 if let Err(second) = undone {
-                    let doing = attempt.volume.described.doing("unmounting");
+                    let doing = attempt.planned.described.doing("unmounting");
                     let words = format!("{doing} again: {}", chain(&second));
-                    left.push((attempt.volume.number, words));
+                    left.push((attempt.planned.number, words));
                 }
             }
             container_path::remove(made);
@@ -39,9 +39,12 @@ impl MountedTask<'_> {
 }
 
 /// Undoes the mount of one volume, if this task was not among its holders before.
-fn undo(invocation: &Invocation, attempt: &Attempt) -> Result<()> {
-    match attempt.outcome.as_ref().ok().filter(|it| it.is_new_holder) {
-        Some(outcome) => attempt.volume.lock(invocation)?.undo(outcome),
-        None => Ok(()),
-    }
+fn undo(invocation: &Invocation, attempt: &mut Attempt) -> Result<()> {
+    let Some(outcome) = attempt.outcome.as_ref().ok().filter(|it| it.is_new_holder) else {
+        return Ok(());
+    };
+    let locked = attempt.planned.lock(invocation);
+    let undone = locked.and_then(|mut locked| locked.undo(outcome));
+    attempt.planned.volume.disconnect();
+    undone
 }

@@ -19,9 +19,13 @@ pub fn unmount(
     let planned = plan::to_unmount(invocation, volumes, id)?;
     let mut failed: Vec<(usize, Error)> = Vec::new();
     for group in plan::groups(planned).into_iter().rev() {
-        for (volume, released) in side_by_side(group, |volume| release(invocation, volume, how)) {
-            if let Err(error) = released.with_context(|| volume.described.doing("unmounting")) {
-                failed.push((volume.number, error));
+        for (planned, released) in side_by_side(group, |planned| {
+            let released = release(invocation, planned, how);
+            planned.volume.disconnect();
+            released
+        }) {
+            if let Err(error) = released.with_context(|| planned.described.doing("unmounting")) {
+                failed.push((planned.number, error));
             }
         }
     }
@@ -29,9 +33,9 @@ pub fn unmount(
     Ok(failed.into_iter().map(|(_, error)| error).collect())
 }
 
-fn release(invocation: &Invocation, volume: &Planned, how: Release) -> Result<()> {
-    let mut locked = volume.lock(invocation)?;
-    match volume.refuse_other(invocation).context("container path") {
+fn release(invocation: &Invocation, planned: &Planned, how: Release) -> Result<()> {
+    let mut locked = planned.lock(invocation)?;
+    match planned.refuse_other(invocation).context("container path") {
         // Nothing of this task was ever there, as after a mount that was refused.
         Err(error) if !locked.is_held() => invocation.log.warn(&chain(&error)),
         seen => seen?,

@@ -24,7 +24,7 @@ pub enum Field {
 }
 
 /// The part of a name that follows the prefix. After it comes nothing, or one digit.
-const KINDS: [(&str, Field); 6] = [
+const FIELDS: [(&str, Field); 6] = [
     ("NAME", Field::Name),
     ("DRIVER", Field::Driver),
     ("OPTS", Field::Opts),
@@ -49,31 +49,31 @@ pub struct Variable {
 #[derive(Debug)]
 pub struct Slot {
     digit: usize,
-    variables: [Option<Variable>; KINDS.len()],
+    variables: [Option<Variable>; FIELDS.len()],
 }
 
 impl Slot {
-    pub fn get(&self, kind: Field) -> Option<&Variable> {
-        self.variables[kind as usize].as_ref()
+    pub fn get(&self, field: Field) -> Option<&Variable> {
+        self.variables[field as usize].as_ref()
     }
 
-    pub fn take(&mut self, kind: Field) -> Option<Variable> {
-        self.variables[kind as usize].take()
+    pub fn take(&mut self, field: Field) -> Option<Variable> {
+        self.variables[field as usize].take()
     }
 
     /// The name of a variable, whether it is set or not.
-    pub fn called(&self, kind: Field) -> String {
+    pub fn variable_name(&self, field: Field) -> String {
         let digit = match self.digit {
             0 => String::new(),
             digit => digit.to_string(),
         };
-        let named = self.get(kind).map(|variable| variable.name.clone());
-        named.unwrap_or_else(|| format!("{PREFIX}{}{digit}", KINDS[kind as usize].0))
+        let named = self.get(field).map(|variable| variable.name.clone());
+        named.unwrap_or_else(|| format!("{PREFIX}{}{digit}", FIELDS[field as usize].0))
     }
 
     /// A variable can be there twice: without a digit and with 0, or because an environment may contain a name twice.
-    fn set(&mut self, kind: Field, variable: Variable) -> Result<()> {
-        match self.get(kind) {
+    fn set(&mut self, field: Field, variable: Variable) -> Result<()> {
+        match self.get(field) {
             Some(first) if first.value != variable.value => {
                 let (first, second) = (&first.name, &variable.name);
                 bail!(Failure::usage(if first == second {
@@ -85,7 +85,7 @@ impl Slot {
                 }))
             }
             Some(_) => {}
-            None => self.variables[kind as usize] = Some(variable),
+            None => self.variables[field as usize] = Some(variable),
         }
         Ok(())
     }
@@ -109,21 +109,21 @@ pub fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Resu
     });
     for (name, value) in variables {
         let name = name.to_string_lossy().into_owned();
-        let (kind, digit) = meaning(&name)?;
-        if kind == Field::Dvdcli {
+        let (field, digit) = meaning(&name)?;
+        if field == Field::Dvdcli {
             continue;
         }
         let Ok(mut value) = value.into_string() else {
             bail!(Failure::usage(format!("{name}: it is not UTF-8")));
         };
-        if kind == Field::ExplicitCreate {
+        if field == Field::ExplicitCreate {
             value = value.trim().to_owned();
         }
-        if kind != Field::ContainerPath {
-            check_characters(&name, kind, &value)?;
+        if field != Field::ContainerPath {
+            check_characters(&name, field, &value)?;
         }
         if !value.is_empty() {
-            slots[digit].set(kind, Variable { name, value })?;
+            slots[digit].set(field, Variable { name, value })?;
         }
     }
     Ok(slots)
@@ -131,13 +131,13 @@ pub fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Resu
 
 fn meaning(variable: &str) -> Result<(Field, usize)> {
     let rest = variable.strip_prefix(PREFIX).unwrap_or(variable);
-    let known = KINDS
+    let known = FIELDS
         .iter()
-        .find_map(|(name, kind)| Some((name, *kind, rest.strip_prefix(name)?)));
-    let Some((name, kind, digit)) = known else {
+        .find_map(|(name, field)| Some((name, *field, rest.strip_prefix(name)?)));
+    let Some((name, field, digit)) = known else {
         let typed = rest.trim_end_matches(|c: char| c.is_ascii_digit());
         let digits = &rest[typed.len()..];
-        let near = suggest::nearest(typed, KINDS.map(|(name, _)| name));
+        let near = suggest::nearest(typed, FIELDS.map(|(name, _)| name));
         let meant = near.map_or(String::new(), |near| {
             format!("; did you mean {PREFIX}{near}{digits}?")
         });
@@ -147,8 +147,8 @@ fn meaning(variable: &str) -> Result<(Field, usize)> {
         )));
     };
     match digit.as_bytes() {
-        [] => Ok((kind, 0)),
-        [digit @ b'0'..=b'9'] => Ok((kind, usize::from(digit - b'0'))),
+        [] => Ok((field, 0)),
+        [digit @ b'0'..=b'9'] => Ok((field, usize::from(digit - b'0'))),
         _ => bail!(Failure::usage(format!(
             "{}: after {PREFIX}{name} comes nothing or one digit",
             shown(variable)
@@ -156,12 +156,12 @@ fn meaning(variable: &str) -> Result<(Field, usize)> {
     }
 }
 
-fn check_characters(name: &str, kind: Field, value: &str) -> Result<()> {
+fn check_characters(name: &str, field: Field, value: &str) -> Result<()> {
     let is_bad = |c: &char| FORBIDDEN.contains(*c) || c.is_control();
     let Some(bad) = value.chars().find(is_bad) else {
         return Ok(());
     };
-    let repair = match (kind, bad) {
+    let repair = match (field, bad) {
         (Field::Driver, '/' | ':') => {
             "; give the plugin an alias in the configuration (dvdcli.aliases)"
         }

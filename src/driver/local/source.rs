@@ -124,7 +124,7 @@ impl Source {
     ///
     /// It cannot be mounted, or its server did not answer before `ends`.
     pub fn mount(&self, place: &Path, read_only: bool, ends: Instant) -> Result<()> {
-        let helper = by_program::helper(&self.fs_type).is_some();
+        let helper = by_program::program_for(&self.fs_type).is_some();
         let server = self.server();
         let address = match &server {
             Some(server) => server.with_address(&self.options, helper, ends)?,

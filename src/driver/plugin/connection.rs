@@ -87,6 +87,11 @@ impl<'a> Connection<'a> {
         self.link().map(drop)
     }
 
+    /// Closes the connection. The next call searches for the plugin and connects anew.
+    pub fn close(&mut self) {
+        self.link.take();
+    }
+
     /// A path from an answer, as this host sees it. One that is not absolute is returned unchanged, and the caller refuses it.
     pub fn on_host(&self, path: String) -> PathBuf {
         let path = PathBuf::from(path);

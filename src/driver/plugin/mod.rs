@@ -134,4 +134,8 @@ impl Volume for PluginVolume<'_> {
     fn remove(&self) -> Result<()> {
         self.plugin.methods.remove(&self.name)
     }
+
+    fn disconnect(&mut self) {
+        self.plugin.methods.connection.close();
+    }
 }

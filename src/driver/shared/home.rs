@@ -78,10 +78,7 @@ impl<'a> Home<'a> {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::ResourceBusy => {
                 let used_by = busy::used_by(mount_point);
-                bail!(Failure::in_use(format!(
-                    "{} is busy{used_by}; unmount --lazy (umount -l) takes it away all the same",
-                    mount_point.display()
-                )))
+                bail!(Failure::busy(mount_point.display(), &used_by))
             }
             Err(error) => {
                 Err(error).with_context(|| format!("unmounting {}", mount_point.display()))

@@ -9,7 +9,7 @@ mod settings;
 mod yaml;
 
 /// What the configuration file and the environment say (man page: CONFIGURATION).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Config {
     /// The driver where `--volumedriver` is left out.
     pub driver: Option<String>,
@@ -40,11 +40,18 @@ pub struct Config {
 }
 
 /// The default of an option, as the configuration gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct CreateDefault {
     pub value: String,
     /// Where it stands, as the context of an error: `reading FILE: line N: NAME`, or `reading environment variable NAME`.
     pub origin: String,
+}
+
+impl Config {
+    /// Whether a mount creates a volume that is absent. `explicit` says that the caller wants that to be done by `create` only.
+    pub fn creates(&self, explicit: bool) -> bool {
+        !explicit && self.create_implicit
+    }
 }
 
 impl Default for Config {

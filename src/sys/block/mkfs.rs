@@ -119,12 +119,7 @@ pub fn renew_uuid(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
 }
 
 fn run(fs: &FileSystem, (program, arguments): &Program, file: &File, ends: Instant) -> Result<()> {
-    let Some(path) = child::find(program) else {
-        bail!(
-            "{program} is not installed; install the Debian package {}",
-            fs.package
-        );
-    };
+    let path = child::find(program, fs.package)?;
     let arguments: Vec<&str> = arguments.iter().copied().chain([STANDARD_INPUT]).collect();
     child::run(&path, &arguments, Some(file), ends)
 }

@@ -18,7 +18,7 @@ impl FileId {
         FileId { device, inode }
     }
 
-    pub fn from_metadata(metadata: &Metadata) -> FileId {
+    fn from_metadata(metadata: &Metadata) -> FileId {
         FileId::new(metadata.dev(), metadata.ino())
     }
 

@@ -11,7 +11,7 @@ use crate::sys::process::child;
 /// The program by which mount(8) mounts file systems of this type; `None` where the system call does.
 ///
 /// mount(8) looks for `mount.fuse.sshfs` and then for `mount.fuse`, if the type is `fuse.sshfs`.
-pub fn helper(fs_type: &str) -> Option<PathBuf> {
+pub fn program_for(fs_type: &str) -> Option<PathBuf> {
     let family = fs_type.split_once('.').map(|(family, _)| family);
     let program = |name: &str| Path::new("/sbin").join(format!("mount.{name}"));
     [Some(fs_type), family]
@@ -29,8 +29,7 @@ pub fn mount(
     options: &str,
     ends: Instant,
 ) -> Result<()> {
-    let program =
-        child::find("mount").context("finding mount: not installed (Debian package mount)")?;
+    let program = child::find("mount", "mount")?;
     let target_text = target.to_str().context("a mount point that is not UTF-8")?;
     let mut arguments = vec!["-t", fs_type];
     if !options.is_empty() {

@@ -1,7 +1,6 @@
 //! Bind mounts for which umount(8) calls dvdcli. mount(8) makes them, and lists them in libmount's own table, utab.
 
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Instant;
 
@@ -50,9 +49,7 @@ fn is_in(table: &[u8], target: &Path) -> bool {
 
 /// Unmounts by umount(8), which removes the target from the table.
 pub fn unmount(target: &Path, lazy: bool, ends: Instant) -> Result<()> {
-    let program = child::find("umount")
-        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-        .context("finding umount (Debian package mount)")?;
+    let program = child::find("umount", "mount")?;
     // It must not call dvdcli again, nor look at the path, which may hang.
     let mut arguments = vec!["--internal-only".as_ref(), "--no-canonicalize".as_ref()];
     if lazy {

@@ -31,13 +31,20 @@ const OUTPUT: u64 = 2000;
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The path of a program, looked for as a shell does.
-pub fn find(program: &str) -> Option<PathBuf> {
+///
+/// # Errors
+///
+/// It is not there; `package` is the Debian package that it is in.
+pub fn find(program: &str, package: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let named = env::split_paths(&path).filter(|directory| directory.is_absolute());
     named
         .chain(SYSTEM.map(PathBuf::from))
         .map(|directory| directory.join(program))
         .find(|file| file.is_file())
+        .with_context(|| {
+            format!("{program} is not installed; install the Debian package {package}")
+        })
 }
 
 /// Runs a program until it ends. Its standard input is `input`, or `/dev/null`.

@@ -159,13 +159,7 @@ pub fn unbind(
     }
     unmount(target, lazy)
         .map_err(|error| match error.kind() {
-            ErrorKind::ResourceBusy => {
-                let used_by = busy::used_by(target);
-                let why = format!(
-                    "it is busy{used_by}; unmount --lazy (umount -l) takes it away all the same"
-                );
-                Failure::in_use(why).into()
-            }
+            ErrorKind::ResourceBusy => Failure::busy("it", &busy::used_by(target)).into(),
             _ => Error::from(error),
         })
         .with_context(|| format!("unmounting {}", target.display()))

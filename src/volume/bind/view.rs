@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::base::failure::Failure;
+use crate::base::failure::{Failure, with_undo_error};
 use crate::invocation::Invocation;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::calls::bind;
 use crate::sys::mount::mountinfo::MountTable;
-use crate::sys::mount::mountopts::restrictions;
+use crate::sys::mount::mountopts::{MountOptions, restrictions};
 use crate::sys::mount::utab;
 use crate::volume::bind::ownership::bind_with_ownership;
 use crate::volume::bind::targets::{self, Seen};
@@ -34,13 +34,20 @@ pub struct ViewRequest<'a> {
     /// In the form that the mount table uses.
     pub target: &'a Path,
     pub view: View<'a>,
-    pub read_only: bool,
 }
 
 impl View<'_> {
     /// Whether the target is already in the form that the mount table uses.
     pub fn is_resolved(self) -> bool {
         matches!(self, View::ContainerPath)
+    }
+
+    /// Whether the view is to be read-only.
+    pub fn is_read_only(self) -> bool {
+        match self {
+            View::Plain(words) | View::Listed(words) => MountOptions::parse(words).read_only(),
+            View::ContainerPath => false,
+        }
     }
 
     pub fn of(read_only: bool) -> View<'static> {
@@ -76,15 +83,18 @@ pub fn show(
         .log
         .step(|| format!("binding {source} to {place}"));
     let bound = bind_view(mounted, request, &table, ends);
-    if bound.is_err() {
-        targets::unbind(target, Some(mounted), &MountTable::read()?, true, ends)?;
-    } else if !is_in_utab(request.view, target) {
+    if let Err(error) = bound {
+        let undone = MountTable::read()
+            .and_then(|table| targets::unbind(target, Some(mounted), &table, true, ends));
+        return Err(with_undo_error(error, undone));
+    }
+    if !is_in_utab(request.view, target) {
         invocation.log.warn(&format!(
             "umount {} will not release the volume, since mount(8) could not note that it has to; dvdcli unmount --target will",
             target.display()
         ));
     }
-    bound.map(|()| None)
+    Ok(None)
 }
 
 /// Whether umount(8) knows about the view, where it has to. It does not if another kind of caller made the view, or a kill came
@@ -130,7 +140,7 @@ pub fn options(mounted: &MountRecord, words: &str, table: &MountTable) -> String
 /// In use: the view is there, but not as asked for.
 fn check(mounted: &MountRecord, request: ViewRequest, table: &MountTable) -> Result<()> {
     let target = request.target;
-    let read_only = request.read_only || mounted.read_only || mounted.is_read_only;
+    let read_only = request.view.is_read_only() || mounted.read_only || mounted.is_read_only;
     targets::check_mode(target, read_only, table)?;
     let (View::Plain(words) | View::Listed(words)) = request.view else {
         return Ok(());

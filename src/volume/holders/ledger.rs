@@ -51,8 +51,6 @@ pub struct Ledger {
     record: Option<HolderRecord>,
     /// Of a volume of which nothing is known.
     new: HolderRecord,
-    /// The driver's part of the mount ID.
-    driver_key: String,
     lock: Lock,
 }
 
@@ -66,7 +64,6 @@ impl Ledger {
         let boot = host::boot_id()?;
         let mut ledger = Ledger {
             new: HolderRecord::new(&boot, volume.driver().name(), volume.name()),
-            driver_key: volume.driver().key().to_owned(),
             record: None,
             path,
             lock,
@@ -101,13 +98,6 @@ impl Ledger {
     /// The record that there is, else a new one.
     pub fn record_or_new(&self) -> HolderRecord {
         self.record.clone().unwrap_or_else(|| self.new_record())
-    }
-
-    /// The ID under which the volume is mounted and unmounted: one per volume and host, the same after a reboot, and
-    /// hexadecimal as Docker's own, since some plugins use it as a file's name.
-    pub fn mount_id(&self) -> Result<String> {
-        let machine = host::machine_id()?;
-        Ok(hash(&[&machine, &self.driver_key, &self.new.volume]))
     }
 
     /// Replaces the record at one stroke. It is not synced: what is lost with the power is lost with the mounts.

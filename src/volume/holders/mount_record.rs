@@ -95,7 +95,7 @@ impl MountRecord {
     }
 
     /// Whether it was mounted in another mount namespace, where mounts may be seen that are not seen in this one.
-    pub fn is_elsewhere(&self) -> bool {
+    fn is_elsewhere(&self) -> bool {
         host::mount_namespace().is_ok_and(|namespace| namespace != self.namespace)
     }
 

@@ -53,12 +53,12 @@ pub struct HolderRecord {
     /// The mount; while the record is unsettled, the last one known.
     #[serde(rename = "mounted")]
     pub mount: Option<MountRecord>,
-    pub holders: BTreeMap<String, Hold>,
+    holders: BTreeMap<String, Hold>,
 }
 
 /// What one holder holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Hold {
+struct Hold {
     /// Whether it holds the mount itself, apart from any target.
     plain: bool,
     /// The extra directories at which it sees the volume.
@@ -100,6 +100,12 @@ impl HolderRecord {
             mount: None,
             holders: BTreeMap::new(),
         }
+    }
+
+    /// The record while a mount or unmount is under way.
+    pub fn unsettled(mut self) -> HolderRecord {
+        self.settled = false;
+        self
     }
 
     /// The mount, if the mount table shows that it is still there.
