@@ -82,9 +82,7 @@ fn expand<'t>(above: &mut Vec<String>, text: &'t str, found: &mut Vec<Vec<String
             }
         }
     }
-    let end = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let end = text.find(|c| !is_of_name(c)).unwrap_or(text.len());
     if end == 0 {
         return text.get(1..).unwrap_or_default();
     }
@@ -95,11 +93,15 @@ fn expand<'t>(above: &mut Vec<String>, text: &'t str, found: &mut Vec<Vec<String
         None => {
             found.push(above.clone());
             rest.strip_prefix(" as ")
-                .map_or(rest, |rest| rest.trim_start_matches(char::is_alphanumeric))
+                .map_or(rest, |rest| rest.trim_start_matches(is_of_name))
         }
     };
     above.pop();
     rest
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 fn sources() -> Vec<Source> {
@@ -115,7 +117,8 @@ fn sources() -> Vec<Source> {
                 && !path.ends_with("tests.rs")
             {
                 let text = fs::read_to_string(&path).unwrap();
-                let code = text.lines().take_while(|line| *line != "#[cfg(test)]");
+                let code = without_tests(&text, &path);
+                let code = code.lines();
                 let code =
                     code.filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
                 found.push(Source {
@@ -127,6 +130,39 @@ fn sources() -> Vec<Source> {
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+/// Modules of tests that are files of their own are left out, and so are the unit tests, which have to come last: nothing behind
+/// them would be looked at.
+fn without_tests(text: &str, path: &Path) -> String {
+    let mut code = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line != "#[cfg(test)]" {
+            code.push(line);
+            continue;
+        }
+        let next = lines.next().unwrap_or_default();
+        if next.starts_with("mod tests {") {
+            // Texts in tests may begin at the margin as well.
+            let heads = [
+                "use ", "pub ", "fn ", "impl", "mod ", "const ", "struct ", "enum ",
+            ];
+            let is_code = |line: &str| heads.iter().any(|head| line.starts_with(head));
+            assert!(
+                !lines.any(is_code),
+                "{}: code behind the unit tests",
+                path.display()
+            );
+        } else {
+            assert!(
+                next.ends_with(';'),
+                "{}: tests outside of a module",
+                path.display()
+            );
+        }
+    }
+    code.join("\n")
 }
 
 fn assert_none(wrong: &[String]) {
@@ -156,6 +192,31 @@ fn imports_point_down() {
                     import.join("::")
                 ));
             }
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// The other tests see a path only where it begins with `crate::`, so nothing of another module may be named in another way.
+#[test]
+fn no_path_is_hidden() {
+    const HIDING: [&str; 9] = [
+        "super::",
+        "crate as ",
+        "{self as ",
+        "crate::*",
+        "crate ::",
+        "extern crate",
+        "pub use ",
+        "macro_rules!",
+        "#[path",
+    ];
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let code = source.code.join(" ");
+        let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+        for form in HIDING.into_iter().filter(|form| code.contains(form)) {
+            wrong.push(format!("src/{}: {form}", source.path.display()));
         }
     }
     assert_none(&wrong);
@@ -222,7 +283,11 @@ fn crates_stay_in_their_rooms() {
     let mut wrong = Vec::new();
     for source in sources() {
         for (name, room) in CRATES {
-            let is_used = |line: &String| line.contains(&format!("{name}::"));
+            let words = |line: &String| line.split(|c| !is_of_name(c)).any(|word| word == name);
+            let is_used = |line: &String| {
+                line.contains(&format!("{name}::"))
+                    || line.trim_start().starts_with("use ") && words(line)
+            };
             if source.room() != room && source.code.iter().any(is_used) {
                 wrong.push(format!(
                     "src/{}: {name} is for {room} only",

@@ -9,7 +9,7 @@ use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
 use crate::base::failure::ErrorKind;
 use crate::callers::fstab::mount::mount;
@@ -59,15 +59,9 @@ fn run_helper<A>(
             return ExitCode::from(USAGE);
         }
     };
-    if !nix::unistd::geteuid().is_root() {
-        log.error(&anyhow!("only root can mount and unmount volumes"));
-        return ExitCode::from(USAGE);
-    }
     let common = common(&arguments);
-    if common.namespace.is_some() {
-        log.error(&anyhow!(
-            "-N: mounting in another mount namespace is not possible; run mount in it, by nsenter"
-        ));
+    if let Err(error) = check_invocation(common) {
+        log.error(&error);
         return ExitCode::from(USAGE);
     }
     log.verbose = common.verbose;
@@ -81,6 +75,18 @@ fn run_helper<A>(
             })
         }
     }
+}
+
+fn check_invocation(common: &HelperCommon) -> Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("only root can mount and unmount volumes");
+    }
+    if common.namespace.is_some() {
+        bail!(
+            "-N: mounting in another mount namespace is not possible; run mount in it, by nsenter"
+        );
+    }
+    Ok(())
 }
 
 fn invocation(common: &HelperCommon, timeout: Duration, log: &Log) -> Result<Invocation> {

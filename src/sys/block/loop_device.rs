@@ -55,7 +55,7 @@ const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 mod ioctl {
-    use super::{LoopConfig, LoopInfo64};
+    use crate::sys::block::loop_device::{LoopConfig, LoopInfo64};
 
     nix::ioctl_none_bad!(get_free, 0x4C82);
     nix::ioctl_write_ptr_bad!(configure, 0x4C0A, LoopConfig);
