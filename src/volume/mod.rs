@@ -65,3 +65,6 @@ impl<'v> Locked<'v> {
         self.invocation.log.warn(message);
     }
 }
+
+#[cfg(test)]
+mod tests;
