@@ -90,8 +90,8 @@ pub const ROWS: &[Row] = &[
     row("cut off, mounted", Unsettled, Unknown, &[], [RECOVERED; 3]),
     row("cut off while unmounting", Unsettled, Writable, &[], [RECOVERED; 3]),
     row("cut off, mounting anew", Unsettled, Vanished, &["other"], [RECOVERED; 3]),
-    Row { tells_path: true, ..row("cut off, mounted as the driver says", Unsettled, Unknown, &[], [Adopt; 3]) },
-    Row { tells_path: true, ..row("cut off, mounted read-only", Unsettled, ReadOnly, &[], [Adopt; 3]) },
+    Row { tells_path: true, ..row("cut off, mounted as the driver says", Unsettled, Unknown, &[], [Adopt, RECOVERED, Adopt]) },
+    Row { tells_path: true, ..row("cut off, mounted read-only", Unsettled, ReadOnly, &[], [RECOVERED, Adopt, RECOVERED]) },
     Row { tells_path: true, ..row("cut off, only the driver says mounted", Unsettled, Vanished, &["other"], [RECOVERED; 3]) },
     Row {
         warning: Some("volume db is mounted anew: mount point /mnt/db: transport endpoint is not connected"),
