@@ -50,6 +50,10 @@ impl Log {
             "dvdcli: {prefix}{}\n",
             one_line(&self.secrets.mask(message))
         );
+        #[cfg(test)]
+        if crate::sys::fake_host::write_stderr(&line).is_some() {
+            return;
+        }
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }

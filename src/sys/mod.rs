@@ -10,3 +10,6 @@ pub mod block;
 pub mod files;
 pub mod mount;
 pub mod process;
+
+#[cfg(test)]
+pub mod fake_host;

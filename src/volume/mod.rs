@@ -78,3 +78,6 @@ impl<'v> Locked<'v> {
         self.invocation.log.warn(message);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,14 +18,14 @@ impl Locked<'_> {
             self.create_if_absent()?;
         }
         let id = self.mount_id()?;
-        let adopted = self.recover_interrupted(&id)?;
-        let was_known = self.record().is_some();
-        // Holders of a vanished mount keep their place in the new one.
-        self.ledger.save(self.ledger.record_or_new().unsettled())?;
         let mode = MountMode {
             id: &id,
             read_only: request.wants_read_only(),
         };
+        let adopted = self.recover_interrupted(mode)?;
+        let was_known = self.record().is_some();
+        // Holders of a vanished mount keep their place in the new one.
+        self.ledger.save(self.ledger.record_or_new().unsettled())?;
         let path = match adopted {
             Some(path) => path,
             None => self.ask_driver(mode, was_known)?,
@@ -34,9 +34,9 @@ impl Locked<'_> {
     }
 
     /// An earlier call left the driver in a state that we do not know, or the mount has gone. A mount that is found is taken
-    /// over; otherwise the driver is told to unmount, so that a plugin that counts starts from nothing. It matters that it
-    /// answers, not what.
-    fn recover_interrupted(&self, id: &str) -> Result<Option<PathBuf>> {
+    /// over, unless it has the other mode; otherwise the driver is told to unmount, so that a plugin that counts starts from
+    /// nothing. It matters that it answers, not what.
+    fn recover_interrupted(&self, mode: MountMode) -> Result<Option<PathBuf>> {
         let Some(record) = self.record() else {
             return Ok(None);
         };
@@ -46,11 +46,12 @@ impl Locked<'_> {
             .step(|| format!("volume {name}: an earlier call was cut off, or its mount has gone"));
         if !record.settled
             && let Ok(Some(path)) = self.volume.path()
-            && MountTable::read()?.of_volume(&path, name).is_some()
+            && let Some(mount) = MountTable::read()?.of_volume(&path, name)
+            && mount.is_read_only() == mode.read_only
         {
             return Ok(Some(path));
         }
-        match self.volume.unmount(id, false) {
+        match self.volume.unmount(mode.id, false) {
             Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => Err(error),
             _ => Ok(None),
         }

@@ -35,7 +35,7 @@ pub fn mount(source: &str, target: &Path, fs_type: &str, options: &MountOptions)
         .map_err(|error| kernel_words::explain(error, source, target, fs_type, options))
         .with_context(|| doing(source, target, fs_type, &options.data))?;
     remount_with_flags(target, options)
-        .inspect_err(|_| drop(sys_mount::unmount(target, NOFOLLOW)))
+        .inspect_err(|_| drop(call_unmount(target, NOFOLLOW)))
         .with_context(|| doing(source, target, fs_type, &options.data))
 }
 
@@ -54,10 +54,32 @@ fn mount_once(
     fs_type: &str,
     options: &MountOptions,
 ) -> io::Result<()> {
-    let call = MountBuilder::default().flags(options.flags).fstype(fs_type);
-    let call = match options.data.as_str() {
-        "" => call,
-        data => call.data(data),
+    call_mount(
+        Path::new(source),
+        target,
+        fs_type,
+        options.flags,
+        &options.data,
+    )
+}
+
+/// mount(2) itself.
+fn call_mount(
+    source: &Path,
+    target: &Path,
+    fs_type: &str,
+    flags: MountFlags,
+    data: &str,
+) -> io::Result<()> {
+    #[cfg(test)]
+    if let Some(done) = crate::sys::fake_host::mount(source, target, flags) {
+        return done;
+    }
+    let call = MountBuilder::default().flags(flags).fstype(fs_type);
+    let call = if data.is_empty() {
+        call
+    } else {
+        call.data(data)
     };
     call.mount(source, target).map(drop)
 }
@@ -97,11 +119,7 @@ pub fn bind(source: &Path, target: &Path, options: &str) -> Result<()> {
 
 /// Makes `source` visible at a directory that is open, wherever its name leads by now.
 pub fn bind_at(source: &Path, target: &OwnedFd) -> io::Result<()> {
-    MountBuilder::default()
-        .flags(MountFlags::BIND)
-        .fstype("none")
-        .mount(source, path_of(target))
-        .map(drop)
+    call_mount(source, &path_of(target), "none", MountFlags::BIND, "")
 }
 
 /// Gives a mount other options. Its file system, which may be mounted elsewhere as well, keeps its own.
@@ -133,8 +151,7 @@ pub fn make_receiver(mount: &OwnedFd) -> io::Result<()> {
 /// call, it passes them on unchanged.
 fn change(target: &Path, flags: MountFlags) -> io::Result<()> {
     // The kernel ignores the type, but without one sys-mount tries all types that the kernel knows.
-    let call = MountBuilder::default().flags(flags).fstype("none");
-    call.mount("", target).map(drop)
+    call_mount(Path::new(""), target, "none", flags, "")
 }
 
 /// Unmounts what is mounted at `path`, without following a symbolic link. With `lazy`, also while it is in use.
@@ -146,7 +163,7 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
     };
     let ends = Instant::now() + BUSY;
     loop {
-        match sys_mount::unmount(path, NOFOLLOW | lazy) {
+        match call_unmount(path, NOFOLLOW | lazy) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < ends => {
                 thread::sleep(BUSY / 10);
             }
@@ -158,7 +175,16 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
 /// Unmounts a mount that is open at its root, also while it is in use.
 pub fn detach(mount: &OwnedFd) -> io::Result<()> {
     // The path of a handle is a link of the kernel's, which has to be followed.
-    sys_mount::unmount(path_of(mount), UnmountFlags::DETACH)
+    call_unmount(&path_of(mount), UnmountFlags::DETACH)
+}
+
+/// umount2(2) itself.
+fn call_unmount(path: &Path, flags: UnmountFlags) -> io::Result<()> {
+    #[cfg(test)]
+    if let Some(done) = crate::sys::fake_host::unmount(path, flags) {
+        return done;
+    }
+    sys_mount::unmount(path, flags)
 }
 
 #[cfg(test)]
