@@ -10,7 +10,7 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
 use crate::harness::mounts::unmount;
-use crate::harness::process::finish;
+use crate::harness::programs::finish;
 use crate::harness::volumes::{LOOP, data, image};
 
 /// Runs a program of the system that has to succeed.

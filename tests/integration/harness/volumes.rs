@@ -10,7 +10,7 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::{bound_below, is_bound};
 use crate::harness::mounts::in_directory;
-use crate::harness::process::Background;
+use crate::harness::programs::Background;
 use crate::harness::waiting::eventually;
 
 /// Where volumes of `loop` are.
