@@ -6,8 +6,8 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::mounts::mounted_at;
-use crate::harness::volumes::{LOOP, data, image, inspected};
+use crate::harness::mounts::{mounted_at, unmount};
+use crate::harness::volumes::{LOOP, data, image, inspected, volumes_on};
 
 const KNOWN: &str = "(known: size, newFsType, overwriteFs, volumeName, volumeID, snapshotName, snapshotID, iops, volumeType, availabilityZone, uid, gid, mode, mountOpts, repl)";
 
@@ -175,6 +175,8 @@ fn mount_options_reach_the_mount() {
 #[test]
 fn a_thick_volume_takes_its_space_at_once() {
     let Some(env) = Env::isolated() else { return };
+    // mkfs keeps what is allocated where the file system can write zeros to it, as tmpfs cannot.
+    volumes_on(&env, "ext4");
     let taken = |kind: &str| {
         env.dvdcli(&format!(
             "create -d loop -n {kind} --volumeopts=size=64MiB,volumeType={kind}"
@@ -197,4 +199,7 @@ fn a_thick_volume_takes_its_space_at_once() {
         .prints(&format!("$ROOT/{LOOP}/thick/mnt/data\n"))
         .succeeds();
     assert!(image(&env, "thick").metadata().unwrap().blocks() * 512 >= 64 << 20);
+    env.dvdcli("unmount -d loop -n thick").succeeds();
+    unmount(&env.path("var/lib/dvdcli"));
+    env.assert_nothing_is_mounted();
 }

@@ -79,3 +79,14 @@ pub fn is_removed(env: &Env, driver: &str) {
     assert_eq!(env.names("run/dvdcli"), [""; 0]);
     eventually("the loop device", || bound_below(env).is_empty());
 }
+
+/// Puts the volumes on a file system of their own, in an image.
+pub fn volumes_on(env: &Env, fs_type: &str) {
+    let below = env.write("below", "");
+    let file = fs::File::options().write(true).open(&below);
+    file.and_then(|file| file.set_len(2 << 30)).unwrap();
+    let volumes = env.dir("var/lib/dvdcli");
+    let (below, volumes) = (below.display(), volumes.display());
+    let script = format!("mkfs.{fs_type} -q {below}; mount -o loop {below} {volumes}");
+    in_directory(Path::new("/"), &script).unwrap();
+}
