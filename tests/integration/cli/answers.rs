@@ -10,12 +10,9 @@ use crate::harness::plugin::FakePlugin;
 
 #[test]
 fn path_prints_the_path_or_nothing() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.dvdcli("path -d fake -n db").succeeds();
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     env.dvdcli("path -d fake -n db")
         .prints("$ROOT/volumes/db\n")
         .succeeds();
@@ -28,8 +25,7 @@ fn path_prints_the_path_or_nothing() {
 
 #[test]
 fn path_says_why_it_failed() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let asking =
         |volume: &str| format!("dvdcli: asking for the path of volume {volume}: plugin fake:");
     env.dvdcli("path -d fake -n none").fails(
@@ -53,11 +49,8 @@ fn path_says_why_it_failed() {
 
 #[test]
 fn path_of_what_we_mounted_is_known_where_the_plugin_does_not_say() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::with_db();
+    env.mount_db();
     plugin.on("Path", json(json!({ "Mountpoint": "", "Err": "" })));
     env.dvdcli("path -d fake -n db")
         .prints("$ROOT/volumes/db\n")
@@ -66,8 +59,7 @@ fn path_of_what_we_mounted_is_known_where_the_plugin_does_not_say() {
 
 #[test]
 fn get_prints_the_name() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.dvdcli("get -d fake -n db").prints("db\n").succeeds();
     assert_eq!(plugin.take_calls(), ["Activate", "Get"]);
     env.dvdcli("get -d fake -n none").fails(
@@ -83,8 +75,7 @@ fn get_prints_the_name() {
 
 #[test]
 fn exists_answers_by_its_exit_code() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.dvdcli("exists -d fake -n db").succeeds();
     env.dvdcli("exists -d fake -n none").fails(3, "");
     plugin.on("Get", json(json!({})));
@@ -179,8 +170,7 @@ fn list_without_a_driver_asks_them_all() {
 
 #[test]
 fn inspect_speaks_in_the_keys_of_docker() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let inspected = || env.json("inspect -d fake -n db");
     assert_eq!(
         inspected(),
@@ -216,8 +206,7 @@ fn inspect_speaks_in_the_keys_of_docker() {
 
 #[test]
 fn a_scope_that_is_not_known_is_local() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for answer in [
         missing(),
         refuses("boom"),

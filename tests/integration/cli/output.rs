@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::env::Env;
 use crate::harness::plugin::FakePlugin;
-use crate::harness::process::spawn;
+use crate::harness::programs::spawn;
 
 #[test]
 fn version_is_the_six_lines_of_the_original() {
@@ -71,21 +71,6 @@ fn help_is_an_answer() {
 }
 
 #[test]
-fn completions_and_man_page_are_answers() {
-    let env = Env::new();
-    for (line, part) in [
-        ("completions bash", "_dvdcli()"),
-        ("completions zsh", "#compdef dvdcli"),
-        ("completions fish", "complete -c dvdcli"),
-        ("man", ".TH dvdcli"),
-    ] {
-        let found = env.dvdcli(line).output();
-        assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{line}");
-        assert!(found.stdout.contains(part), "{line}");
-    }
-}
-
-#[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let env = Env::new();
     let volumes: Vec<Value> = (0..10_000)
@@ -113,8 +98,7 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 
 #[test]
 fn a_stdout_that_cannot_be_written_is_a_failure() {
-    let env = Env::new();
-    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, _plugin) = FakePlugin::with_db();
     env.dvdcli("get -d fake -n db").into_full_device().fails(
         1,
         "dvdcli: writing the answer to stdout: no space left on device\n",

@@ -10,8 +10,8 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
 use crate::harness::mounts::unmount;
-use crate::harness::process::finish;
-use crate::harness::volumes::{LOOP, data, image};
+use crate::harness::programs::finish;
+use crate::harness::volumes::{LOOP, data, image, volumes_on};
 
 /// Runs a program of the system that has to succeed.
 #[track_caller]
@@ -43,28 +43,6 @@ fn mounted_source(env: &Env, options: &str) {
         .succeeds();
     mount(env, "src");
     fs::write(data(env, "src").join("file"), "text".repeat(1 << 18)).unwrap();
-}
-
-/// Puts the volumes on a file system of their own, in an image.
-fn volumes_on(env: &Env, fs_type: &str) {
-    let below = env.write("below", "");
-    fs::File::options()
-        .write(true)
-        .open(&below)
-        .unwrap()
-        .set_len(2 << 30)
-        .unwrap();
-    run(&format!("mkfs.{fs_type}"), &["-q", below.to_str().unwrap()]);
-    let volumes = env.dir("var/lib/dvdcli");
-    run(
-        "mount",
-        &[
-            "-o",
-            "loop",
-            below.to_str().unwrap(),
-            volumes.to_str().unwrap(),
-        ],
-    );
 }
 
 #[test]

@@ -183,53 +183,8 @@ fn options_that_do_not_go_together_are_refused_before_anything_is_made() {
             "option device needs option type as well".to_owned(),
         ),
         (
-            "type=ext4",
-            "option type needs option device as well".into(),
-        ),
-        ("o=ro", "option o needs option type as well".into()),
-        (
-            "o=bind,type=none",
-            "option type needs option device as well".into(),
-        ),
-        (
-            "o=bind,device=/x",
-            "option device needs option type as well".into(),
-        ),
-        (
-            "size=5",
-            "option size: a directory has none; the driver loop makes volumes of a size".into(),
-        ),
-        (
-            "size=5,type=tmpfs,device=tmpfs",
-            "option size: tmpfs takes it among its own, as o=size=100m".into(),
-        ),
-        (
-            "size=5,type=ext4,device=/dev/x",
-            "option size: the device has its own; the driver loop makes volumes of a size".into(),
-        ),
-        (
-            "type=none,device=source,o=bind",
-            "option device: a bind needs an absolute path, not source".into(),
-        ),
-        (
-            "type=none,device=/x",
-            "option type: none is for o=bind; name the type of the file system".into(),
-        ),
-        (
-            "type=cifs,device=//host:445/share",
-            "option device: a port cannot stand in it; give it as o=port=PORT".into(),
-        ),
-        (
             "devcie=/x",
             format!("unknown option devcie; did you mean device? {known}"),
-        ),
-        (
-            "mode=9",
-            "option mode: \"9\" is no octal mode such as 0750".into(),
-        ),
-        (
-            "repl=3",
-            "option repl: \"3\" copies: one host keeps one".into(),
         ),
     ] {
         for (verb, doing) in [("create", "creating"), ("mount", "mounting")] {

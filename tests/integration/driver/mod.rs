@@ -7,6 +7,7 @@ mod links;
 mod local;
 mod loop_;
 mod loop_options;
+mod loop_records;
 mod remove;
 mod settings;
 mod shared_storage;

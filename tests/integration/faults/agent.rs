@@ -144,8 +144,8 @@ fn killed_anywhere(case: Case) {
             host.driver,
             points.len()
         ));
-        // How often an answer is read depends on how it arrives.
-        ensure(reached * 10 >= points.len() * 9, || {
+        // How often an answer is read depends on how it arrives, and who waits for a busy machine asks more often.
+        ensure(reached * 2 >= points.len(), || {
             format!("{case:?}: {reached} of {}", points.len())
         })
     });

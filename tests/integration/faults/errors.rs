@@ -6,9 +6,10 @@ use crate::faults::kill::calls;
 use crate::harness::interrupted::{VERBS, Verb};
 use crate::harness::process::{Output, is_warnings};
 use crate::harness::scenario::ensure;
-use crate::harness::scene::{Scene, play};
+use crate::harness::scene::Scene;
 use crate::harness::strace::{Point, Process};
 use crate::harness::waiting::at_once;
+use crate::harness::workers::play;
 
 /// Calls that open, make, change, move, delete, bind, mount or start something.
 const CALLS: [&str; 34] = [
@@ -100,10 +101,7 @@ fn began(found: &Output) -> bool {
 
 /// One failure: from nothing, through the error, to nothing. Whether the command failed.
 fn survives(scene: &Scene, verb: &Verb, point: &Point, error: &str) -> Result<bool, String> {
-    for line in verb.before {
-        scene.does(line)?;
-    }
-    scene.keep_data(verb)?;
+    scene.begin(verb)?;
     let found = point.inject(scene, verb.line, &format!("error={error}"));
     let failed = found.code != 0;
     if failed && began(&found) {

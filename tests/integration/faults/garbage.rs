@@ -76,16 +76,14 @@ proptest! {
 
     #[test]
     fn random_bytes_as_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..60), start in "|HTTP/1.1 |HTTP/1.1 200 OK\r\n|HTTP/1.1 200 OK\r\n\r\n") {
-        let env = Env::new();
-        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        let (env, plugin) = FakePlugin::with_db();
         plugin.on("Get", Answer::BytesAndClose([start.as_bytes(), &bytes].concat()));
         ended_well(&env.dvdcli("get -d fake -n db").output())?;
     }
 
     #[test]
     fn random_text_as_an_answer(code in 200_u16..600, text in ".{0,60}", call in prop::sample::select(CALLS.to_vec())) {
-        let env = Env::new();
-        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        let (env, plugin) = FakePlugin::with_db();
         let (verb, method) = call;
         plugin.on(method, Answer::Bytes(response(code, "", &text)));
         let found = env.dvdcli(&format!("{verb} -d fake -n db --timeout 5s")).output();
@@ -94,8 +92,7 @@ proptest! {
 
     #[test]
     fn random_json_as_an_answer(body in any_json(), call in prop::sample::select(CALLS.to_vec())) {
-        let env = Env::new();
-        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        let (env, plugin) = FakePlugin::with_db();
         let (verb, method) = call;
         plugin.on(method, json(body));
         ended_well(&env.dvdcli(&format!("{verb} -d fake -n db")).output())?;
@@ -103,9 +100,8 @@ proptest! {
 
     #[test]
     fn random_json_as_a_record(body in any_json()) {
-        let env = Env::new();
-        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-        env.dvdcli("mount -d fake -n db").prints("$ROOT/volumes/db\n").succeeds();
+        let (env, plugin) = FakePlugin::with_db();
+        env.mount_db();
         for record in fs::entries(env.path("run/dvdcli")).unwrap() {
             fs::write(record, body.to_string()).unwrap();
         }

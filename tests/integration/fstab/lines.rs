@@ -36,8 +36,9 @@ fn lines_of_fstab_are_mounted_once() {
 
 #[test]
 fn bad_input_is_named_and_nothing_is_mounted() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     let db = host.env.dir("db");
     host.env.write("file", "");
     for (line, code, message) in [
@@ -129,8 +130,9 @@ fn an_absent_volume_that_may_fail_is_passed_over() {
 
 #[test]
 fn a_name_that_is_also_a_path_here_is_still_a_name() {
-    let Some(host) = Host::new() else { return };
-    let _plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, _plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("fake/db");
     let target = host.env.dir("target");
     host.run("mount -t dvdcli fake/db $ROOT/target").succeeds();

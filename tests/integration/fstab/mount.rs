@@ -4,7 +4,6 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::fs;
 use crate::harness::host::Host;
-use crate::harness::plugin::FakePlugin;
 
 const LOOP: &str = "$ROOT/var/lib/dvdcli/loop/db/mnt";
 
@@ -33,8 +32,9 @@ fn a_volume_is_mounted_and_released() {
 
 #[test]
 fn a_view_is_read_only_and_its_volume_is_not() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     let (one, other) = (host.env.dir("one"), host.env.dir("other"));
     host.run("mount -t dvdcli fake/db $ROOT/one -o ro,nosuid,nodev")
         .succeeds();
@@ -55,8 +55,9 @@ fn a_view_is_read_only_and_its_volume_is_not() {
 
 #[test]
 fn a_view_is_remounted() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     let db = host.env.dir("db");
     host.fstab("fake/db $ROOT/db dvdcli nosuid,key=value 0 0\n");
     host.run("mount -o remount,ro $ROOT/db").fails(
@@ -97,8 +98,9 @@ fn a_view_is_not_remounted_writable_where_its_volume_is_not() {
 
 #[test]
 fn fake_mounts_check_and_do_nothing() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     host.run("mount -f -n -s -v -t dvdcli fake/db $ROOT/db -o size=5,bogus")
         .succeeds();
@@ -111,8 +113,9 @@ fn fake_mounts_check_and_do_nothing() {
 
 #[test]
 fn without_a_note_umount_takes_the_view_alone() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     host.run("mount -n -t dvdcli fake/db $ROOT/db").succeeds();
     assert_eq!(host.utab(), "");
@@ -126,8 +129,9 @@ fn without_a_note_umount_takes_the_view_alone() {
 
 #[test]
 fn dvdcli_unmounts_what_mount_has_mounted() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     for unmount in ["--target $ROOT/db", "--force"] {
         host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
@@ -141,8 +145,9 @@ fn dvdcli_unmounts_what_mount_has_mounted() {
 
 #[test]
 fn the_helper_releases_for_the_id_that_mounted() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     host.env
         .dvdcli("mount -d fake -n db --id task --target $ROOT/db")
@@ -156,8 +161,9 @@ fn the_helper_releases_for_the_id_that_mounted() {
 
 #[test]
 fn what_nobody_remembers_is_only_unmounted() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
     fs::remove_dir_all(host.env.path("run/dvdcli")).unwrap();
@@ -176,8 +182,9 @@ fn what_nobody_remembers_is_only_unmounted() {
 
 #[test]
 fn another_mount_on_top_is_not_taken_for_the_volume() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     let db = host.env.dir("db");
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
     host.env.mount_tmpfs(&db);
@@ -193,8 +200,9 @@ fn another_mount_on_top_is_not_taken_for_the_volume() {
 
 #[test]
 fn a_busy_view_stays() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     let db = host.env.dir("db");
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
     let file = fs::Open::create(&db.join("file"));

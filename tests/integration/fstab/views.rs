@@ -26,8 +26,9 @@ fn a_fuse_mount_is_released() {
 
 #[test]
 fn the_type_may_name_the_driver() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     host.run("mount -t dvdcli.fake db $ROOT/db").succeeds();
     assert_eq!(plugin.mounts("db"), 1);
@@ -39,8 +40,9 @@ fn the_type_may_name_the_driver() {
 
 #[test]
 fn umount_elsewhere_takes_nothing_from_the_holder() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     let db = host.env.dir("db");
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
     // A namespace without processes has no mounts.
@@ -84,8 +86,9 @@ fn of_two_that_race_for_a_directory_one_leaves_nothing() {
 
 #[test]
 fn what_umount_was_not_told_of_is_mounted_anew() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     let db = host.env.dir("db");
     // As a kill between the bind and the note leaves it.
     host.run("mount -n -t dvdcli fake/db $ROOT/db").succeeds();
@@ -111,8 +114,9 @@ fn what_umount_was_not_told_of_is_mounted_anew() {
 
 #[test]
 fn a_view_with_other_options_is_refused() {
-    let Some(host) = Host::new() else { return };
-    let _plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, _plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
     for (options, message) in [
@@ -150,8 +154,9 @@ fn a_view_keeps_what_its_volume_forbids() {
 
 #[test]
 fn a_mount_that_fails_half_way_is_taken_back() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     host.env
         .dvdcli("mount -d fake -n db")
@@ -180,8 +185,9 @@ fn a_mount_that_fails_half_way_is_taken_back() {
 
 #[test]
 fn a_program_that_is_no_mount_is_not_believed() {
-    let Some(host) = Host::new() else { return };
-    let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
     host.env.dir("db");
     // As that of busybox does it: without options.
     let mount = "#!/bin/sh\nfor last; do :; done\nexec /usr/bin/busy --bind \"$6\" \"$last\"\n";

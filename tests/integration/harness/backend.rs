@@ -7,9 +7,10 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::http::refuses;
 use crate::harness::mounts::in_directory;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::rclone::Rclone;
 use crate::harness::scenario::{Done, ensure};
+use crate::harness::volume_driver::Kind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {

@@ -21,7 +21,8 @@ use tempfile::TempDir;
 use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
 use crate::harness::mounts::{mount_type, mounted_below};
-use crate::harness::process::{Run, processes_of};
+use crate::harness::process::Run;
+use crate::harness::programs::{processes_of, program_at};
 use crate::harness::scenario::{Done, ensure};
 use crate::harness::waiting::comes_true;
 
@@ -140,7 +141,7 @@ impl Env {
         name: &str,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Run<'_> {
-        let mut command = Command::new(name);
+        let mut command = Command::new(program_at(name));
         for arg in args {
             match arg.as_ref().to_str() {
                 Some(text) => command.arg(text.replace("$ROOT", self.root())),
@@ -151,6 +152,14 @@ impl Env {
         command.env("DVDCLI_ROOT", self.root());
         command.current_dir(self.root()).stdin(Stdio::null());
         Run::new(self, command)
+    }
+
+    /// Mounts the volume `db` of the plugin `fake`.
+    #[track_caller]
+    pub fn mount_db(&self) {
+        self.dvdcli("mount -d fake -n db")
+            .prints("$ROOT/volumes/db\n")
+            .succeeds();
     }
 
     /// What `dvdcli` prints as JSON, without a word beside it.

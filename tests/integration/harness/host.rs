@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::env::{DVDCLI, Env};
 use crate::harness::fs;
 use crate::harness::mounts::{bind, mount_type, mounted_at, mounted_below};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::process::Run;
 
 pub struct Host {
@@ -56,6 +57,13 @@ impl Host {
         host.write("/etc/fstab", "");
         host.write("/etc/hostname", "host\n");
         Some(host)
+    }
+
+    /// With a plugin `fake` that has a volume `db`.
+    pub fn with_db() -> Option<(Host, FakePlugin)> {
+        let host = Host::new()?;
+        let plugin = FakePlugin::start(&host.env, "fake").with_volume("db");
+        Some((host, plugin))
     }
 
     fn link(&self, name: &str) {

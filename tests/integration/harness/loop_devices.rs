@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::programs::finish;
 use crate::harness::waiting::eventually;
-use crate::harness::{fs, process};
 
 /// The numbers of the loop devices that have a file, with its path as it was when they were bound to it.
 fn bound() -> impl Iterator<Item = (u32, PathBuf)> {
@@ -46,7 +47,7 @@ impl Device {
             .open(&image)
             .and_then(|file| file.set_len(16 << 20))
             .unwrap();
-        let made = process::finish(Command::new("mkfs.ext4").arg("-q").arg(&image));
+        let made = finish(Command::new("mkfs.ext4").arg("-q").arg(&image));
         assert!(made.status.success(), "{made:?}");
         Device::of(&image)
     }
@@ -56,7 +57,7 @@ impl Device {
         // The one that was free may be taken, or taken away, by another test.
         eventually("a loop device", || {
             let mut losetup = Command::new("losetup");
-            let attached = process::finish(losetup.args(["--find", "--show"]).arg(file));
+            let attached = finish(losetup.args(["--find", "--show"]).arg(file));
             let name = String::from_utf8(attached.stdout).unwrap();
             device = Some(Device(name.trim().to_owned()));
             attached.status.success()
@@ -68,7 +69,7 @@ impl Device {
 impl Drop for Device {
     fn drop(&mut self) {
         if !self.0.is_empty() {
-            process::finish(Command::new("losetup").args(["-d", &self.0]));
+            finish(Command::new("losetup").args(["-d", &self.0]));
         }
     }
 }

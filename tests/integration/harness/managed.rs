@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
+use crate::harness::volume_driver::Kind;
 
 pub const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use crate::harness::process;
+use crate::harness::programs::finish;
 use crate::harness::scenario::{Done, ensure};
 use crate::harness::waiting::eventually;
 
@@ -102,9 +102,9 @@ pub fn unmount(point: &Path) {
 
 /// Runs a script in a directory.
 pub fn in_directory(directory: &Path, script: &str) -> Done {
-    let mut sh = Command::new("sh");
+    let mut sh = Command::new("/bin/sh");
     sh.args(["-ec", script]).current_dir(directory);
-    let done = process::finish(sh.stdin(Stdio::null()));
+    let done = finish(sh.stdin(Stdio::null()));
     ensure(done.status.success(), || format!("{script}: {done:?}"))
 }
 

@@ -1,62 +1,28 @@
 //! A volume plugin that a test plays: it records every request, keeps volumes as real plugins do, and answers otherwise
 //! where it is told to.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::http::{Answer, Request, Stream, converse, from_tcp, from_unix, response};
+use crate::harness::http::{Answer, Request, Stream, converse, from_tcp, from_unix};
+use crate::harness::volume_driver::{Kind, State, Volume};
 use crate::harness::waiting::eventually;
-
-/// What the real plugins differ in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Counts its mounts, whoever mounts (REX-Ray).
-    Counting,
-    /// Refuses a second mount under one ID, and an unmount under an ID that has not mounted (rclone).
-    Refusing,
-}
 
 pub struct FakePlugin {
     state: Arc<State>,
     /// `unix:///...`, or a host and a port.
     pub address: String,
     acceptor: Option<JoinHandle<()>>,
-}
-
-struct State {
-    kind: Kind,
-    /// Where its volumes have their directories.
-    directory: PathBuf,
-    /// What that directory is called in its answers.
-    said: Mutex<PathBuf>,
-    volumes: Mutex<BTreeMap<String, Volume>>,
-    script: Mutex<HashMap<String, VecDeque<Answer>>>,
-    /// A method, and how many calls of another, or of itself, have to be there before one of it is carried out.
-    gathered: Mutex<Option<(String, String, usize)>>,
-    requests: Mutex<Vec<Request>>,
-    connections: AtomicUsize,
-    /// Those that have not ended.
-    open: AtomicUsize,
-    stopped: AtomicBool,
-}
-
-#[derive(Default)]
-struct Volume {
-    options: Value,
-    /// The ID of each mount that was not taken back.
-    mounts: Vec<String>,
 }
 
 impl FakePlugin {
@@ -67,6 +33,24 @@ impl FakePlugin {
 
     pub fn start_kind(env: &Env, name: &str, kind: Kind) -> FakePlugin {
         FakePlugin::at(env, kind, &format!("run/docker/plugins/{name}.sock"))
+    }
+
+    /// A counting plugin `fake` that has a volume `db`, and its environment.
+    pub fn with_db() -> (Env, FakePlugin) {
+        FakePlugin::of_kind_with_db(Kind::Counting)
+    }
+
+    pub fn of_kind_with_db(kind: Kind) -> (Env, FakePlugin) {
+        let env = Env::new();
+        let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+        (env, plugin)
+    }
+
+    /// The same where tests may mount. `None` where the test does not run as root.
+    pub fn isolated_with_db() -> Option<(Env, FakePlugin)> {
+        let env = Env::isolated()?;
+        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        Some((env, plugin))
     }
 
     /// At a socket anywhere in the environment.
@@ -270,100 +254,5 @@ impl Drop for FakePlugin {
             let _ = fs::remove_file(socket);
         }
         assert!(ended.is_ok() || thread::panicking(), "the plugin panicked");
-    }
-}
-
-impl State {
-    fn decide(&self, request: &Request) -> Answer {
-        self.requests.lock().unwrap().push(request.clone());
-        let gathered = self.gathered.lock().unwrap().clone();
-        if let Some((_, other, calls)) = gathered.filter(|(method, ..)| *method == request.method) {
-            eventually("the other calls", || {
-                let requests = self.requests.lock().unwrap();
-                let found = requests.iter().filter(|found| found.method == other);
-                found.count() >= calls || self.stopped.load(SeqCst)
-            });
-        }
-        match self.script.lock().unwrap().get_mut(&request.method) {
-            None => Answer::Act,
-            Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),
-            Some(answers) => answers[0].clone(),
-        }
-    }
-
-    fn act(&self, request: &Request) -> Vec<u8> {
-        let (status, body) = match self.carry_out(request) {
-            Ok(body) => (200, body),
-            Err(words) => (500, json!({ "Err": words })),
-        };
-        let headers = "Content-Type: application/vnd.docker.plugins.v1.2+json\r\n";
-        response(status, headers, &body.to_string())
-    }
-
-    fn carry_out(&self, request: &Request) -> Result<Value, &'static str> {
-        let name = request.body["Name"].as_str().unwrap_or_default();
-        let id = request.body["ID"].as_str().unwrap_or_default();
-        let done = json!({ "Err": "" });
-        let said = self.said.lock().unwrap();
-        let mountpoint = |name: &str, volume: &Volume| match volume.mounts.len() {
-            0 => PathBuf::new(),
-            _ => said.join(name),
-        };
-        let shown = |name: &str, volume: &Volume| json!({ "Name": name, "Mountpoint": mountpoint(name, volume) });
-        let mut volumes = self.volumes.lock().unwrap();
-        let volume = volumes.get_mut(name);
-        Ok(match (request.method.as_str(), volume) {
-            ("Activate", _) => json!({ "Implements": ["VolumeDriver"] }),
-            ("Capabilities", _) => json!({ "Capabilities": { "Scope": "local" } }),
-            ("List", _) => {
-                json!({ "Volumes": volumes.iter().map(|(name, volume)| shown(name, volume)).collect::<Vec<_>>() })
-            }
-            ("Create", Some(_)) => return Err("volume already exists"),
-            ("Create", None) => {
-                let options = request.body["Opts"].clone();
-                volumes.insert(
-                    name.to_owned(),
-                    Volume {
-                        options,
-                        mounts: Vec::new(),
-                    },
-                );
-                done
-            }
-            (_, None) => return Err("volume not found"),
-            ("Get", Some(volume)) => json!({ "Volume": shown(name, volume), "Err": "" }),
-            ("Path", Some(volume)) => json!({ "Mountpoint": mountpoint(name, volume), "Err": "" }),
-            ("Mount", Some(volume)) => {
-                if self.kind == Kind::Refusing && volume.mounts.iter().any(|known| known == id) {
-                    return Err("volume is already mounted by this id");
-                }
-                volume.mounts.push(id.to_owned());
-                fs::create_dir_all(self.directory.join(name)).unwrap();
-                json!({ "Mountpoint": mountpoint(name, volume), "Err": "" })
-            }
-            ("Unmount", Some(volume)) if volume.mounts.is_empty() => {
-                return Err("volume is not mounted");
-            }
-            ("Unmount", Some(volume)) => {
-                let of_id = volume.mounts.iter().position(|known| known == id);
-                let at = if self.kind == Kind::Counting {
-                    Some(0)
-                } else {
-                    of_id
-                };
-                volume
-                    .mounts
-                    .remove(at.ok_or("volume is not mounted by this id")?);
-                done
-            }
-            ("Remove", Some(volume)) if !volume.mounts.is_empty() => {
-                return Err("volume is in use");
-            }
-            ("Remove", Some(_)) => {
-                volumes.remove(name);
-                done
-            }
-            _ => return Err("Handler not found"),
-        })
     }
 }

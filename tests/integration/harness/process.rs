@@ -4,9 +4,8 @@
 //! nothing of stdout or stderr, it expects nothing there.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
@@ -16,42 +15,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::harness::env::Env;
 use crate::harness::fs;
+use crate::harness::programs::{program_at, spawn};
 use crate::harness::waiting::KILL_AFTER;
-
-/// Starts a program. Every test does so by this, for the reason that [`fs`] gives.
-pub fn spawn(command: &mut Command) -> io::Result<Child> {
-    let _starting = fs::starting();
-    command.spawn()
-}
-
-/// Runs a program that is not under test to its end.
-pub fn finish(command: &mut Command) -> std::process::Output {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    spawn(command).and_then(Child::wait_with_output).unwrap()
-}
-
-/// A program that runs in the background, and is killed when the test is done with it.
-pub struct Background(pub Child);
-
-impl Background {
-    /// Without input, and without anybody who reads what it says.
-    pub fn start(command: &mut Command) -> Background {
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Background(spawn(command).unwrap())
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// One run, and what is expected of it.
 #[must_use = "nothing runs before `succeeds`, `fails`, `output` or `start`"]
@@ -118,7 +83,7 @@ impl<'a> Run<'a> {
 
     /// The same run, by a program that gets it as its last arguments: the same variables, the same directory, no input.
     pub fn through(mut self, program: &str, args: &[&str]) -> Run<'a> {
-        let mut command = Command::new(program);
+        let mut command = Command::new(program_at(program));
         command.args(args).arg(self.command.get_program());
         command.args(self.command.get_args()).env_clear();
         let variables = self.command.get_envs();
@@ -309,23 +274,4 @@ pub const WARNING: &str = "dvdcli: warning: ";
 
 pub fn is_warnings(stderr: &str) -> bool {
     stderr.lines().all(|line| line.starts_with(WARNING))
-}
-
-/// The processes that were started with this environment, but for those that wait only to be asked how they have ended.
-pub fn processes_of(env: &Env) -> Vec<String> {
-    let mine = format!("DVDCLI_ROOT={}", env.root());
-    let is_mine = |variables: &[u8]| {
-        variables
-            .split(|byte| *byte == 0)
-            .any(|it| it == mine.as_bytes())
-    };
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let processes = processes.map(|process| process.path());
-    let processes = processes
-        .filter(|path| std::fs::read(path.join("environ")).is_ok_and(|text| is_mine(&text)));
-    let line = |path: PathBuf| {
-        let line = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
-        format!("{}: {}", path.display(), line.replace('\0', " "))
-    };
-    processes.map(line).collect()
 }

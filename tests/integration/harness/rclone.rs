@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 
 use crate::harness::env::{Env, PATH};
 use crate::harness::fs;
-use crate::harness::process::Background;
+use crate::harness::programs::Background;
 use crate::harness::waiting::eventually;
 
 /// `rclone serve docker`, in the mount namespace of the test.

@@ -4,16 +4,16 @@
 use std::fmt::Debug;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::process::Command;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::interrupted::Verb;
 use crate::harness::mounts::in_directory;
 use crate::harness::process::{Output, Run, WARNING, is_warnings};
-use crate::harness::scenario::{Done, ensure, note};
+use crate::harness::programs::finish;
+use crate::harness::scenario::{Done, ensure};
 use crate::harness::strace::QUIET;
-use crate::harness::waiting::at_once;
 
 const OTHER: &str = "loop -n other";
 
@@ -72,22 +72,26 @@ impl Scene {
         Ok(done.stdout)
     }
 
-    /// Puts a file into the volume that the command finds there.
-    pub fn keep_data(&self, verb: &Verb) -> Done {
-        if !verb.has_file() {
-            return Ok(());
-        }
-        let is_mounted = verb.before.len() > 1;
-        let was = self.does(&format!("mount -d {} -n db", verb.driver))?;
-        let place = self.real(was.trim_end());
-        in_directory(
-            &place,
-            &format!("cp {} known", self.env.path("db").display()),
-        )?;
-        if !is_mounted {
+    /// The state that the command starts from, with a file in the volume that it finds. Where there is one, that is made once
+    /// as a user would make it, and then copied.
+    pub fn begin(&self, verb: &Verb) -> Done {
+        let (made, after) = match verb.before {
+            [made, after @ ..] if verb.has_file() => (made, after),
+            before => return before.iter().try_for_each(|line| self.does(line).map(drop)),
+        };
+        let drivers = format!("var/lib/dvdcli/{}", verb.driver);
+        if self.env.path("made/db").exists() {
+            copy(&self.env.path("made/db"), &self.env.path(&drivers))?;
+        } else {
+            self.does(made)?;
+            let path = self.does(&format!("mount -d {} -n db", verb.driver))?;
+            let script = format!("cp {} known", self.env.path("db").display());
+            in_directory(&self.real(path.trim_end()), &script)?;
             self.does(&format!("unmount -d {} -n db", verb.driver))?;
+            self.env.nothing_is_mounted()?;
+            copy(&self.env.path(&drivers).join("db"), &self.env.dir("made"))?;
         }
-        Ok(())
+        after.iter().try_for_each(|line| self.does(line).map(drop))
     }
 
     /// Whether the volume exists, in which `get` and `list` have to agree.
@@ -287,51 +291,10 @@ impl Scene {
     }
 }
 
-/// Workers for each command: the tests themselves run side by side as well.
-const WORKERS: usize = 2;
-
-/// Failures that are shown.
-const SHOWN: usize = 40;
-
-/// Plays a scenario for each case, every worker on a scene of its own, and returns the cases in which it was `true`.
-#[track_caller]
-pub fn play<T: Send + Debug>(
-    name: &str,
-    cases: Vec<T>,
-    scenario: impl Fn(&Scene, &T) -> Result<bool, String> + Sync,
-) -> Vec<T> {
-    let total = cases.len();
-    let left = Mutex::new(cases.into_iter());
-    let (failures, found) = (Mutex::new(vec![]), Mutex::new(vec![]));
-    let fails = |why| failures.lock().unwrap().push(why);
-    at_once(0..WORKERS, |_| {
-        let mut scene = Scene::new(Env::isolated().unwrap()).unwrap();
-        loop {
-            // Not in the loop's head: the lock would last as long as its body.
-            let Some(case) = left.lock().unwrap().next() else {
-                break;
-            };
-            match scenario(&scene, &case) {
-                Ok(true) => found.lock().unwrap().push(case),
-                Ok(false) => {}
-                Err(why) => {
-                    fails(format!("{case:?}: {why}"));
-                    scene.end();
-                    scene.env.keep();
-                    scene = Scene::new(Env::isolated().unwrap()).unwrap();
-                }
-            }
-        }
-        let _ = scene.others_data().map_err(fails);
-    });
-    let failures = failures.into_inner().unwrap();
-    assert!(
-        failures.is_empty(),
-        "{name}: {} of {total} cases fail\n{}",
-        failures.len(),
-        failures[..failures.len().min(SHOWN)].join("\n")
-    );
-    let found = found.into_inner().unwrap();
-    note(&format!("{name}: {} of {total}", found.len()));
-    found
+/// With modes, links and holes.
+fn copy(from: &Path, to: &Path) -> Done {
+    let mut cp = Command::new("/bin/cp");
+    cp.args(["--archive", "--sparse=always"]).arg(from).arg(to);
+    let done = finish(&mut cp);
+    ensure(done.status.success(), || format!("{done:?}"))
 }

@@ -10,7 +10,7 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::{bound_below, is_bound};
 use crate::harness::mounts::in_directory;
-use crate::harness::process::Background;
+use crate::harness::programs::Background;
 use crate::harness::waiting::eventually;
 
 /// Where volumes of `loop` are.
@@ -78,4 +78,15 @@ pub fn is_removed(env: &Env, driver: &str) {
     assert_eq!(env.names(&format!("var/lib/dvdcli/{driver}")), [""; 0]);
     assert_eq!(env.names("run/dvdcli"), [""; 0]);
     eventually("the loop device", || bound_below(env).is_empty());
+}
+
+/// Puts the volumes on a file system of their own, in an image.
+pub fn volumes_on(env: &Env, fs_type: &str) {
+    let below = env.write("below", "");
+    let file = fs::File::options().write(true).open(&below);
+    file.and_then(|file| file.set_len(2 << 30)).unwrap();
+    let volumes = env.dir("var/lib/dvdcli");
+    let (below, volumes) = (below.display(), volumes.display());
+    let script = format!("mkfs.{fs_type} -q {below}; mount -o loop {below} {volumes}");
+    in_directory(Path::new("/"), &script).unwrap();
 }

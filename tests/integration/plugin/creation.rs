@@ -47,8 +47,7 @@ fn create_says_why_it_failed() {
 
 #[test]
 fn remove_removes_what_nobody_uses() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.dvdcli("mount -d fake -n db --id task")
         .prints("$ROOT/volumes/db\n")
         .succeeds();
@@ -78,8 +77,7 @@ fn remove_says_why_it_failed() {
         ("volume not found", 3),
         ("it is protected", 1),
     ] {
-        let env = Env::new();
-        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        let (env, plugin) = FakePlugin::with_db();
         plugin.on("Remove", refuses(words));
         env.dvdcli("remove -d fake -n db").fails(
             code,
@@ -91,8 +89,7 @@ fn remove_says_why_it_failed() {
 
 #[test]
 fn remove_needs_neither_get_nor_list() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     plugin.on("Get", missing()).on("List", missing());
     env.dvdcli("remove -d fake -n db").succeeds();
     assert_eq!(plugin.volumes(), [""; 0]);

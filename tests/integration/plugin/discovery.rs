@@ -10,8 +10,9 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::{DVDCLI, Env};
 use crate::harness::fs;
 use crate::harness::mounts::bind;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::process::{Run, is_warnings};
+use crate::harness::volume_driver::Kind;
 use crate::harness::waiting::eventually;
 
 /// Every place of a legacy plugin `fake`, in the order of precedence. Only sockets lie below `run`.

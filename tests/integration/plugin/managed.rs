@@ -6,7 +6,8 @@ use serde_json::json;
 use crate::harness::env::Env;
 use crate::harness::http::missing;
 use crate::harness::managed::{ID, OTHER_ID, config, install, listed_plugins, plugin};
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
+use crate::harness::volume_driver::Kind;
 
 #[test]
 fn a_plugin_is_found_by_name_tag_id_and_prefix() {

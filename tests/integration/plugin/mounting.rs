@@ -9,11 +9,8 @@ use crate::harness::plugin::FakePlugin;
 
 #[test]
 fn mount_and_unmount_call_what_they_need_on_one_connection_under_one_id() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::with_db();
+    env.mount_db();
     assert_eq!(plugin.connections(), 1);
     env.dvdcli("unmount -d fake -n db").succeeds();
     assert_eq!(plugin.connections(), 2);
@@ -45,11 +42,8 @@ fn mount_and_unmount_call_what_they_need_on_one_connection_under_one_id() {
 
 #[test]
 fn requests_are_what_plugins_of_all_sorts_take() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::with_db();
+    env.mount_db();
     for request in plugin.requests() {
         let header = |name: &str| request.headers.get(name).map(String::as_str);
         assert!(
@@ -134,18 +128,14 @@ fn mount_asks_list_where_the_plugin_has_no_get() {
         let env = Env::new();
         let plugin = FakePlugin::start(&env, "fake").with_volume("other");
         plugin.on("Get", no_get);
-        env.dvdcli("mount -d fake -n db")
-            .prints("$ROOT/volumes/db\n")
-            .succeeds();
+        env.mount_db();
         assert_eq!(
             plugin.take_calls(),
             ["Activate", "Get", "List", "Create", "Mount"]
         );
         env.dvdcli("unmount -d fake -n db").succeeds();
         assert_eq!(plugin.take_calls(), ["Activate", "Unmount"]);
-        env.dvdcli("mount -d fake -n db")
-            .prints("$ROOT/volumes/db\n")
-            .succeeds();
+        env.mount_db();
         assert_eq!(plugin.take_calls(), ["Activate", "Get", "List", "Mount"]);
         assert_eq!(plugin.volumes(), ["db", "other"]);
     }
@@ -156,18 +146,14 @@ fn mount_sends_create_where_nothing_can_be_known() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake");
     plugin.on("Get", missing()).on("List", missing());
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     assert_eq!(
         plugin.take_calls(),
         ["Activate", "Get", "List", "Create", "Mount"]
     );
     env.dvdcli("unmount -d fake -n db").succeeds();
     // That it exists already is as good.
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     env.dvdcli("unmount -d fake -n db").succeeds();
     plugin.take_calls();
     plugin.on("Create", refuses("no space in the pool"));
@@ -198,11 +184,8 @@ fn a_failed_mount_says_why_in_the_words_of_the_plugin() {
 
 #[test]
 fn unmount_needs_no_get() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::with_db();
+    env.mount_db();
     plugin.take_calls();
     for method in ["Get", "List", "Path", "Capabilities"] {
         plugin.on(method, missing());
@@ -214,8 +197,7 @@ fn unmount_needs_no_get() {
 
 #[test]
 fn unmount_of_what_is_not_mounted_is_done_with_a_warning() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let done = |volume: &str, words: &str| {
         format!(
             "dvdcli: warning: unmounting volume {volume}: plugin fake: VolumeDriver.Unmount: {words}; nothing was left to do\n"
@@ -227,9 +209,7 @@ fn unmount_of_what_is_not_mounted_is_done_with_a_warning() {
     env.dvdcli("unmount -d fake -n none")
         .warns(&done("none", "volume not found"))
         .succeeds();
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     env.dvdcli("unmount -d fake -n db").succeeds();
     env.dvdcli("unmount -d fake -n db")
         .warns(&done("db", "volume is not mounted"))
@@ -242,11 +222,8 @@ fn unmount_of_what_is_not_mounted_is_done_with_a_warning() {
 
 #[test]
 fn unmount_that_fails_is_a_failure_and_may_be_tried_again() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::with_db();
+    env.mount_db();
     plugin.on_each(
         "Unmount",
         [

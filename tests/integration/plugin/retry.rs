@@ -20,8 +20,7 @@ fn calls_that_change_nothing_are_repeated_with_their_whole_body() {
         ("path -d fake -n db", "Path", ""),
     ] {
         for broken in [close(), begun(), Answer::ActInSilence] {
-            let env = Env::new();
-            let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+            let (env, plugin) = FakePlugin::with_db();
             plugin.on_each(method, [broken, Answer::Act]);
             env.dvdcli(line).prints(stdout).succeeds();
             let bodies = plugin.bodies(method);
@@ -33,8 +32,7 @@ fn calls_that_change_nothing_are_repeated_with_their_whole_body() {
 
 #[test]
 fn capabilities_may_be_repeated_too() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let global = crate::harness::http::json(json!({ "Capabilities": { "Scope": "global" } }));
     plugin.on_each("Capabilities", [close(), global]);
     assert_eq!(env.json("inspect -d fake -n db")[0]["Scope"], "global");
@@ -42,8 +40,7 @@ fn capabilities_may_be_repeated_too() {
 
 #[test]
 fn a_plugin_that_always_closes_is_given_up() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     plugin.on("Get", close());
     env.dvdcli("get -d fake -n db").fails(
         1,
@@ -70,8 +67,7 @@ fn calls_that_change_something_are_never_repeated() {
             Answer::ActInSilence,
             Answer::BytesAndClose(b"HTTP/1.1 200 OK\r\nConte".to_vec()),
         ] {
-            let env = Env::new();
-            let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+            let (env, plugin) = FakePlugin::with_db();
             plugin.on_each(method, [broken, Answer::Act]);
             env.dvdcli(line).fails(
                 1,
@@ -156,8 +152,7 @@ fn a_plugin_that_hangs_at_any_point_is_given_up_in_time() {
     let cases = calls.map(|call| hangs().map(|answer| (call, answer)));
     at_once(cases.into_iter().flatten().enumerate(), |(number, case)| {
         let ((line, method, doing), answer) = case;
-        let env = Env::new();
-        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        let (env, plugin) = FakePlugin::with_db();
         plugin.on(method, answer);
         env.dvdcli(&format!("{line} {SHORT}")).fails(
             1,
@@ -177,8 +172,7 @@ fn a_plugin_that_does_not_accept_is_given_up_in_time() {
 
 #[test]
 fn the_time_limit_comes_from_flag_environment_and_configuration_in_this_order() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     plugin.on("Get", hang());
     let after = |limit: &str| {
         format!(

@@ -75,8 +75,7 @@ fn answers_of_the_wrong_shape_fail_in_one_line() {
 
 #[test]
 fn a_plugin_of_another_kind_is_refused() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for (implements, what) in [
         (
             json!(["NetworkDriver", "IpamDriver"]),

@@ -4,7 +4,8 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
+use crate::harness::volume_driver::Kind;
 
 #[test]
 fn every_scheme_and_form_is_understood() {

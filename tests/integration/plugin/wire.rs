@@ -54,8 +54,7 @@ fn refusals() -> Vec<(Answer, &'static str)> {
 
 #[test]
 fn a_refusal_is_shown_in_the_words_of_the_plugin() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for (answer, words) in refusals() {
         plugin.on("Mount", answer);
         env.dvdcli("mount -d fake -n db").fails(
@@ -160,8 +159,7 @@ fn no_answers() -> Vec<(Answer, &'static str)> {
 
 #[test]
 fn an_answer_that_is_none_fails_in_one_line() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let start = "dvdcli: mounting volume db: plugin fake: VolumeDriver.Mount: ";
     for (answer, message) in no_answers() {
         plugin.on("Mount", answer);
@@ -174,8 +172,7 @@ fn an_answer_that_is_none_fails_in_one_line() {
 
 #[test]
 fn a_redirect_is_not_followed() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let elsewhere = FakePlugin::tcp(&env).with_volume("db");
     let location = format!(
         "Location: http://{}/VolumeDriver.Get\r\n",
@@ -232,9 +229,7 @@ fn a_success_has_many_forms() {
     ] {
         let plugin = FakePlugin::start(&env, "fake").with_volume("db");
         plugin.on("Mount", answer);
-        env.dvdcli("mount -d fake -n db")
-            .prints("$ROOT/volumes/db\n")
-            .succeeds();
+        env.mount_db();
         env.dvdcli("unmount -d fake -n db --force").succeeds();
     }
 }
@@ -254,8 +249,6 @@ fn all_calls_work_in_forms_that_end_the_connection() {
         Answer::BytesAndClose(response(200, "Connection: close\r\n", "{}")),
     );
     plugin.on("Mount", no_length(json!({ "Mountpoint": path })));
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     assert_eq!(plugin.connections(), 4);
 }

@@ -61,8 +61,7 @@ fn the_command_has_all_that_its_caller_has_and_nothing_of_ours() {
 
 #[test]
 fn words_after_the_dashes_are_the_commands() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     run(
         &env,
         DB,
@@ -86,8 +85,7 @@ fn words_after_the_dashes_are_the_commands() {
 
 #[test]
 fn stdout_and_stdin_may_be_closed() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for (setting, code) in [("exec <&-", 0), ("exec >&-", 0), ("exec <&- >&- 2>&-", 0)] {
         let run = script(&env, DB, "echo x >$ROOT/file; cat");
         let found = called(&env, setting, run, false).output();
@@ -120,8 +118,9 @@ fn what_mounting_starts_has_the_callers_signal_mask() {
 /// Where it is process 1, as a container's first command, orphans are its children.
 #[test]
 fn orphans_are_reaped_where_nobody_else_does() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let words = "(true & echo $! >$ROOT/orphan); while [ -e /proc/$(cat $ROOT/orphan) ]; do sleep 0.01; done; echo $PPID";
     let run = script(&env, DB, words);
     let alone = ["--pid", "--fork", "--mount-proc", "--kill-child"];

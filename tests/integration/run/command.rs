@@ -7,11 +7,11 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::http::{Answer, refuses};
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::run::{STAY, go, is_alive, run, script, stays};
+use crate::harness::volume_driver::KINDS;
 use crate::harness::waiting::{at_once, eventually};
 
-const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 const DB: &str = "-d fake -n db";
 
 #[test]
@@ -72,8 +72,7 @@ fn a_loop_volume_is_there_while_the_command_runs_and_nothing_is_left() {
 
 #[test]
 fn its_exit_code_is_passed_on() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for code in [0, 1, 2, 3, 4, 7, 126, 127, 255] {
         script(&env, DB, &format!("exit {code}")).fails(code, "");
     }
@@ -88,8 +87,7 @@ fn its_exit_code_is_passed_on() {
 
 #[test]
 fn what_cannot_be_run_is_told_as_env_tells_it_and_the_volume_unmounted() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.write("plain", "echo no program\n");
     for (command, code, why) in [
         ("no-such-command", 127, "no such file or directory"),
@@ -109,8 +107,7 @@ fn what_cannot_be_run_is_told_as_env_tells_it_and_the_volume_unmounted() {
 
 #[test]
 fn without_a_command_it_is_wrong_usage_and_nothing_is_done() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let missing = "the following required arguments were not provided: <COMMAND>...";
     for (line, why) in [
         ("run -d fake -n db", missing),
@@ -153,8 +150,7 @@ fn what_fails_before_the_command_has_our_exit_codes() {
 
 #[test]
 fn what_fails_after_the_command_is_told_and_its_exit_code_stays() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let doing =
         "dvdcli: running sh with volume db: unmounting it: plugin fake: VolumeDriver.Unmount";
     for (words, code) in [("boom", 1), ("volume is in use", 4)] {
@@ -183,8 +179,7 @@ fn what_fails_after_the_command_is_told_and_its_exit_code_stays() {
 
 #[test]
 fn a_plugin_that_has_gone_meanwhile_is_waited_for_and_told() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let running = script(&env, "-d fake -n db --wait 1ms", STAY)
         .env("NAME", "one")
         .start();
@@ -220,8 +215,7 @@ fn a_descendant_that_lets_go_in_a_moment_is_waited_for() {
 /// The time that `--timeout` gives is for mounting, and again for unmounting.
 #[test]
 fn the_command_may_take_any_time() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     run(&env, "-d fake -n db --timeout 2s", ["sleep", "2.2"]).succeeds();
     assert_eq!(plugin.mounts("db"), 0);
     assert_eq!(env.names("run/dvdcli").len(), 0);

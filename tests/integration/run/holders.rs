@@ -4,18 +4,17 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::run::{STAY, go, holders, run, script, staying, stays};
+use crate::harness::volume_driver::KINDS;
 use crate::harness::waiting::eventually;
 
-const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 const DB: &str = "-d fake -n db";
 
 #[test]
 fn runs_at_once_share_the_mount_until_the_last_one_ends() {
     for kind in KINDS {
-        let env = Env::new();
-        let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+        let (env, plugin) = FakePlugin::of_kind_with_db(kind);
         let (first, _) = staying(&env, "one", DB);
         let (second, _) = staying(&env, "two", &format!("{DB} --id web"));
         let mut names = [
@@ -64,8 +63,7 @@ fn runs_at_once_share_the_mount_until_the_last_one_ends() {
 
 #[test]
 fn what_was_mounted_before_stays_mounted_after() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for id in ["", "--id web"] {
         env.dvdcli(&format!("mount {DB} {id}"))
             .prints("$ROOT/volumes/db\n")
@@ -107,8 +105,7 @@ fn a_run_inside_a_run_shares_its_mount() {
 
 #[test]
 fn what_was_forced_away_is_left_to_whoever_has_it_now() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let warning = "dvdcli: warning: volume db is not held by this run any more, as after unmount --force, and left as it is\n";
     for again in [false, true] {
         let _ = fs::remove_file(env.path("go"));
@@ -134,8 +131,9 @@ fn what_was_forced_away_is_left_to_whoever_has_it_now() {
 /// Numbers mean nothing there: in doubt, who holds it lives.
 #[test]
 fn a_run_in_another_pid_namespace_is_not_taken_for_dead() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let run = script(&env, DB, STAY).env("NAME", "one");
     let running = run
         .through("unshare", &["--pid", "--fork", "--kill-child"])

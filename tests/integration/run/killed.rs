@@ -6,12 +6,12 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::run::{STAY, holders, killed, script, staying, stays};
 use crate::harness::strace::under_strace;
+use crate::harness::volume_driver::KINDS;
 use crate::harness::waiting::eventually;
 
-const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 const DB: &str = "-d fake -n db";
 
 #[test]
@@ -57,8 +57,9 @@ fn after_a_kill_no_device_is_left() {
 
 #[test]
 fn the_dead_keep_nothing_from_the_living_and_take_nothing() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let (one, two) = (env.dir("one.d"), env.dir("two.d"));
     killed(staying(&env, "one", &format!("{DB} --target $ROOT/one.d")));
     killed(staying(&env, "two", &format!("{DB} --target $ROOT/two.d")));
@@ -132,8 +133,9 @@ fn a_mount_that_only_the_dead_held_is_not_left_by_one_who_fails() {
 
 #[test]
 fn a_dead_ones_target_that_is_busy_is_told_and_taken_later() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     env.dir("target");
     let words = format!(
         "(cd $DVDCLI_MOUNTPOINT; exec sleep 60 </dev/null >/dev/null 2>&1) & echo $! >$ROOT/pid; {STAY}"

@@ -36,8 +36,7 @@ fn blocks(running: &Running) {
 
 #[test]
 fn they_are_passed_on_to_the_command() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for signal in [1, 2, 3, 6, 10, 12, 14, 15, 23, 28, 30, 40, 64] {
         let _ = fs::remove_file(env.path("ready"));
         // CONT is not passed on, and does no harm.
@@ -54,8 +53,7 @@ fn they_are_passed_on_to_the_command() {
 
 #[test]
 fn a_command_that_makes_no_arrangements_is_ended_by_them() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for signal in [1, 2, 3, 15, 10] {
         let _ = fs::remove_file(env.path("ready"));
         let running = script(&env, DB, STAY).env("NAME", "ready").start();
@@ -69,8 +67,7 @@ fn a_command_that_makes_no_arrangements_is_ended_by_them() {
 
 #[test]
 fn thousands_of_them_end_nothing_but_what_they_are_meant_for() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let words = format!("trap : USR1; trap 'exit 9' TERM; {STAY}");
     let running = script(&env, DB, &words).env("NAME", "ready").start();
     stays(&env, "ready");
@@ -135,8 +132,7 @@ fn one_that_the_caller_ignores_ends_nothing() {
 
 #[test]
 fn a_command_that_stops_is_waited_for() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let running = script(&env, DB, STAY).env("NAME", "ready").start();
     let pid = stays(&env, "ready").cast_unsigned();
     let state = |pid: u32| {
@@ -158,8 +154,7 @@ fn a_command_that_stops_is_waited_for() {
 /// Another one, for its own command, would be taken for the user's impatience.
 #[test]
 fn what_the_terminal_sends_to_all_reaches_the_command_once() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let words = format!("trap 'echo INT >>$ROOT/caught' INT; trap 'exit 9' USR1; {STAY}");
     let mut run = script(&env, DB, &words).env("NAME", "ready");
     let words = [run.command.get_program()]
@@ -198,8 +193,7 @@ fn what_the_terminal_sends_to_all_reaches_the_command_once() {
 /// A command that answers a signal with one to its whole group would get them without end.
 #[test]
 fn what_the_command_sends_to_its_own_group_does_not_come_back() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let words = format!(
         "trap 'echo caught' USR1; trap 'exit 9' TERM; kill -USR1 0; trap 'echo back' USR1; {STAY}"
     );

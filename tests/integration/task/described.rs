@@ -4,12 +4,13 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::http::refuses;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::task::{MOUNT, THREE, THREE_PATHS, UNMOUNT, plugin_mounts, task};
+use crate::harness::volume_driver::KINDS;
 
 #[test]
 fn ten_volumes_are_mounted_in_the_order_of_their_digits() {
-    for kind in [Kind::Counting, Kind::Refusing] {
+    for kind in KINDS {
         let env = Env::new();
         let plugin = FakePlugin::start_kind(&env, "rexray", kind);
         let names: Vec<String> = (0..10).rev().map(|digit| format!("NAME{digit}")).collect();

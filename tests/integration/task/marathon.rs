@@ -7,8 +7,9 @@ use crate::harness::agent::{Agent, FAILED, Volume};
 use crate::harness::env::{DVDCLI, Env};
 use crate::harness::managed::{ID, plugin};
 use crate::harness::mounts::mounted_at;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::process::Run;
+use crate::harness::volume_driver::KINDS;
 use crate::harness::volumes::{LOOP, data, image};
 
 /// What Marathon hands to Mesos for an `external` volume of an app.
@@ -182,7 +183,7 @@ const INLINE: &str = "name=db,size=10,repl=3";
 
 #[test]
 fn a_plugin_gets_options_inside_a_name_in_every_call() {
-    for kind in [Kind::Counting, Kind::Refusing] {
+    for kind in KINDS {
         let Some(env) = Env::isolated() else { return };
         let plugin = FakePlugin::start_kind(&env, "pxd", kind);
         let agent = Agent::new(&env);

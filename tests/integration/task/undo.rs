@@ -6,17 +6,18 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::http::{Answer, hang, refuses};
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::process::is_warnings;
 use crate::harness::task::{
     MOUNT, THREE, THREE_PATHS, UNMOUNT, owned, ownership, plugin_mounts, task,
 };
+use crate::harness::volume_driver::KINDS;
 
 /// Each of the three in turn is of a plugin that refuses; all have container paths that are made.
 #[test]
 fn whichever_fails_nothing_stays_mounted() {
     let Some(env) = Env::isolated() else { return };
-    for kind in [Kind::Counting, Kind::Refusing] {
+    for kind in KINDS {
         for digit in ["0", "1", "2"] {
             let plugin = FakePlugin::start_kind(&env, "rexray", kind);
             let bad = FakePlugin::start(&env, "bad");
@@ -146,7 +147,7 @@ fn paths_that_reach_nobody_are_held_by_nobody() {
 #[test]
 fn a_mount_that_is_killed_is_cleaned_up_by_unmount_or_goes_on() {
     let Some(env) = Env::isolated() else { return };
-    for kind in [Kind::Counting, Kind::Refusing] {
+    for kind in KINDS {
         for answer in [hang(), Answer::ActAndHang] {
             for then in [
                 &[UNMOUNT][..],

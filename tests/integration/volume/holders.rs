@@ -6,20 +6,16 @@ use serde_json::json;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::http::{json, refuses};
-use crate::harness::plugin::{FakePlugin, Kind};
-
-const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
+use crate::harness::plugin::FakePlugin;
+use crate::harness::volume_driver::{KINDS, Kind};
 
 #[test]
 fn many_mounts_and_one_unmount_come_out_right() {
     for kind in KINDS {
-        let env = Env::new();
-        let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+        let (env, plugin) = FakePlugin::of_kind_with_db(kind);
         for _ in 0..2 {
             for _ in 0..5 {
-                env.dvdcli("mount -d fake -n db")
-                    .prints("$ROOT/volumes/db\n")
-                    .succeeds();
+                env.mount_db();
                 assert_eq!(plugin.mounts("db"), 1);
             }
             assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount"]);
@@ -33,8 +29,7 @@ fn many_mounts_and_one_unmount_come_out_right() {
 #[test]
 fn a_volume_is_unmounted_when_its_last_holder_goes() {
     for kind in KINDS {
-        let env = Env::new();
-        let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+        let (env, plugin) = FakePlugin::of_kind_with_db(kind);
         for holder in ["", "--id a", "--id b", "--id a", ""] {
             env.dvdcli(&format!("mount -d fake -n db {holder}"))
                 .prints("$ROOT/volumes/db\n")
@@ -62,15 +57,12 @@ fn a_volume_is_unmounted_when_its_last_holder_goes() {
 
 #[test]
 fn the_id_that_a_plugin_gets_does_not_depend_on_the_holder() {
-    let env = Env::new();
-    let plugin = FakePlugin::start_kind(&env, "fake", Kind::Refusing).with_volume("db");
+    let (env, plugin) = FakePlugin::of_kind_with_db(Kind::Refusing);
     env.dvdcli("mount -d fake -n db --id a")
         .prints("$ROOT/volumes/db\n")
         .succeeds();
     env.dvdcli("unmount -d fake -n db --id a").succeeds();
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     env.dvdcli("mount -d fake -n db --id b")
         .prints("$ROOT/volumes/db\n")
         .succeeds();
@@ -94,8 +86,7 @@ fn force_and_the_setting_release_every_holder() {
             Some("LIBSTORAGE_INTEGRATION_VOLUME_OPERATIONS_UNMOUNT_IGNOREUSEDCOUNT"),
         ),
     ] {
-        let env = Env::new();
-        let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+        let (env, plugin) = FakePlugin::with_db();
         for holder in ["--id a", "--id b", ""] {
             env.dvdcli(&format!("mount -d fake -n db {holder}"))
                 .prints("$ROOT/volumes/db\n")
@@ -116,11 +107,8 @@ fn force_and_the_setting_release_every_holder() {
 
 #[test]
 fn what_somebody_else_mounted_is_unmounted_by_one_call() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::with_db();
+    env.mount_db();
     // As after a reboot.
     fs::remove_dir_all(env.path("run/dvdcli")).unwrap();
     plugin.take_calls();
@@ -132,8 +120,7 @@ fn what_somebody_else_mounted_is_unmounted_by_one_call() {
 #[test]
 fn a_mount_point_that_has_gone_is_mounted_anew() {
     for kind in KINDS {
-        let env = Env::new();
-        let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+        let (env, plugin) = FakePlugin::of_kind_with_db(kind);
         env.dvdcli("mount -d fake -n db --id a")
             .prints("$ROOT/volumes/db\n")
             .succeeds();
@@ -150,43 +137,35 @@ fn a_mount_point_that_has_gone_is_mounted_anew() {
 
 #[test]
 fn a_mount_that_has_gone_is_mounted_anew() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let path = env.dir("volumes/db");
     env.mount_tmpfs(&path);
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
+    env.mount_db();
     assert_eq!(plugin.bodies("Mount").len(), 1);
     nix::mount::umount(&path).unwrap();
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (2, 1));
     // Another one at the same place is not the one that we made.
     env.mount_tmpfs(&path);
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (3, 1));
 }
 
 #[test]
 fn the_mount_table_has_the_last_word_on_what_is_unmounted() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let path = env.dir("volumes/db");
     env.mount_tmpfs(&path);
     plugin.on("Path", json(json!({ "Mountpoint": path })));
     plugin.on("Unmount", refuses("volume is not mounted"));
     let failed = "dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted: but $ROOT/volumes/db is mounted; another caller holds it\n";
     env.dvdcli("unmount -d fake -n db").fails(4, failed);
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     env.dvdcli("unmount -d fake -n db").fails(4, failed);
     nix::mount::umount(&path).unwrap();
     env.dvdcli("unmount -d fake -n db")
@@ -196,8 +175,9 @@ fn the_mount_table_has_the_last_word_on_what_is_unmounted() {
 
 #[test]
 fn a_mounted_volume_is_not_removed_whoever_mounted_it() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let path = env.dir("volumes/db");
     env.mount_tmpfs(&path);
     plugin.on(
@@ -232,8 +212,7 @@ fn holders_are_per_driver_and_volume() {
 
 #[test]
 fn what_is_remembered_dies_with_the_boot() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.dvdcli("mount -d fake -n db --id a")
         .prints("$ROOT/volumes/db\n")
         .succeeds();

@@ -5,10 +5,9 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::http::{Answer, hang};
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
+use crate::harness::volume_driver::KINDS;
 use crate::harness::waiting::at_once;
-
-const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 
 /// How a call is cut off: before the plugin has done anything, or after it.
 fn cut_offs() -> [Answer; 2] {
@@ -24,12 +23,9 @@ fn a_call_that_is_killed_leaves_nothing_that_the_next_does_not_put_right() {
         for method in ["Mount", "Unmount"] {
             for answer in cut_offs() {
                 for then in AFTERWARDS {
-                    let env = Env::new();
-                    let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+                    let (env, plugin) = FakePlugin::of_kind_with_db(kind);
                     if method == "Unmount" {
-                        env.dvdcli("mount -d fake -n db")
-                            .prints("$ROOT/volumes/db\n")
-                            .succeeds();
+                        env.mount_db();
                     }
                     plugin.on_each(method, [answer.clone(), Answer::Act]);
                     let run = env
@@ -51,13 +47,10 @@ fn a_call_whose_time_ran_out_leaves_nothing_that_the_next_does_not_put_right() {
     let cases = cases.flat_map(|case| cut_offs().map(|answer| (case, answer)));
     // All at once, since each takes its whole time.
     at_once(cases, |((kind, method), answer)| {
-        let env = Env::new();
-        let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
+        let (env, plugin) = FakePlugin::of_kind_with_db(kind);
         let verb = method.to_lowercase();
         if method == "Unmount" {
-            env.dvdcli("mount -d fake -n db")
-                .prints("$ROOT/volumes/db\n")
-                .succeeds();
+            env.mount_db();
         }
         plugin.on_each(method, [answer, Answer::Act]);
         env.dvdcli(&format!("{verb} -d fake -n db --timeout 2s")).fails(
@@ -99,11 +92,8 @@ fn a_damaged_record_is_set_aside() {
         deep.as_str(),
     ] {
         for kind in KINDS {
-            let env = Env::new();
-            let plugin = FakePlugin::start_kind(&env, "fake", kind).with_volume("db");
-            env.dvdcli("mount -d fake -n db")
-                .prints("$ROOT/volumes/db\n")
-                .succeeds();
+            let (env, plugin) = FakePlugin::of_kind_with_db(kind);
+            env.mount_db();
             assert_eq!(damage_records(&env, damage), 1);
             env.dvdcli("mount -d fake -n db")
                 .prints("$ROOT/volumes/db\n")
@@ -119,11 +109,8 @@ fn a_damaged_record_is_set_aside() {
 
 #[test]
 fn a_damaged_record_does_not_keep_from_unmounting() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::with_db();
+    env.mount_db();
     damage_records(&env, "");
     env.dvdcli("unmount -d fake -n db")
         .warns(SET_ASIDE)
@@ -142,8 +129,7 @@ fn damage_records(env: &Env, damage: &str) -> usize {
 
 #[test]
 fn a_state_directory_that_cannot_be_used_fails_before_anything_is_done() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.write("run/dvdcli", "");
     env.dvdcli("mount -d fake -n db").fails(
         1,
@@ -154,8 +140,7 @@ fn a_state_directory_that_cannot_be_used_fails_before_anything_is_done() {
 
 #[test]
 fn a_mount_that_a_plugin_finishes_late_is_not_counted_for_ever() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     plugin.hold_back("Mount", "List", 1);
     let running = env.dvdcli("mount -d fake -n db").start();
     plugin.wait_for("Mount");
@@ -166,9 +151,7 @@ fn a_mount_that_a_plugin_finishes_late_is_not_counted_for_ever() {
     env.dvdcli("list -d fake").prints("db\n").succeeds();
     plugin.settle();
     assert_eq!(plugin.mounts("db"), 1);
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     env.dvdcli("unmount -d fake -n db").succeeds();
     assert_eq!(plugin.mounts("db"), 0);
     assert_eq!(env.names("run/dvdcli").len(), 0);

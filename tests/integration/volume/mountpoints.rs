@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::env::{Env, PATH};
 use crate::harness::http::{json, refuses};
 use crate::harness::plugin::FakePlugin;
-use crate::harness::process::Background;
+use crate::harness::programs::Background;
 use crate::harness::waiting::eventually;
 
 /// Mount points, and what is said of them.
@@ -74,8 +74,7 @@ fn bad_paths(env: &Env) -> Vec<(Value, &'static str)> {
 
 #[test]
 fn a_path_that_is_not_good_is_unmounted_again() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     plugin.on("Unmount", json(json!({ "Err": "" })));
     for (path, message) in bad_paths(&env) {
         plugin.on("Mount", json(json!({ "Mountpoint": path, "Err": "" })));
@@ -96,8 +95,7 @@ fn a_path_that_is_not_good_is_unmounted_again() {
 
 #[test]
 fn an_answer_without_a_mount_point_is_unmounted_again() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     plugin.on("Unmount", json(json!({ "Err": "" })));
     for answer in [
         json!({}),
@@ -115,8 +113,7 @@ fn an_answer_without_a_mount_point_is_unmounted_again() {
 
 #[test]
 fn a_long_path_fails_in_one_line() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     let path = format!("/{}", "x/".repeat(5_000));
     plugin.on("Mount", json(json!({ "Mountpoint": path })));
     env.dvdcli("mount -d fake -n db").fails(
@@ -128,8 +125,7 @@ fn a_long_path_fails_in_one_line() {
 
 #[test]
 fn where_unmounting_again_fails_both_reasons_are_said() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     plugin.on("Mount", json(json!({ "Mountpoint": "" })));
     plugin.on("Unmount", refuses("boom"));
     env.dvdcli("mount -d fake -n db").fails(
@@ -140,8 +136,7 @@ fn where_unmounting_again_fails_both_reasons_are_said() {
 
 #[test]
 fn a_symbolic_link_to_a_directory_is_good() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.dir("real");
     symlink("real", env.path("link")).unwrap();
     plugin.on("Mount", json(json!({ "Mountpoint": env.path("link") })));
@@ -156,8 +151,7 @@ fn a_symbolic_link_to_a_directory_is_good() {
 
 #[test]
 fn a_path_of_any_text_is_printed_to_the_byte() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     for name in ["a b", "é\u{1f4be}", "tab\there", "quote'\"\\", "-n"] {
         plugin.on("Mount", json(json!({ "Mountpoint": env.dir(name) })));
         env.dvdcli("mount -d fake -n db")
@@ -199,8 +193,9 @@ impl Stopped {
 
 #[test]
 fn a_path_that_hangs_is_unmounted_again() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let path = env.dir("volumes/db");
     let _hanging = Stopped::at(&env, &path);
     plugin.on("Mount", json(json!({ "Mountpoint": path })));

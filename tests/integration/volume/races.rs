@@ -4,11 +4,10 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::http::{Answer, hang};
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::process::{Output, is_warnings};
+use crate::harness::volume_driver::KINDS;
 use crate::harness::waiting::at_once;
-
-const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 
 /// Runs twenty of them at once.
 fn twenty(env: &Env, line: impl Fn(usize) -> String + Sync) -> Vec<Output> {
@@ -125,18 +124,14 @@ fn a_volume_that_is_worked_on_delays_its_own_callers_only() {
     // Looking needs no lock.
     env.dvdcli("exists -d fake -n db").succeeds();
     slow.kill();
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
 }
 
 #[test]
 fn nothing_is_left_of_a_volume_that_nobody_holds() {
     let env = Env::new();
     let _plugin = FakePlugin::start(&env, "fake");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     env.dvdcli("unmount -d fake -n db").succeeds();
     env.dvdcli("remove -d fake -n db").succeeds();
     assert_eq!(env.names("run/dvdcli").len(), 0);

@@ -2,15 +2,15 @@
 
 use pretty_assertions::assert_eq;
 
-use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::strace::under_strace;
 
 #[test]
 fn a_volume_appears_at_its_target_until_it_is_unmounted() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let target = env.dir("target");
     env.write("volumes/db/file", "text");
     for _ in 0..2 {
@@ -30,8 +30,9 @@ fn a_volume_appears_at_its_target_until_it_is_unmounted() {
 
 #[test]
 fn a_target_can_be_read_only() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let target = env.dir("target");
     env.dvdcli("mount -d fake -n db --read-only --target $ROOT/target")
         .prints("$ROOT/target\n")
@@ -46,8 +47,9 @@ fn a_target_can_be_read_only() {
 
 #[test]
 fn each_target_is_a_holder_of_its_own() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let (one, other) = (env.dir("one"), env.dir("other"));
     env.dvdcli("mount -d fake -n db --target $ROOT/one")
         .prints("$ROOT/one\n")
@@ -66,8 +68,9 @@ fn each_target_is_a_holder_of_its_own() {
 
 #[test]
 fn the_targets_of_a_holder_go_with_it() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     env.dir("one");
     env.dir("other");
     env.dvdcli("mount -d fake -n db --id task --target $ROOT/one")
@@ -82,8 +85,9 @@ fn the_targets_of_a_holder_go_with_it() {
 
 #[test]
 fn a_target_that_two_holders_share_stays_until_the_last_one_goes() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let target = env.dir("target");
     let holders = ["--id a", "--id b", ""];
     let line =
@@ -119,8 +123,7 @@ fn a_target_that_two_holders_share_stays_until_the_last_one_goes() {
 
 #[test]
 fn a_target_that_is_none_is_wrong_usage_and_nothing_is_done() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.write("file", "");
     for (target, message) in [
         (
@@ -137,8 +140,9 @@ fn a_target_that_is_none_is_wrong_usage_and_nothing_is_done() {
 
 #[test]
 fn what_keeps_us_from_looking_at_a_target_is_not_the_callers_fault() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     env.dir("target");
     let mount = env.dvdcli("mount -d fake -n db --target $ROOT/target");
     let fail = "inject=clone:error=EAGAIN:when=1";
@@ -151,8 +155,9 @@ fn what_keeps_us_from_looking_at_a_target_is_not_the_callers_fault() {
 
 #[test]
 fn a_target_where_something_else_is_mounted_is_in_use() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let target = env.dir("target");
     env.mount_tmpfs(&target);
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
@@ -165,8 +170,9 @@ fn a_target_where_something_else_is_mounted_is_in_use() {
 
 #[test]
 fn a_target_that_is_busy_stays_unless_lazy_is_asked_for() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let target = env.dir("target");
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
         .prints("$ROOT/target\n")
@@ -186,8 +192,9 @@ fn a_target_that_is_busy_stays_unless_lazy_is_asked_for() {
 
 #[test]
 fn a_target_is_taken_away_whoever_has_it() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     env.dir("target");
     env.dvdcli("mount -d fake -n db --id a --target $ROOT/target")
         .prints("$ROOT/target\n")
@@ -199,8 +206,9 @@ fn a_target_is_taken_away_whoever_has_it() {
 
 #[test]
 fn the_clean_up_after_a_target_that_was_refused_succeeds() {
-    let Some(env) = Env::isolated() else { return };
-    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, _plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let target = env.dir("target");
     env.mount_tmpfs(&target);
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")

@@ -6,10 +6,9 @@ use serde_json::json;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::http::refuses;
-use crate::harness::plugin::{FakePlugin, Kind};
+use crate::harness::plugin::FakePlugin;
 use crate::harness::process::filled;
-
-const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
+use crate::harness::volume_driver::{KINDS, Kind};
 
 #[test]
 fn a_caller_without_time_does_not_unmount_what_another_holds() {
@@ -80,11 +79,8 @@ fn a_volume_is_not_taken_for_absent_because_of_its_name() {
 
 #[test]
 fn looking_at_a_damaged_record_does_not_lose_that_it_is_damaged() {
-    let env = Env::new();
-    let plugin = FakePlugin::start_kind(&env, "fake", Kind::Counting).with_volume("db");
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    let (env, plugin) = FakePlugin::of_kind_with_db(Kind::Counting);
+    env.mount_db();
     for path in fs::entries(env.path("run/dvdcli")).unwrap() {
         if path
             .extension()
@@ -97,9 +93,7 @@ fn looking_at_a_damaged_record_does_not_lose_that_it_is_damaged() {
     env.dvdcli("create -d fake -n db")
         .warns("dvdcli: warning: the holders' record [..] is damaged ([..]); set aside\n")
         .succeeds();
-    env.dvdcli("mount -d fake -n db")
-        .prints("$ROOT/volumes/db\n")
-        .succeeds();
+    env.mount_db();
     assert_eq!(plugin.mounts("db"), 1);
     env.dvdcli("unmount -d fake -n db").succeeds();
     assert_eq!(plugin.mounts("db"), 0);
@@ -107,8 +101,9 @@ fn looking_at_a_damaged_record_does_not_lose_that_it_is_damaged() {
 
 #[test]
 fn a_mount_of_somebody_else_at_a_target_stays() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let target = env.dir("target");
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
         .prints("$ROOT/target\n")
@@ -140,8 +135,9 @@ fn a_plugin_that_is_not_there_is_waited_for_once() {
 
 #[test]
 fn a_view_keeps_what_its_volume_forbids() {
-    let Some(env) = Env::isolated() else { return };
-    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, _plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     env.dir("target");
     nix::mount::mount(
         Some("none"),
@@ -170,8 +166,7 @@ fn a_view_keeps_what_its_volume_forbids() {
 
 #[test]
 fn an_answer_that_cannot_be_read_is_a_call_that_may_have_been_carried_out() {
-    let env = Env::new();
-    let plugin = FakePlugin::start_kind(&env, "fake", Kind::Counting).with_volume("db");
+    let (env, plugin) = FakePlugin::of_kind_with_db(Kind::Counting);
     plugin.on("Mount", crate::harness::http::status(200, "<html>"));
     for _ in 0..2 {
         env.dvdcli("mount -d fake -n db").fails(
@@ -188,8 +183,9 @@ fn an_answer_that_cannot_be_read_is_a_call_that_may_have_been_carried_out() {
 
 #[test]
 fn a_holder_with_and_without_a_target_holds_twice() {
-    let Some(env) = Env::isolated() else { return };
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     env.dir("target");
     env.dvdcli("mount -d fake -n db --id a")
         .prints("$ROOT/volumes/db\n")
@@ -207,8 +203,9 @@ fn a_holder_with_and_without_a_target_holds_twice() {
 
 #[test]
 fn a_view_is_not_taken_for_one_of_another_mode() {
-    let Some(env) = Env::isolated() else { return };
-    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let Some((env, _plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     env.dir("target");
     env.dvdcli("mount -d fake -n db --target $ROOT/target")
         .prints("$ROOT/target\n")
@@ -225,8 +222,7 @@ fn a_view_is_not_taken_for_one_of_another_mode() {
 
 #[test]
 fn a_path_that_reaches_nobody_is_held_by_nobody() {
-    let env = Env::new();
-    let plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    let (env, plugin) = FakePlugin::with_db();
     env.dvdcli("mount -d fake -n db").into_full_device().fails(
         1,
         "dvdcli: mounting volume db: writing the answer to stdout: no space left on device\n",
