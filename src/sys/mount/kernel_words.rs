@@ -90,3 +90,24 @@ fn other_content(device: &Path, fs_type: &str) -> Option<String> {
         None => Some(format!("{device} holds no file system that is known here")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::mount::mountopts::MountOptions;
+
+    fn words(error: io::Error) -> String {
+        let options = MountOptions::parse("");
+        let error = explain(error, "x", Path::new("/"), "ext4", &options);
+        error.to_string()
+    }
+
+    #[test]
+    fn only_an_error_without_a_number_is_about_a_nul() {
+        let nul = io::Error::from(io::ErrorKind::InvalidInput);
+        assert_eq!(words(nul), "a path or an option holds a NUL character");
+        // ENOTSUPP of the kernel's own, for which the C library has no name.
+        let rare = words(io::Error::from_raw_os_error(524));
+        assert!(rare.contains("524"), "{rare}");
+    }
+}

@@ -112,13 +112,16 @@ impl FakePlugin {
             requests: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            is_serial: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         });
         let serving = state.clone();
         let acceptor = thread::spawn(move || {
             thread::scope(|scope| {
                 while !serving.stopped.load(SeqCst) {
-                    let Ok(stream) = accept() else {
+                    let is_busy = serving.is_serial.load(SeqCst) && serving.open.load(SeqCst) > 0;
+                    let stream = (!is_busy).then(&accept).and_then(Result::ok);
+                    let Some(stream) = stream else {
                         thread::sleep(Duration::from_millis(1));
                         continue;
                     };
@@ -179,6 +182,11 @@ impl FakePlugin {
             .unwrap()
             .insert(name.to_owned(), Volume::default());
         self
+    }
+
+    /// Serves one connection after the other from now on, as a plugin without threads does.
+    pub fn serves_one_at_a_time(&self) {
+        self.state.is_serial.store(true, SeqCst);
     }
 
     /// Calls its directory so, as a managed plugin does.

@@ -36,6 +36,8 @@ pub struct State {
     pub connections: AtomicUsize,
     /// Those that have not ended.
     pub open: AtomicUsize,
+    /// Whether it serves one connection after the other.
+    pub is_serial: AtomicBool,
     pub stopped: AtomicBool,
 }
 

@@ -208,3 +208,15 @@ fn a_dead_plugin_does_not_hold_up_the_others() {
          dvdcli: listing volumes: plugin nobody: Plugin.Activate: no answer within 2s (--timeout)\n",
     );
 }
+
+#[test]
+fn an_overview_gives_each_driver_five_seconds_whatever_is_configured() {
+    let env = Env::new();
+    let bad = FakePlugin::start(&env, "bad");
+    bad.on("List", hang());
+    env.write("etc/dvdcli/config.yml", "dvdcli:\n  timeout: 9s\n");
+    env.dvdcli("list").prints("DRIVER  VOLUME NAME\n").fails(
+        1,
+        "dvdcli: listing volumes: plugin bad: VolumeDriver.List: no answer within 5s (--timeout)\n",
+    );
+}

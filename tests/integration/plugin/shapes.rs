@@ -4,7 +4,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
-use crate::harness::http::{chunked, json, no_length};
+use crate::harness::http::{chunked, json, missing, no_length, refuses};
 use crate::harness::plugin::FakePlugin;
 
 #[test]
@@ -121,4 +121,17 @@ fn a_list_of_ten_thousand_volumes_passes() {
         plugin.on("List", answer);
         env.dvdcli("list -d fake").prints(&all).succeeds();
     }
+}
+
+/// Absent by the words of a refusal: the caller gets to see them.
+#[test]
+fn exists_says_why_where_the_plugin_refuses() {
+    let (env, plugin) = FakePlugin::with_db();
+    plugin
+        .on("Get", missing())
+        .on("List", refuses("volume not found"));
+    env.dvdcli("exists -d fake -n db").fails(
+        3,
+        "dvdcli: looking up volume db: plugin fake: VolumeDriver.List: volume not found\n",
+    );
 }

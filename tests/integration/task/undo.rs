@@ -247,3 +247,28 @@ fn a_signal_leaves_none_of_them() {
     );
     assert_eq!(plugin_mounts(&plugin, ["a", "b", "c"]), [0; 3]);
 }
+
+/// The connection of one volume must not keep another one of the same task waiting.
+#[test]
+fn a_plugin_that_serves_one_connection_after_the_other_is_enough() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray");
+    plugin.serves_one_at_a_time();
+    let variables = [
+        ("NAME", "a"),
+        ("CONTAINERPATH", "$ROOT/job"),
+        ("NAME1", "b"),
+        ("CONTAINERPATH1", "$ROOT/job/inside"),
+        ("NAME2", "c"),
+    ];
+    task(&env, MOUNT, &variables)
+        .prints("$ROOT/job\n$ROOT/job/inside\n$ROOT/volumes/c\n")
+        .succeeds();
+    task(&env, UNMOUNT, &variables).succeeds();
+    plugin.on_each("Mount", [Answer::Act, Answer::Act, refuses("boom")]);
+    task(&env, MOUNT, &variables).fails(
+        1,
+        "dvdcli: mounting volume b (DVDI_VOLUME_NAME1): plugin rexray: VolumeDriver.Mount: boom\n",
+    );
+    assert_eq!(plugin_mounts(&plugin, ["a", "b", "c"]), [0, 0, 0]);
+}
