@@ -1,6 +1,7 @@
 //! Locks of volumes and targets.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -54,18 +55,23 @@ fn a_volume_is_locked_by_one_call_at_a_time_and_others_are_not() {
 
 /// Otherwise two calls would each hold a lock: one of a file that is there, one of a file that was removed.
 #[test]
-fn who_waited_for_a_lock_file_that_was_removed_locks_the_new_one() {
+fn who_opened_a_lock_file_that_is_removed_meanwhile_locks_the_new_one() {
     let scene = Scene::new();
     let path = scene.file("lock");
-    let held = Lock::acquire(&scene.invocation, path.clone()).expect("a lock");
+    let is_held = AtomicBool::new(false);
+    let lock_and_remove = || {
+        for _ in 0..300 {
+            let lock = Lock::acquire(&scene.invocation, path.clone()).expect("a lock");
+            assert!(path.exists(), "the lock of a file that was removed");
+            assert!(!is_held.swap(true, Ordering::SeqCst), "locked twice");
+            is_held.store(false, Ordering::SeqCst);
+            lock.remove_file();
+        }
+    };
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| Lock::acquire(&scene.invocation, path.clone()));
-        thread::sleep(MOMENT);
-        held.remove_file();
-        drop(held);
-        let lock = waiting.join().expect("no panic").expect("a lock");
-        assert!(path.exists());
-        drop(lock);
+        for _ in 0..4 {
+            scope.spawn(lock_and_remove);
+        }
     });
 }
 

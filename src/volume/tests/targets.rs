@@ -250,3 +250,20 @@ fn what_is_no_target_is_wrong_usage_and_nothing_is_done() {
         assert!(!scene.invocation.paths.holders.exists());
     }
 }
+
+/// Such as wrong usage that is found late: the exit code says so, though the undo failed as well.
+#[test]
+fn an_error_keeps_its_kind_where_the_undo_fails_as_well() {
+    for undoing in [ErrorKind::Other, ErrorKind::InUse, ErrorKind::Unsure] {
+        let scene = Scene::new();
+        scene.plan().unmounting = Unmounting::Fails(undoing);
+        let hiding = MountRequest {
+            view: View::ContainerPath,
+            ..at(&scene, "/mnt", false)
+        };
+        let expected = format!(
+            "Usage: container path /mnt would hide the volume's own mount point /mnt/db; unmounting it again: unmount: {undoing:?}"
+        );
+        assert_eq!(mount(&scene, hiding).result, expected);
+    }
+}
