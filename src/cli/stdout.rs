@@ -24,7 +24,7 @@ pub fn print_json(value: &Value) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Also a closed pipe: the caller then has to undo what nobody has learnt of.
+/// A closed pipe is an error too: the caller must undo what it could not report.
 pub fn deliver(text: &str) -> Result<()> {
     write(text).context(WRITING)
 }

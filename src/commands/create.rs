@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::cli::arguments::{CreateArgs, RemoveArgs};
-use crate::commands::{begin, open_volume, shown_name};
+use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::invocation::TIMEOUT;
 use crate::invocation::log::Log;
 use crate::volume::Locked;

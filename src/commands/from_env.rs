@@ -10,7 +10,7 @@ use crate::callers::task::{mount as task_mount, unmount as task_unmount};
 use crate::cli::arguments::{MountArgs, UnmountArgs};
 use crate::cli::stdout::deliver;
 use crate::commands::mount::how_to_release;
-use crate::commands::{code_of_signal, start};
+use crate::commands::opening::{code_of_signal, start};
 use crate::invocation::log::Log;
 use crate::invocation::{TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::foreground::Foreground;

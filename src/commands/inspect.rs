@@ -9,7 +9,7 @@ use crate::base::secrets::Secrets;
 use crate::base::text::escape_controls;
 use crate::cli::arguments::{Common, InspectArgs};
 use crate::cli::stdout::{print, print_json};
-use crate::commands::{begin, open_volume, shown_name};
+use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::driver::interface::Volume;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT};

@@ -11,14 +11,14 @@ use crate::base::text::{chain, escape_controls, one_line};
 use crate::cli::arguments::{Common, DriversArgs, DriversFormat, ListArgs, ListFormat};
 use crate::cli::stdout::{print, print_json};
 use crate::cli::table::columns;
-use crate::commands::begin;
+use crate::commands::opening::begin;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::overview::{self, DriverInfo};
 use crate::driver::{self};
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, Limits, TIMEOUT};
 
-/// How long each driver has where all are asked. A plugin that is not there is not waited for.
+/// The time limit of each driver for verbs that ask all drivers; absent plugins are not waited for.
 const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub fn list(args: &ListArgs, log: &mut Log) -> Result<u8> {

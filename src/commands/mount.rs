@@ -6,7 +6,7 @@ use crate::base::failure::with_undo_error;
 use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
 use crate::cli::stdout::deliver;
-use crate::commands::{begin, open_volume, shown_name};
+use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::volume::bind::view::View;

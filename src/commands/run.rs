@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use crate::base::failure::ErrorKind;
 use crate::cli::arguments::RunArgs;
-use crate::commands::{begin, code_of_signal, open_volume, shown_name};
+use crate::commands::opening::{begin, code_of_signal, open_volume, shown_name};
 use crate::driver;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
@@ -94,7 +94,7 @@ fn request(args: &RunArgs, invocation: &Invocation) -> Result<MountRequest<'stat
 enum End {
     /// The exit code for it.
     NotStarted(u8, Error),
-    /// It may be running.
+    /// Waiting failed; the command may still run.
     Lost(Error),
 }
 
@@ -122,7 +122,7 @@ fn command(
     Ok(status)
 }
 
-/// As env(1) and shells have it, but where we had no means to start anything.
+/// The codes of env(1) and shells; 1 if this host had no resources to start anything.
 fn code_of_failure(error: &io::Error) -> u8 {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => {

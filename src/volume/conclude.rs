@@ -20,7 +20,7 @@ enum Left {
 }
 
 impl Locked<'_> {
-    /// Says what is left of the mount, and forgets the volume where nothing of ours is.
+    /// Reports what is left of the mount, and forgets the volume if nothing is.
     pub(super) fn conclude(
         &mut self,
         before: Option<HolderRecord>,

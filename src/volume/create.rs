@@ -1,4 +1,4 @@
-//! Creating a volume, and finding out whether one that exists is the one that is asked for.
+//! Creates a volume, and finds out whether one that exists is the one that is asked for.
 
 use anyhow::Result;
 
@@ -7,8 +7,7 @@ use crate::driver::interface::{Created, Lookup, Volume};
 use crate::volume::Locked;
 
 impl Locked<'_> {
-    /// Creates the volume where it is known to be absent, or nobody can tell. Where it exists with other options, a warning
-    /// says so.
+    /// Creates the volume if it is absent, or if the driver cannot say. Warns if it exists with other options.
     pub fn create_if_absent(&self) -> Result<()> {
         let created = match self.volume.get()? {
             Lookup::Found(existing) if !self.volume.has_options() || existing.options.is_none() => {
@@ -25,7 +24,7 @@ impl Locked<'_> {
         Ok(())
     }
 
-    /// Creates the volume. Where it exists with other options, or nobody can tell, says so.
+    /// Creates the volume. Returns a warning if it exists with other options, or the driver does not tell them.
     pub fn create(&self) -> Result<Option<String>> {
         let created = create_unless_found(self.volume)?;
         Ok(match created {
@@ -43,8 +42,8 @@ impl Locked<'_> {
     }
 }
 
-/// A plugin might make an existing volume anew, so it is asked first, as Docker does. Where it cannot tell, or does so in words
-/// that we do not know, `Create` will.
+/// The driver is asked first, as Docker does: a plugin might make an existing volume anew. If it cannot say, or refuses in unknown
+/// words, `create` decides.
 fn create_unless_found(volume: &dyn Volume) -> Result<Created> {
     match volume.get() {
         Ok(Lookup::Found(existing)) if existing.options.is_none() => Ok(Created::Existed),

@@ -24,8 +24,8 @@ use crate::volume::holders::lock::hash;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::{Holder, HolderRecord};
 
-/// One volume under its lock, and the holder on whose behalf we act: nobody else on this host mounts, unmounts, creates or
-/// removes it meanwhile.
+/// One volume under its lock, and the holder for whom we act. Meanwhile no other call on this host mounts, unmounts, creates or
+/// removes the volume.
 pub struct Locked<'v> {
     invocation: &'v Invocation,
     volume: &'v dyn Volume,
@@ -34,7 +34,11 @@ pub struct Locked<'v> {
 }
 
 impl<'v> Locked<'v> {
-    /// Waits for the lock within the time budget. The holder's target is a path as the mount table writes it.
+    /// Waits for the lock. The holder's target is in the form that the mount table uses.
+    ///
+    /// # Errors
+    ///
+    /// The time is over while another dvdcli is at work on the volume; its record cannot be read.
     pub fn lock(
         invocation: &'v Invocation,
         volume: &'v dyn Volume,
@@ -48,7 +52,7 @@ impl<'v> Locked<'v> {
         })
     }
 
-    /// What is remembered of the volume.
+    /// What is remembered about the volume.
     pub fn record(&self) -> Option<&HolderRecord> {
         self.ledger.record()
     }
@@ -58,7 +62,7 @@ impl<'v> Locked<'v> {
         self.record().is_some_and(|record| record.has(&self.holder))
     }
 
-    /// Where we mounted it, if the mount table says that it still is mounted there.
+    /// Our mount of it, if the mount table shows that it is still there.
     pub fn live(&self, table: &MountTable) -> Option<&MountRecord> {
         self.record().and_then(|record| record.live(table))
     }

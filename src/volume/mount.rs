@@ -43,7 +43,7 @@ pub struct Outcome {
 enum Standing {
     /// Not mounted by us, or not any more.
     Unmounted,
-    /// Mounted, and held by nobody who is alive.
+    /// Mounted, but all its holders are dead, or it has none.
     Idle(MountRecord),
     /// Mounted and held.
     Held(MountRecord),
@@ -51,7 +51,12 @@ enum Standing {
     Elsewhere(MountRecord),
 }
 
-/// Mounts the volume, or joins those who hold it.
+/// Mounts the volume; if it is mounted already, adds the holder.
+///
+/// # Errors
+///
+/// Wrong usage: options, or the target. In use: it is mounted in the other mode or in another mount namespace, or something else is
+/// at the target. Absent: it does not exist, and is not to be created. What was done is undone, unless the text says otherwise.
 pub fn mount(
     invocation: &Invocation,
     volume: &dyn Volume,
@@ -154,7 +159,7 @@ impl Locked<'_> {
         }
     }
 
-    /// Who asks for a writable path must not get a read-only one, nor the other way round.
+    /// A caller that asks for a writable path must not get a read-only one, and the reverse.
     fn check_mode(&self, mount: &MountRecord, request: &MountRequest) -> Result<()> {
         let is_writable = !mount.read_only && !mount.is_read_only;
         if mount.read_only && !request.view.is_read_only()
@@ -185,7 +190,7 @@ impl Locked<'_> {
         record.settled = true;
         let is_new_holder = record.hold(&self.holder);
         let others = record.others(&self.holder);
-        // The target is recorded before it is bound, so that whoever comes after a kill knows of it.
+        // The target is recorded before it is bound: after a kill, the next call finds it there.
         let shown = self
             .ledger
             .save(record)

@@ -1,4 +1,4 @@
-//! Having the driver mount a volume that is not mounted, so that a call that is cut off at any point can be recovered from.
+//! Has the driver mount a volume. If the call is cut off at any point, the next call can recover.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ impl Locked<'_> {
 
     /// An earlier call left the driver in a state that we do not know, or the mount has gone. A mount that is found is taken
     /// over, unless it has the other mode; otherwise the driver is told to unmount, so that a plugin that counts starts from
-    /// nothing. It matters that it answers, not what.
+    /// nothing. Only a missing answer is an error; a refusal is fine.
     fn recover_interrupted(&self, mode: MountMode) -> Result<Option<PathBuf>> {
         let Some(record) = self.record() else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Releasing a volume: a holder lets go; the last one has the driver unmount it.
+//! Releases a volume: a holder lets go; the last one has the driver unmount it.
 
 use anyhow::Result;
 
@@ -35,6 +35,11 @@ impl Release {
 }
 
 /// Releases the volume for the holder, and unmounts when no holder is left.
+///
+/// # Errors
+///
+/// In use: it is busy, or still mounted after the driver was told to unmount. Where the driver's answer is missing, the record stays
+/// unsettled, and the next call recovers.
 pub fn unmount(
     invocation: &Invocation,
     volume: &dyn Volume,
@@ -143,7 +148,8 @@ impl Locked<'_> {
             return Ok(true);
         }
         if record.settled {
-            // Whoever finds the record so knows that this call was cut off. Where it cannot be written, unmounting matters more.
+            // An unsettled record tells the next call that this one was cut off. If it cannot be written, go on: unmounting matters
+            // more.
             if let Err(error) = self.ledger.save(after.unsettled()) {
                 self.warn(&chain(&error));
             }

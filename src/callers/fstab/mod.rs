@@ -7,7 +7,6 @@ mod remount;
 
 use std::env;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 
@@ -17,7 +16,6 @@ use crate::callers::fstab::release::umount;
 use crate::cli::mount_helper::{HelperCommon, MountHelper, UmountHelper, parse};
 use crate::cli::stdout;
 use crate::cli::usage::Unparsed;
-use crate::invocation::Invocation;
 use crate::invocation::log::Log;
 
 /// mount(8), EXIT STATUS: incorrect invocation or permissions.
@@ -87,9 +85,4 @@ fn check_invocation(common: &HelperCommon) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn invocation(common: &HelperCommon, timeout: Duration, log: &Log) -> Result<Invocation> {
-    let config = common.config.as_deref();
-    Invocation::new(config, common.limits(timeout), log.clone())
 }

@@ -44,7 +44,7 @@ pub fn mount<'a>(
         invocation.budget.reserve_undo_time();
     }
     for copy in plan::copies(&planned) {
-        // What is in use can rarely be copied: a volume and its copy are made before either is mounted.
+        // A volume in use can rarely be copied: a copy is made before its source is mounted.
         copy.lock(invocation)
             .and_then(|locked| locked.create_if_absent())
             .with_context(|| copy.described.doing("creating"))?;

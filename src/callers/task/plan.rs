@@ -116,7 +116,7 @@ pub fn to_unmount<'a>(
     Ok(planned)
 }
 
-/// Opens each volume; one that is described twice only once.
+/// Opens each volume. A volume that is described twice is opened once.
 fn identify<'a>(
     invocation: &'a Invocation,
     volumes: &'a [TaskVolume],
@@ -248,7 +248,7 @@ fn source_of<'p, 'a>(copy: &Planned, planned: &'p [Planned<'a>]) -> Option<&'p P
         .find(|other| is_of_driver(other) && other.volume.name() == name)
 }
 
-/// Volumes that would copy each other come in any order; `depth` ends that search. The driver refuses them.
+/// Cyclic copies get any order (`depth` ends the search); the driver refuses them.
 fn put_sources_first<'p, 'a>(
     volume: &'p Planned<'a>,
     planned: &'p [Planned<'a>],
@@ -263,7 +263,7 @@ fn put_sources_first<'p, 'a>(
     }
 }
 
-/// In groups that can be mounted in parallel; container paths inside others come later.
+/// Groups to be mounted one after the other; within a group, in parallel.
 pub fn groups(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
     let mut groups: Vec<Vec<Planned>> = Vec::new();
     for volume in planned {

@@ -22,7 +22,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "",
-                "stdout is the answer and nothing else. stderr is silent on success, bar warnings; a failure is one line. The \
+                "stdout is the answer and nothing else. stderr is silent on success, except warnings; a failure is one line. The \
                  values of options named like secrets (password, token, key and so on) are masked everywhere.",
             ),
             (
@@ -62,7 +62,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "Signals are held back until the volume is mounted, and while it is unmounted; one that has come before the \
-                 command is started keeps it from being started. Meanwhile they are passed on to the command, bar those that it \
+                 command is started keeps it from being started. Meanwhile they are passed on to the command, except those that it \
                  has sent itself or that the terminal has sent to it as well, and those that stop and continue a job, which have \
                  their usual effect on each.",
             ),
@@ -169,8 +169,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "But for the container path, no value may hold % / : ; < > | ` $ ' ? ^ & { \" } [ ] \\, a blank or a control \
-                 character. A variable that begins with DVDI_VOLUME_ and is none of these is refused, as is whatever else does \
-                 not keep the rules: exit status 2, the variable named, nothing mounted.",
+                 character. A variable that begins with DVDI_VOLUME_ and is none of these is refused, as is anything else that \
+                 breaks the rules: exit status 2, the variable named, nothing mounted.",
             ),
             (
                 "",

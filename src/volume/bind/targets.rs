@@ -95,7 +95,7 @@ pub fn resolve_without_hanging(invocation: &Invocation, target: &Path) -> io::Re
 ///
 /// # Errors
 ///
-/// In use: it is the other.
+/// In use: the view has the other mode.
 pub fn check_mode(target: &Path, read_only: bool, table: &MountTable) -> Result<()> {
     match table.at(target) {
         Some(mount) if mount.is_read_only() != read_only => {

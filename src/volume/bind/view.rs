@@ -137,7 +137,7 @@ pub fn options(mounted: &MountRecord, words: &str, table: &MountTable) -> String
 ///
 /// # Errors
 ///
-/// In use: the view is there, but not as asked for.
+/// In use: the view exists, but lacks an option that was asked for.
 fn check(mounted: &MountRecord, request: ViewRequest, table: &MountTable) -> Result<()> {
     let target = request.target;
     let read_only = request.view.is_read_only() || mounted.read_only || mounted.is_read_only;

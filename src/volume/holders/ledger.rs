@@ -49,7 +49,7 @@ fn record_path(directory: &Path, volume: &dyn Volume) -> PathBuf {
 pub struct Ledger {
     path: PathBuf,
     record: Option<HolderRecord>,
-    /// Of a volume of which nothing is known.
+    /// A fresh record, for a volume without one.
     new: HolderRecord,
     lock: Lock,
 }
@@ -90,7 +90,7 @@ impl Ledger {
         self.record.as_ref()
     }
 
-    /// A record for a volume of which nothing is known.
+    /// A fresh record, for a volume without one.
     pub fn new_record(&self) -> HolderRecord {
         self.new.clone()
     }
@@ -100,7 +100,7 @@ impl Ledger {
         self.record.clone().unwrap_or_else(|| self.new_record())
     }
 
-    /// Replaces the record at one stroke. It is not synced: what is lost with the power is lost with the mounts.
+    /// Replaces the record atomically. No fsync: a power loss ends the mounts as well.
     pub fn save(&mut self, record: HolderRecord) -> Result<()> {
         let writing = || format!("writing {}", self.path.display());
         let aside = self.path.with_extension("new");
@@ -121,7 +121,7 @@ impl Ledger {
     }
 }
 
-/// Where nothing is remembered, the lock's file goes as well.
+/// Without a record, the lock file is removed too.
 impl Drop for Ledger {
     fn drop(&mut self) {
         if self.record.is_none() {

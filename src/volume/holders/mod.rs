@@ -1,4 +1,4 @@
-//! Who holds which volume: the ledger, its records, and what they are about.
+//! Who holds which volume: the ledger, its records and locks, and holder processes.
 
 pub mod ledger;
 pub mod lock;

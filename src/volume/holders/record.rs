@@ -43,9 +43,9 @@ impl Holder {
 /// The record of one volume. It counts only as far as the mount table agrees ([`HolderRecord::live`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HolderRecord {
-    /// The ID of the boot in which it was written. Mounts end with the boot; a record in a `/run` that is kept would not.
+    /// The ID of the boot in which it was written. Mounts end with the boot, but a record in a persistent `/run` survives it.
     pub boot: String,
-    /// With `volume`, for readers of the file, whose name is a hash.
+    /// With `volume`, for people who read the file: its name is a hash.
     pub driver: String,
     pub volume: String,
     /// False while a mount or unmount is under way. A call that finds it false knows that an earlier one was cut off.

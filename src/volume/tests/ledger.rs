@@ -9,8 +9,7 @@ use crate::sys::fake_host;
 use crate::sys::process::host;
 use crate::volume::Locked;
 use crate::volume::holders::ledger::{self, Ledger};
-use crate::volume::holders::record::Holder;
-use crate::volume::holders::record::HolderRecord;
+use crate::volume::holders::record::{Holder, HolderRecord};
 use crate::volume::tests::{ANOTHER_BOOT, Scene, named};
 
 fn lock(scene: &Scene) -> Ledger {

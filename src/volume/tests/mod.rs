@@ -43,7 +43,8 @@ use crate::volume::bind::view::View;
 use crate::volume::holders::lock::hash;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
-use crate::volume::mount::{self as mounting, MountRequest, Outcome};
+use crate::volume::mount as mounting;
+use crate::volume::mount::{MountRequest, Outcome};
 use crate::volume::release::{Release, unmount};
 use crate::volume::tests::fake_driver::{FakeDriver, Plan};
 

@@ -1,0 +1,53 @@
+//! What the verbs begin with: an invocation, and the volume that the command line names.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::base::failure::Failure;
+use crate::base::options::Options;
+use crate::base::secrets::Secrets;
+use crate::cli::arguments::Common;
+use crate::driver;
+use crate::driver::interface::Volume;
+use crate::invocation::Invocation;
+use crate::invocation::log::Log;
+
+/// What a verb has to work with, where the command line says `common` and names a volume with `options`.
+pub fn begin(
+    common: &Common,
+    options: &Options,
+    default_timeout: Duration,
+    log: &mut Log,
+) -> Result<Invocation> {
+    log.secrets = Secrets::of(options, shown_name(common));
+    start(common, default_timeout, log)
+}
+
+/// As [`begin`], where `log` knows the secrets.
+pub fn start(common: &Common, default_timeout: Duration, log: &Log) -> Result<Invocation> {
+    let config = common.config.as_deref();
+    Invocation::new(config, common.limits(default_timeout), log.clone())
+}
+
+/// The volume that a verb needs. Nothing is asked yet.
+pub fn open_volume<'a>(
+    invocation: &'a Invocation,
+    common: &Common,
+    options: &Options,
+) -> Result<Box<dyn Volume + 'a>> {
+    let name = common.volumename.as_deref();
+    let name =
+        name.ok_or_else(|| Failure::usage("--volumename is missing; it names the volume"))?;
+    driver::open_volume(invocation, common.volumedriver.as_deref(), name, options)
+}
+
+/// The volume's name as the caller wrote it, for messages.
+pub fn shown_name(common: &Common) -> &str {
+    common.volumename.as_deref().unwrap_or_default()
+}
+
+/// The exit code for a signal, as shells have it.
+pub fn code_of_signal(signal: i32) -> u8 {
+    128 + signal as u8
+}
