@@ -51,7 +51,7 @@ impl Log {
             one_line(&self.secrets.mask(message))
         );
         #[cfg(test)]
-        if crate::sys::fake_host::write_stderr(&line).is_some() {
+        if crate::sys::tests::fake_host::write_stderr(&line).is_some() {
             return;
         }
         let _ = io::stderr().write_all(line.as_bytes());

@@ -12,4 +12,4 @@ pub mod mount;
 pub mod process;
 
 #[cfg(test)]
-pub mod fake_host;
+pub mod tests;

@@ -72,7 +72,7 @@ fn call_mount(
     data: &str,
 ) -> io::Result<()> {
     #[cfg(test)]
-    if let Some(done) = crate::sys::fake_host::mount(source, target, flags) {
+    if let Some(done) = crate::sys::tests::fake_host::mount(source, target, flags) {
         return done;
     }
     let call = MountBuilder::default().flags(flags).fstype(fs_type);
@@ -181,7 +181,7 @@ pub fn detach(mount: &OwnedFd) -> io::Result<()> {
 /// umount2(2) itself.
 fn call_unmount(path: &Path, flags: UnmountFlags) -> io::Result<()> {
     #[cfg(test)]
-    if let Some(done) = crate::sys::fake_host::unmount(path, flags) {
+    if let Some(done) = crate::sys::tests::fake_host::unmount(path, flags) {
         return done;
     }
     sys_mount::unmount(path, flags)

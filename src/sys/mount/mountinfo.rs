@@ -39,7 +39,7 @@ pub struct MountTable(Vec<Mount>);
 impl MountTable {
     pub fn read() -> Result<MountTable> {
         #[cfg(test)]
-        if let Some(text) = crate::sys::fake_host::mount_table() {
+        if let Some(text) = crate::sys::tests::fake_host::mount_table() {
             return Ok(MountTable::parse(&text));
         }
         // The kernel generates the text again for each read(2), so a large buffer saves time.

@@ -29,7 +29,7 @@ pub fn bind(source: &Path, target: &Path, options: &str, ends: Instant) -> Resul
 /// Whether umount(8) calls dvdcli for what is mounted at `target`. A table that cannot be read lists nothing.
 pub fn lists(target: &Path) -> bool {
     #[cfg(test)]
-    if let Some(listed) = crate::sys::fake_host::lists(target) {
+    if let Some(listed) = crate::sys::tests::fake_host::lists(target) {
         return listed;
     }
     fs::read(TABLE).is_ok_and(|table| is_in(&table, target))

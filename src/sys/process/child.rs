@@ -60,7 +60,7 @@ pub fn run<A: AsRef<OsStr>>(
     ends: Instant,
 ) -> Result<()> {
     #[cfg(test)]
-    if let Some(done) = crate::sys::fake_host::run(program, arguments) {
+    if let Some(done) = crate::sys::tests::fake_host::run(program, arguments) {
         return done;
     }
     let name = program.file_name().unwrap_or(program.as_os_str()).display();

@@ -56,7 +56,7 @@ fn namespace(kind: &str) -> Result<u64> {
 /// with its last process, and so do its mounts.
 pub fn has_processes(kind: &str, namespace: u64) -> bool {
     #[cfg(test)]
-    if let Some(found) = crate::sys::fake_host::has_processes(kind, namespace) {
+    if let Some(found) = crate::sys::tests::fake_host::has_processes(kind, namespace) {
         return found;
     }
     let link = format!("ns/{kind}");

@@ -27,7 +27,7 @@ impl Probe {
     /// Starts to find out whether `path` is a directory whose file system answers.
     pub fn start(path: &Path) -> io::Result<Probe> {
         #[cfg(test)]
-        if let Some(error) = crate::sys::fake_host::dead(path) {
+        if let Some(error) = crate::sys::tests::fake_host::dead(path) {
             return Err(error);
         }
         let path = CString::new(path.as_os_str().as_bytes())?;

@@ -6,7 +6,7 @@ use pretty_assertions::assert_eq;
 
 use crate::base::failure::ErrorKind;
 use crate::invocation::budget::Budget;
-use crate::sys::fake_host;
+use crate::sys::tests::fake_host;
 use crate::volume::Locked;
 use crate::volume::holders::record::Holder;
 use crate::volume::release::Release;

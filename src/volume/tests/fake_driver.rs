@@ -11,7 +11,7 @@ use crate::base::options::Options;
 use crate::driver::interface::{
     Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo,
 };
-use crate::sys::fake_host;
+use crate::sys::tests::fake_host;
 
 /// What `mount` answers.
 #[derive(Debug, Clone, Copy, PartialEq)]

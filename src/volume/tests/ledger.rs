@@ -5,8 +5,8 @@ use std::fs;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::sys::fake_host;
 use crate::sys::process::host;
+use crate::sys::tests::fake_host;
 use crate::volume::Locked;
 use crate::volume::holders::ledger::{self, Ledger};
 use crate::volume::holders::record::{Holder, HolderRecord};

@@ -5,8 +5,8 @@ use std::fs;
 use nix::errno::Errno;
 use serde_json::Value;
 
-use crate::sys::fake_host;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::tests::fake_host;
 use crate::volume::holders::ledger::Ledger;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::Holder;

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use pretty_assertions::assert_eq;
 
 use crate::base::failure::ErrorKind;
-use crate::sys::fake_host;
+use crate::sys::tests::fake_host;
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
 use crate::volume::mount::MountRequest;

@@ -8,7 +8,7 @@ use pretty_assertions::assert_eq;
 
 use crate::base::failure::ErrorKind;
 use crate::base::text::chain;
-use crate::sys::fake_host;
+use crate::sys::tests::fake_host;
 use crate::volume::Locked;
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
