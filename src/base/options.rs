@@ -121,6 +121,29 @@ mod tests {
         assert_eq!(options("a=1,a=1"), [pair("a", "1")]);
     }
 
+    #[test]
+    fn what_is_understood() {
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: [(&[&str], &[&str], Pairs); 5] = [
+            (&["a=1", "b=2"], &[], &[("a", "1"), ("b", "2")]),
+            (&["o=addr=10.0.0.1"], &[], &[("o", "addr=10.0.0.1")]),
+            (&["a=,b=2"], &[], &[("a", ""), ("b", "2")]),
+            (&["a=1,"], &[], &[("a", "1,")]),
+            (&["b=1"], &["a=="], &[("b", "1"), ("a", "=")]),
+        ];
+        for (lists, single, expected) in cases {
+            let own = |words: &[&str]| -> Vec<String> {
+                words.iter().map(|word| (*word).to_owned()).collect()
+            };
+            let parsed = parse(&own(lists), &own(single)).expect("good options");
+            let expected: Options = expected
+                .iter()
+                .map(|(key, value)| pair(key, value))
+                .collect();
+            assert_eq!(parsed, expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_joined_is_split_again(pairs in proptest::collection::btree_map("[a-z.]{1,8}", "[^,]{0,12}", 1..5)) {

@@ -49,12 +49,153 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::bail;
+
     use super::*;
+    use crate::base::failure::ErrorKind;
+    use crate::base::options::Options;
+    use crate::base::text::chain;
+
+    fn parse(line: &str) -> Result<Cli, Unparsed> {
+        let words = ["dvdcli"].into_iter().chain(line.split(' '));
+        Cli::parse_from_args(words.map(OsString::from).collect())
+    }
 
     #[test]
     fn the_types_are_sound() {
         let mut command = Cli::command();
         command.build();
         command.debug_assert();
+    }
+
+    /// Command lines, and what is said of them.
+    const WRONG: &[(&str, &str)] = &[
+        (
+            "mount -d fake -n db --volumenam=x",
+            "unexpected argument '--volumenam' found; a similar argument exists: '--volumename'",
+        ),
+        (
+            "mount -d fake -n db more",
+            "unexpected argument 'more' found",
+        ),
+        (
+            "unmount -d fake -n db --explicitcreate",
+            "unexpected argument '--explicitcreate' found",
+        ),
+        (
+            "mount -d fake --volumename",
+            "a value is required for '--volumename <NAME>' but none was supplied",
+        ),
+        (
+            "mount --volumedriver= -n db",
+            "a value is required for '--volumedriver <DRIVER>' but none was supplied",
+        ),
+        (
+            "mount -d fake -n db --id=",
+            "a value is required for '--id <ID>' but none was supplied",
+        ),
+        (
+            "mount -d fake -n db --timeout=-5s",
+            "invalid value '-5s' for '--timeout <TIME>': '-5s' is no duration such as 90s, 2m or 500ms",
+        ),
+        (
+            "mount -d fake -n db --timeout=0",
+            "invalid value '0' for '--timeout <TIME>': it must be more than zero",
+        ),
+        (
+            "mount -d fake -n db --wait=never",
+            "invalid value 'never' for '--wait <TIME>': 'never' is no duration such as 90s, 2m or 500ms",
+        ),
+        (
+            "inspect -d fake -n db --format=table",
+            "invalid value 'table' for '--format <FORMAT>' [possible values: json]",
+        ),
+        (
+            "completions cmd",
+            "invalid value 'cmd' for '<SHELL>' [possible values: bash, zsh, fish]",
+        ),
+    ];
+
+    #[test]
+    fn wrong_usage_is_one_line() {
+        for (line, text) in WRONG {
+            let said = match parse(line) {
+                Err(Unparsed::Wrong(said)) => said,
+                other => format!("{other:?}"),
+            };
+            assert_eq!(said, *text, "{line}");
+        }
+    }
+
+    /// Command lines whose volume's options are wrong, and what is said of them.
+    const WRONG_OPTIONS: &[(&str, &str)] = &[
+        (
+            "mount -d fake -n db --volumeopts=size,iops=5",
+            "--volumeopts: option 'size' has no value; write size=VALUE",
+        ),
+        (
+            "mount -d fake -n db --volumeopts=",
+            "--volumeopts: an option without a name; write KEY=VALUE",
+        ),
+        (
+            "mount -d fake -n db --volumeopts==5",
+            "--volumeopts: an option without a name; write KEY=VALUE",
+        ),
+        (
+            "create -d fake -n db --volumeopts=a=1,=5",
+            "--volumeopts: an option without a name; write KEY=VALUE",
+        ),
+        (
+            "create -d fake -n db --volumeopts=a=1,a=2",
+            "--volumeopts: option 'a' is given twice with different values",
+        ),
+        (
+            "create -d fake -n db --opt=a",
+            "--opt: option 'a' has no value; write a=VALUE",
+        ),
+        (
+            "create -d fake -n db -o =1",
+            "--opt: an option without a name; write KEY=VALUE",
+        ),
+    ];
+
+    fn volume_options(line: &str) -> anyhow::Result<Options> {
+        match parse(line).expect(line).verb {
+            Verb::Create(args) => args.options.parse(),
+            Verb::Mount(args) => args.options.parse(),
+            other => bail!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn wrong_options_of_a_volume_are_told_with_their_flag() {
+        for (line, text) in WRONG_OPTIONS {
+            let error = volume_options(line).expect_err(line);
+            assert_eq!(ErrorKind::of(&error), ErrorKind::Usage, "{line}");
+            assert_eq!(chain(&error), *text, "{line}");
+        }
+    }
+
+    #[test]
+    fn explicitcreate_in_its_spellings() {
+        for (flag, creates) in [
+            ("--explicitCreate", false),
+            ("--explicit-create", false),
+            ("--explicitcreate=true", false),
+            ("--explicit-create=true", false),
+            ("--explicitcreate=false", true),
+            ("--explicitCreate=false", true),
+        ] {
+            for line in [
+                format!("mount -d fake -n db {flag}"),
+                format!("{flag} mount -d fake -n db"),
+            ] {
+                let explicit = match parse(&line).expect(&line).verb {
+                    Verb::Mount(args) => Some(args.creation.explicitcreate),
+                    _ => None,
+                };
+                assert_eq!(explicit, Some(!creates), "{line}");
+            }
+        }
     }
 }

@@ -171,3 +171,37 @@ pub fn lengths(path: &Path) -> io::Result<(u64, u64)> {
     path.metadata()
         .map(|data| (data.len(), data.blocks() * 512))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::failure::ErrorKind;
+    use crate::base::text::chain;
+
+    #[test]
+    fn a_size_that_is_too_small_for_its_file_system_is_refused() {
+        for (length, fs, refusal) in [
+            (
+                "1MiB",
+                "ext4",
+                "option size: 1 MiB is too small, ext4 needs 4 MiB",
+            ),
+            (
+                "256MiB",
+                "xfs",
+                "option size: 256 MiB is too small, xfs needs 300 MiB",
+            ),
+            (
+                "100MiB",
+                "btrfs",
+                "option size: 100 MiB is too small, btrfs needs 109 MiB",
+            ),
+        ] {
+            let length = size::parse(length).expect("a size");
+            let fs = mkfs::named(fs).expect("a file system");
+            let error = check_length(fs, length).expect_err(refusal);
+            assert_eq!(ErrorKind::of(&error), ErrorKind::Usage);
+            assert_eq!(chain(&error), refusal);
+        }
+    }
+}

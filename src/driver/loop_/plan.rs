@@ -155,6 +155,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_made_of_options_alone() {
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: [(Pairs, u64, &str); 4] = [
+            (&[("size", "1")], 1 << 30, "ext4"),
+            (&[("size", "10G"), ("fs", "ext4")], 10 << 30, "ext4"),
+            (
+                &[("size", "0.5"), ("overwritefs", "true"), ("repl", "1")],
+                1 << 29,
+                "ext4",
+            ),
+            (&[("size", "8T")], 8 << 40, "ext4"),
+        ];
+        for (list, bytes, name) in cases {
+            let plan = decide(&mut normal(list), NormalOptions::default(), None);
+            let plan = plan.expect("decided");
+            assert!(
+                matches!(plan, Plan::Make { fs, length, thick: false } if (length, fs.name) == (bytes, name)),
+                "{list:?}: {plan:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_copy_is_of_one_volume() {
         assert_eq!(copy_source(&normal(&[])).expect("none"), None);
         let options = normal(&[("volumeName", "a"), ("snapshotID", "a")]);

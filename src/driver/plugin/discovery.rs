@@ -222,3 +222,31 @@ pub fn not_found(paths: &Paths, name: &str) -> String {
         suggest::did_you_mean(name, bare)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::failure;
+    use crate::base::text::chain;
+
+    #[test]
+    fn a_name_that_leads_out_of_a_directory_is_refused() {
+        for (name, refusal) in [
+            (
+                "../fake",
+                "--volumedriver: '../fake' is no name of a driver",
+            ),
+            (
+                "/etc/passwd",
+                "--volumedriver: '/etc/passwd' is no name of a driver",
+            ),
+            ("a//b", "--volumedriver: 'a//b' is no name of a driver"),
+            ("//////", "--volumedriver: '//////' is no name of a driver"),
+            ("fake/", "--volumedriver: 'fake/' is no name of a driver"),
+        ] {
+            let error = check_name(name).expect_err(name);
+            assert_eq!(failure::ErrorKind::of(&error), failure::ErrorKind::Usage);
+            assert_eq!(chain(&error), refusal);
+        }
+    }
+}

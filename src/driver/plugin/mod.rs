@@ -139,3 +139,44 @@ impl Volume for PluginVolume<'_> {
         self.plugin.methods.connection.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::failure::ErrorKind;
+    use crate::base::text::chain;
+    use crate::invocation::budget::Budget;
+    use crate::invocation::config::Config;
+    use crate::invocation::log::Log;
+    use crate::invocation::paths::Paths;
+
+    #[test]
+    fn a_name_that_leads_out_of_a_directory_is_refused() {
+        let root = tempfile::tempdir().expect("a directory");
+        let invocation = Invocation {
+            paths: Paths::below(root.path()),
+            config: Config::default(),
+            budget: Budget::new(Duration::from_secs(60)),
+            wait: Duration::ZERO,
+            log: Log::default(),
+        };
+        for (name, refusal) in [
+            ("/", "--volumename: '/' is no name of a volume"),
+            ("////", "--volumename: '////' is no name of a volume"),
+            ("..", "--volumename: '..' is no name of a volume"),
+            (".", "--volumename: '.' is no name of a volume"),
+            ("a/../b", "--volumename: 'a/../b' is no name of a volume"),
+            ("/etc", "--volumename: '/etc' is no name of a volume"),
+            ("a//b", "--volumename: 'a//b' is no name of a volume"),
+            ("a/", "--volumename: 'a/' is no name of a volume"),
+        ] {
+            let plugin = Plugin::named(&invocation, "fake").expect("a good name");
+            let opened = Box::new(plugin).volume(name, &Options::new());
+            let error = opened.err().expect(name);
+            assert_eq!(ErrorKind::of(&error), ErrorKind::Usage, "{name}");
+            assert_eq!(chain(&error), refusal);
+        }
+    }
+}

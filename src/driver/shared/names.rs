@@ -145,6 +145,10 @@ mod tests {
                 "size=10",
                 "size=10: options without a name; give name=NAME among them",
             ),
+            (
+                "size=1,fs=xfs",
+                "size=1,fs=xfs: options without a name; give name=NAME among them",
+            ),
             ("name=", "\"\" is empty"),
             (
                 "name=../db",

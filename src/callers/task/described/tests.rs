@@ -228,6 +228,46 @@ fn values_that_mean_nothing_are_refused() {
     assert!(long.len() < 300, "{long}");
 }
 
+/// Variables, beside those of a good volume, and what is said of them.
+const REFUSED: &[(&[(&str, &str)], &str)] = &[
+    (
+        &[("DVDI_VOLUME_NAME1", "a b")],
+        "DVDI_VOLUME_NAME1: it must not hold ' '",
+    ),
+    (
+        &[("DVDI_VOLUME_NAME1", "a\n")],
+        "DVDI_VOLUME_NAME1: it must not hold '\\n'",
+    ),
+    (
+        &[("DVDI_VOLUME_NAME1", "$(reboot)")],
+        "DVDI_VOLUME_NAME1: it must not hold '$'",
+    ),
+    (
+        &[("DVDI_VOLUME_NAME1", "b"), ("DVDI_VOLUME_DRIVER1", ".")],
+        "DVDI_VOLUME_DRIVER1: '.' is no name",
+    ),
+    (
+        &[("DVDI_VOLUME_OPTS1", "size=`id`")],
+        "DVDI_VOLUME_OPTS1: it must not hold '`'",
+    ),
+    (
+        &[("DVDI_VOLUME_NAME1", "b"), ("DVDI_VOLUME_OPTS1", "a=1,a=2")],
+        "DVDI_VOLUME_OPTS1: option 'a' is given twice with different values",
+    ),
+    (
+        &[("DVDI_VOLUME_OPTIONS", "size=5")],
+        "DVDI_VOLUME_OPTIONS: there is no such variable",
+    ),
+];
+
+#[test]
+fn a_refusal_names_the_variable_and_what_is_wrong_with_it() {
+    for (set, words) in REFUSED {
+        let environment = [&[("DVDI_VOLUME_NAME", "a")], *set].concat();
+        assert_eq!(refusal(&environment), *words);
+    }
+}
+
 #[test]
 fn bytes_that_are_no_text_are_refused() {
     use std::os::unix::ffi::OsStringExt;
