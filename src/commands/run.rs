@@ -16,6 +16,7 @@ use crate::driver;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
+use crate::sys::errno::errno_of;
 use crate::sys::process::foreground::Foreground;
 use crate::volume::bind::view::View;
 use crate::volume::holders::process::HolderProcess;
@@ -124,7 +125,7 @@ fn command(
 
 /// The codes of env(1) and shells; 1 if this host had no resources to start anything.
 fn code_of_failure(error: &io::Error) -> u8 {
-    match error.raw_os_error().map(Errno::from_raw) {
+    match errno_of(error) {
         Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => {
             ErrorKind::Other.exit_code()
         }

@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "system calls that no crate wraps")]
 
 pub mod block;
+pub mod errno;
 pub mod files;
 pub mod mount;
 pub mod process;

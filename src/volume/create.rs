@@ -16,10 +16,8 @@ impl Locked<'_> {
             Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => self.volume.create()?,
         };
         if let Created::Otherwise(options) = created {
-            let (name, options) = (self.volume.name(), options.join(", "));
-            self.warn(&format!(
-                "mounting volume {name}: it exists already with another {options}"
-            ));
+            let (name, difference) = (self.volume.name(), difference(&options));
+            self.warn(&format!("mounting volume {name}: {difference}"));
         }
         Ok(())
     }
@@ -34,12 +32,13 @@ impl Locked<'_> {
                 "it exists already, and {} does not tell its options to compare",
                 self.volume.driver().label()
             )),
-            Created::Otherwise(options) => Some(format!(
-                "it exists already with another {}",
-                options.join(", ")
-            )),
+            Created::Otherwise(options) => Some(difference(&options)),
         })
     }
+}
+
+fn difference(options: &[String]) -> String {
+    format!("it exists already with another {}", options.join(", "))
 }
 
 /// The driver is asked first, as Docker does: a plugin might make an existing volume anew. If it cannot say, or refuses in unknown

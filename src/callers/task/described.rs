@@ -31,6 +31,12 @@ pub struct TaskVolume {
 }
 
 impl TaskVolume {
+    /// The container path, after the name of its variable.
+    pub fn container_path(&self) -> Option<(&str, &Path)> {
+        let (variable, path) = self.container_path.as_ref()?;
+        Some((variable, path))
+    }
+
     /// `VERB volume NAME (VARIABLE)`, for errors.
     pub fn doing(&self, verb: &str) -> String {
         format!("{verb} volume {} ({})", self.name.value, self.name.name)
@@ -69,7 +75,11 @@ pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Res
             None => described.warnings.extend(without_name(&slot)),
         }
     }
-    refuse_equal_paths(&described.volumes)?;
+    let paths = described
+        .volumes
+        .iter()
+        .filter_map(TaskVolume::container_path);
+    refuse_equal_paths(paths)?;
     Ok(described)
 }
 
@@ -132,22 +142,18 @@ fn container_path(variable: Variable) -> Result<(String, PathBuf)> {
     bail!(Failure::usage(format!("{}: '{text}' {why}", variable.name)))
 }
 
-fn refuse_equal_paths(volumes: &[TaskVolume]) -> Result<()> {
-    let paths: Vec<_> = volumes
-        .iter()
-        .filter_map(|it| it.container_path.as_ref())
-        .collect();
-    for (at, (second, path)) in paths.iter().enumerate() {
-        if let Some((first, _)) = paths[..at].iter().find(|(_, other)| other == path) {
-            bail!(same_path(first, second));
+/// Refuses two container paths that are the same directory. Each comes with the name of its variable.
+pub fn refuse_equal_paths<'p>(paths: impl Iterator<Item = (&'p str, &'p Path)>) -> Result<()> {
+    let mut seen: Vec<(&str, &Path)> = Vec::new();
+    for (second, path) in paths {
+        if let Some((first, _)) = seen.iter().find(|(_, other)| *other == path) {
+            bail!(Failure::usage(format!(
+                "{second}: it is the same directory as {first}"
+            )));
         }
+        seen.push((second, path));
     }
     Ok(())
-}
-
-/// The error for two container paths that are the same directory.
-pub fn same_path(first: &str, second: &str) -> Failure {
-    Failure::usage(format!("{second}: it is the same directory as {first}"))
 }
 
 /// A warning for options and the like without a volume's name. A driver without a name is fine: it may be set for the whole

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Error, Result, bail};
 
 use crate::base::failure::{ErrorKind, Failure};
-use crate::callers::task::described::{self, TaskVolume};
+use crate::callers::task::described::{TaskVolume, refuse_equal_paths};
 use crate::driver;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
@@ -88,7 +88,9 @@ pub fn to_mount<'a>(
     locate(&mut planned, |path| {
         container_path::resolve(invocation, path)
     })?;
-    refuse_same(&planned)?;
+    // Two paths may be the same directory under two names.
+    let places = located(&planned).map(|(_, place, variable)| (variable, place.path.as_path()));
+    refuse_equal_paths(places)?;
     for (volume, place, variable) in located(&planned) {
         let outside = volume.level == 0;
         if let Some(absence) = place.absence.as_ref().filter(|_| outside) {
@@ -207,23 +209,9 @@ fn located<'p>(
     planned: &'p [Planned],
 ) -> impl Iterator<Item = (&'p Planned<'p>, &'p Place, &'p str)> {
     planned.iter().filter_map(|volume| {
-        let (variable, _) = volume.described.container_path.as_ref()?;
-        Some((volume, volume.place.as_ref()?, variable.as_str()))
+        let (variable, _) = volume.described.container_path()?;
+        Some((volume, volume.place.as_ref()?, variable))
     })
-}
-
-/// Refuses two container paths that are the same directory under two names.
-fn refuse_same(planned: &[Planned]) -> Result<()> {
-    let places: Vec<_> = located(planned).collect();
-    for (at, (_, second, variable)) in places.iter().enumerate() {
-        if let Some((_, _, first)) = places[..at]
-            .iter()
-            .find(|(_, other, _)| other.path == second.path)
-        {
-            bail!(described::same_path(first, variable));
-        }
-    }
-    Ok(())
 }
 
 /// The volumes that must be created before any is mounted: copies, and the sources of copies, sources first.

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use crate::base::failure::Failure;
 use crate::base::text::chain;
 use crate::sys::block::loop_device::{self, LoopDevice};
+use crate::sys::errno::errno_of;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::MountTable;
@@ -102,7 +103,7 @@ pub fn try_lock(lock: impl FnOnce() -> Result<(), TryLockError>) -> Result<bool>
     match lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => match error.raw_os_error().map(Errno::from_raw) {
+        Err(TryLockError::Error(error)) => match errno_of(&error) {
             Some(Errno::EOPNOTSUPP | Errno::ENOLCK | Errno::ENOSYS) => Ok(true),
             _ => Err(error).context("locking the image"),
         },

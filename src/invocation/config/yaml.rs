@@ -27,9 +27,7 @@ impl Entry {
 
     /// Whether the name has no value.
     pub fn is_empty(&self) -> bool {
-        self.value
-            .as_deref()
-            .is_some_and(|value| matches!(value, "" | "~" | "null"))
+        self.value.as_deref().is_some_and(is_null)
     }
 
     /// The value as text, whatever its YAML type.
@@ -38,6 +36,10 @@ impl Entry {
             .as_deref()
             .ok_or_else(|| anyhow!("it has no single value"))
     }
+}
+
+fn is_null(scalar: &str) -> bool {
+    matches!(scalar, "" | "~" | "null")
 }
 
 /// All leaves, in the order of the file. A key with dots in it is read as a path.
@@ -57,8 +59,7 @@ pub fn entries(text: &str) -> Result<Vec<Entry>> {
     match loader.into_documents().first() {
         None => {}
         Some(tree) if matches!(tree.data, YamlData::Mapping(_)) => flatten("", tree, &mut entries),
-        Some(tree)
-            if scalar(tree).is_some_and(|text| matches!(text.as_str(), "" | "~" | "null")) => {}
+        Some(tree) if scalar(tree).as_deref().is_some_and(is_null) => {}
         Some(_) => bail!("it is no map of settings"),
     }
     Ok(entries)

@@ -1,9 +1,9 @@
 //! Loop devices: block devices whose content is a file (loop(4)).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -184,13 +184,23 @@ fn bound(text: &str) -> impl Iterator<Item = u32> {
     })
 }
 
+/// The path of the file that a loop device is bound to, by the device's name such as `loop0`; `None` if it is bound to none. The
+/// path may be one of another mount namespace, or of a file that is deleted.
+pub fn backing_file(name: &OsStr) -> Option<PathBuf> {
+    let place = Path::new("/sys/block").join(name).join("loop/backing_file");
+    let mut text = fs::read(place).ok()?;
+    if text.ends_with(b"\n") {
+        text.pop();
+    }
+    Some(PathBuf::from(OsString::from_vec(text)))
+}
+
 /// Whether a loop device is bound to this file.
 pub fn is_bound(number: u32, file: FileId) -> bool {
-    let Ok(text) = fs::read(format!("/sys/block/loop{number}/loop/backing_file")) else {
+    let Some(path) = backing_file(OsStr::new(&format!("loop{number}"))) else {
         return false;
     };
-    let text = text.strip_suffix(b"\n").unwrap_or(&text);
-    match FileId::at(Path::new(OsStr::from_bytes(text))) {
+    match FileId::at(&path) {
         Ok(found) => found == file,
         // The file is deleted, or its path is one of another mount namespace: only the device itself can tell.
         Err(_) => File::open(node(number))

@@ -12,6 +12,8 @@ use nix::libc;
 use nix::sys::stat::{Mode, SFlag, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use crate::sys::errno::errno_of;
+
 /// Of directories that are made: everybody may read and enter them.
 const MODE: Mode = Mode::from_bits_truncate(0o755);
 
@@ -136,7 +138,7 @@ fn stopped(path: &Path, last: Option<(&OwnedFd, &OsStr)>, error: io::Error) -> S
         last.and_then(|(parent, name)| fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok())
             .is_some_and(|status| status.st_mode & SFlag::S_IFMT.bits() == libc::S_IFLNK)
     };
-    let obstacle = match error.raw_os_error().map(Errno::from_raw) {
+    let obstacle = match errno_of(&error) {
         Some(Errno::ENOENT) => Obstacle::Missing,
         Some(Errno::ELOOP | Errno::ENOTDIR) if is_link() => Obstacle::SymbolicLink,
         Some(Errno::ELOOP | Errno::ENOTDIR | Errno::ENAMETOOLONG) | None => Obstacle::Unusable,

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::sys::block::loop_device;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// How many users are named in a message.
@@ -112,12 +113,9 @@ fn maps(process: &Path) -> Vec<PathBuf> {
 fn loop_devices() -> impl Iterator<Item = (String, PathBuf)> {
     let entries = fs::read_dir("/sys/block").into_iter().flatten().flatten();
     entries.filter_map(|entry| {
-        let text = fs::read(entry.path().join("loop/backing_file")).ok()?;
-        let text = text.strip_suffix(b"\n").unwrap_or(&text);
-        Some((
-            format!("/dev/{}", entry.file_name().display()),
-            PathBuf::from(OsStr::from_bytes(text)),
-        ))
+        let name = entry.file_name();
+        let file = loop_device::backing_file(&name)?;
+        Some((format!("/dev/{}", name.display()), file))
     })
 }
 
