@@ -107,7 +107,19 @@ fn parse_authority(text: &str, shown: &impl fmt::Display) -> Result<String> {
             authority.host()
         );
     }
+    // The http crate takes a port that it cannot read for none, and the options would go to port 80.
+    let port = authority.as_str().strip_prefix(authority.host());
+    if port.is_some_and(|port| !port.is_empty() && !is_port(port)) {
+        bail!("address '{shown}' has no port from 1 to 65535 behind the colon");
+    }
     Ok(authority.to_string())
+}
+
+/// Whether the text is a colon and a port.
+fn is_port(text: &str) -> bool {
+    let digits = text.strip_prefix(':').unwrap_or_default();
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && digits.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 #[cfg(test)]
@@ -144,6 +156,27 @@ mod tests {
                 Err("address 'unix://relative' has no absolute path"),
             ),
             ("tcp://", Err("address 'tcp://': empty string")),
+            ("tcp://h:65535", Ok("tcp://h:65535")),
+            (
+                "tcp://h:70080",
+                Err("address 'tcp://h:70080' has no port from 1 to 65535 behind the colon"),
+            ),
+            (
+                "tcp://h:",
+                Err("address 'tcp://h:' has no port from 1 to 65535 behind the colon"),
+            ),
+            (
+                "https://[::1]:0",
+                Err("address 'https://[::1]:0' has no port from 1 to 65535 behind the colon"),
+            ),
+            (
+                "tcp://h:8080x",
+                Err("address 'tcp://h:8080x' has no port from 1 to 65535 behind the colon"),
+            ),
+            (
+                "tcp://h:-1",
+                Err("address 'tcp://h:-1' has no port from 1 to 65535 behind the colon"),
+            ),
             (
                 "tcp://a\nb",
                 Err("address 'tcp://a\\nb': invalid uri character"),
