@@ -61,17 +61,9 @@ struct Interface {
 ///
 /// A configuration that cannot be read. Without it the plugins could be in any directory.
 pub fn directory(paths: &Paths) -> Result<PathBuf> {
-    #[derive(Deserialize)]
-    struct Daemon {
-        #[serde(rename = "data-root")]
-        data_root: Option<PathBuf>,
-    }
     let configured = match files::read(&paths.docker_config) {
-        Ok(text) => {
-            let daemon: Daemon = serde_json::from_slice(&text)
-                .with_context(|| format!("reading {}", paths.docker_config.display()))?;
-            daemon.data_root
-        }
+        Ok(text) => data_root(&text)
+            .with_context(|| format!("reading {}", paths.docker_config.display()))?,
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => {
             return Err(error)
@@ -81,6 +73,21 @@ pub fn directory(paths: &Paths) -> Result<PathBuf> {
     Ok(configured
         .unwrap_or_else(|| paths.docker_data.clone())
         .join("plugins"))
+}
+
+/// What a `daemon.json` says of the data root. dockerd takes an empty file for one without settings, and ignores a byte order mark.
+fn data_root(text: &[u8]) -> Result<Option<PathBuf>> {
+    #[derive(Deserialize)]
+    struct Daemon {
+        #[serde(rename = "data-root")]
+        data_root: Option<PathBuf>,
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    if text.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let daemon: Daemon = serde_json::from_slice(text)?;
+    Ok(daemon.data_root)
 }
 
 /// All managed plugins that are installed. A directory without a readable `config.json` is left out: its plugin is just being
@@ -246,6 +253,24 @@ mod tests {
             propagated_mount: propagated_mount.into(),
             directory: "/d".into(),
         }
+    }
+
+    #[test]
+    fn what_dockerd_reads_as_its_configuration() {
+        for (text, root) in [
+            ("", None),
+            (" \n", None),
+            ("\u{feff}", None),
+            ("{}", None),
+            (
+                "\u{feff}{\"data-root\": \"/srv/docker\"}",
+                Some("/srv/docker"),
+            ),
+        ] {
+            let found = data_root(text.as_bytes()).expect("readable");
+            assert_eq!(found, root.map(PathBuf::from), "{text:?}");
+        }
+        data_root(b"data-root").expect_err("no JSON");
     }
 
     #[test]
