@@ -7,11 +7,13 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 use pretty_assertions::assert_eq;
@@ -39,10 +41,34 @@ pub struct Env {
     has_failed: AtomicBool,
 }
 
+/// Whoever runs the tests may ignore signals, as a shell does for a job in the background, and programs inherit that.
+fn heed_signals() {
+    const OFTEN_IGNORED: [Signal; 9] = [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGALRM,
+        Signal::SIGCHLD,
+        Signal::SIGTSTP,
+    ];
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for kind in OFTEN_IGNORED {
+            // SAFETY: no handler is set.
+            #[allow(unsafe_code)]
+            unsafe { signal(kind, SigHandler::SigDfl) }.unwrap();
+        }
+    });
+}
+
 impl Env {
     pub fn new() -> Env {
         // The same modes for whoever runs the tests.
         umask(Mode::from_bits_truncate(0o022));
+        heed_signals();
         // Not below TMPDIR, and not named after its test: the path of a managed plugin's socket has to fit into 107 bytes.
         let dir = tempfile::Builder::new()
             .prefix("dv")
