@@ -217,7 +217,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "A YAML file. Below dvdcli: driver (where --volumedriver is left out), timeout, wait, and aliases, a map from a \
-                 plain name to a driver (ebs: rexray/ebs:latest) for callers that cannot pass a slash or a colon.",
+                 plain name to a driver (ebs: rexray/ebs:latest) for callers that cannot pass a slash or a colon. A setting \
+                 without a value is not set; /dev/null is no configuration.",
             ),
             (
                 "",

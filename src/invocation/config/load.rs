@@ -44,10 +44,9 @@ impl Config {
         let entries = entries(text)?;
         for setting in SETTINGS {
             let at = |name: &&str| {
-                entries
-                    .iter()
-                    .rev()
-                    .find(|entry| entry.is_at_or_below(name))
+                // As for REX-Ray, a setting without a value is not set.
+                let set = entries.iter().rev().filter(|entry| !entry.is_empty());
+                set.into_iter().find(|entry| entry.is_at_or_below(name))
             };
             if let Some(entry) = setting.names.iter().find_map(at) {
                 // A map where a value belongs.
@@ -114,7 +113,9 @@ impl Config {
             // The newest name last, so that its value is the one that stays.
             for name in setting.names.iter().rev() {
                 let variable = name.replace('.', "_").to_ascii_uppercase();
-                let named = |(name, _): &&(OsString, OsString)| name.to_str() == Some(&variable);
+                let named = |(name, value): &&(OsString, OsString)| {
+                    name.to_str() == Some(&variable) && !value.is_empty()
+                };
                 if let Some((_, value)) = variables.iter().find(named) {
                     let origin = || format!("reading environment variable {variable}");
                     setting
@@ -127,7 +128,8 @@ impl Config {
     }
 }
 
-/// The first file that exists, with its text. One that was asked for has to exist; candidates are not looked at then.
+/// The first file that exists, with its text. One that was asked for has to exist; candidates are not looked at then. `/dev/null`
+/// stands for no configuration, as everywhere.
 fn first_file<'a>(
     asked: Option<&'a Path>,
     candidates: &'a [PathBuf],
@@ -135,6 +137,9 @@ fn first_file<'a>(
     let candidates = candidates.iter().map(PathBuf::as_path);
     for path in asked.into_iter().chain(candidates) {
         let reading = || format!("reading {}", path.display());
+        if path == Path::new("/dev/null") {
+            return Ok(None);
+        }
         match files::read_text(path) {
             Ok(text) => return Ok(Some((path, text))),
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -193,6 +198,25 @@ mod tests {
             ("size", "2", "reading environment variable DOCKER_SIZE"),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_has_no_value_is_not_set() {
+        let text = "dvdcli: {driver: ~, root: \"\"}\nlinux.volume.rootPath: \"\"\ndocker.size:\n\
+                    rexray.volume.mount.preempt: true\n\
+                    libstorage.integration.volume.operations.mount.preempt:\n";
+        let variables = [("DOCKER_FSTYPE", ""), ("REXRAY_VOLUME_REMOVE_DISABLE", "")];
+        let config = read(text, &variables).expect("nothing is wrong");
+        assert_eq!((config.driver, config.root), (None, None));
+        assert_eq!(config.root_path, "/data");
+        assert!(config.create_defaults.is_empty());
+        assert!(config.preempt && !config.remove_disable);
+    }
+
+    #[test]
+    fn dev_null_is_no_configuration() {
+        let null = Path::new("/dev/null");
+        Config::load(Some(null), &[], std::iter::empty()).expect("nothing to read");
     }
 
     #[test]
