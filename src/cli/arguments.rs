@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{
+    NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
+};
 use clap::{Args, ValueEnum};
 
 use crate::base::duration::parse_duration;
@@ -88,7 +90,8 @@ pub struct CreationArgs {
         default_value_t = false,
         default_missing_value = "true",
         hide_default_value = true,
-        hide_possible_values = true
+        hide_possible_values = true,
+        value_parser = go_boolean()
     )]
     pub explicitcreate: bool,
 }
@@ -239,6 +242,15 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
+}
+
+/// Reads a truth value in all the forms that the Go program of this name took (strconv.ParseBool).
+fn go_boolean() -> impl TypedValueParser<Value = bool> {
+    let forms = [
+        PossibleValue::new("true").aliases(["1", "t", "T", "TRUE", "True"]),
+        PossibleValue::new("false").aliases(["0", "f", "F", "FALSE", "False"]),
+    ];
+    PossibleValuesParser::new(forms).map(|text| text.starts_with(['1', 't', 'T']))
 }
 
 /// Reads the value of `--timeout`, which must not be zero: a command without any time could do nothing.

@@ -183,6 +183,10 @@ mod tests {
             ("--explicit-create", false),
             ("--explicitcreate=true", false),
             ("--explicit-create=true", false),
+            ("--explicitcreate=TRUE", false),
+            ("--explicitcreate=1", false),
+            ("--explicitcreate=F", true),
+            ("--explicitcreate=0", true),
             ("--explicitcreate=false", true),
             ("--explicitCreate=false", true),
         ] {

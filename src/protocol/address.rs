@@ -77,6 +77,8 @@ fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
             "address '{shown}' has no scheme; write unix://, tcp://, http:// or https:// in front"
         );
     };
+    // A scheme is the same in any case (RFC 3986, section 3.1).
+    let scheme = scheme.to_ascii_lowercase();
     if scheme == "unix" {
         if !rest.starts_with('/') || rest.contains(['\0', '\n']) {
             bail!("address '{shown}' has no absolute path");
@@ -84,7 +86,7 @@ fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
         return Ok(Address::Unix(PathBuf::from(rest)));
     }
     let authority = parse_authority(rest, &shown)?;
-    match scheme {
+    match scheme.as_str() {
         "tcp" | "http" => Ok(Address::Tcp(authority)),
         "https" => Ok(Address::Tls(authority, tls)),
         _ => bail!("address '{shown}' has an unknown scheme; unix, tcp, http and https are known"),
@@ -138,6 +140,8 @@ mod tests {
             ("tcp://[::1]:80/path", Ok("tcp://[::1]:80")),
             ("http://host:1", Ok("tcp://host:1")),
             (" https://host ", Ok("https://host")),
+            ("HTTPS://Host", Ok("https://Host")),
+            ("Unix:///Run/x.sock", Ok("unix:///Run/x.sock")),
             ("", Err("it holds no address")),
             (
                 "host:80",
