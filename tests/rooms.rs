@@ -65,6 +65,27 @@ impl Source {
         for (at, _) in code.match_indices("crate::") {
             expand(&mut Vec::new(), &code[at + "crate::".len()..], &mut imports);
         }
+        // What is named by way of a module that is imported, or declared here.
+        let children = self.code.iter().filter_map(|line| {
+            let name = line.trim_start_matches("pub ").strip_prefix("mod ")?;
+            let mut path = self.module();
+            path.retain(|part| part != "main");
+            path.push(name.strip_suffix(';')?.to_owned());
+            Some(path)
+        });
+        let mut near: Vec<Vec<String>> = imports.clone();
+        near.iter_mut()
+            .for_each(|path| path.retain(|part| part != "self"));
+        near.extend(children);
+        for path in near {
+            let name = format!("{}::", path[path.len() - 1]);
+            for (at, _) in code.match_indices(&name) {
+                if !code[..at].ends_with(|c: char| is_of_name(c) || c == ':') {
+                    let mut above = path.clone();
+                    expand(&mut above, &code[at + name.len()..], &mut imports);
+                }
+            }
+        }
         imports
     }
 }
@@ -84,6 +105,10 @@ fn expand<'t>(above: &mut Vec<String>, text: &'t str, found: &mut Vec<Vec<String
     }
     let end = text.find(|c| !is_of_name(c)).unwrap_or(text.len());
     if end == 0 {
+        // A star: all of the module above.
+        if text.starts_with('*') {
+            found.push(above.clone());
+        }
         return text.get(1..).unwrap_or_default();
     }
     let (name, rest) = text.split_at(end);
@@ -221,7 +246,11 @@ fn imports_point_down() {
 /// The other tests see a path only where it begins with `crate::`, so nothing of another module may be named in another way.
 #[test]
 fn no_path_is_hidden() {
-    const HIDING: [&str; 9] = [
+    const HIDING: [&str; 13] = [
+        "super as ",
+        "use self::",
+        "include!",
+        "/*",
         "super::",
         "crate as ",
         "{self as ",

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 
-/// What `act` returns for each item, with the item, in their order. A thread each; where the host allows no further one, this
-/// thread does it.
+/// Calls `act` for each item, each on a thread of its own, and returns the items with the results, in their order. If the host
+/// allows no further thread, the calling thread does the work.
 pub fn side_by_side<K: Send, T: Send>(
     items: Vec<K>,
     act: impl Fn(&mut K) -> T + Sync,

@@ -11,8 +11,8 @@ use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
-use crate::volume::mount::MountRequest;
 use crate::volume::release::{self, Release};
+use crate::volume::request::MountRequest;
 use crate::volume::{self};
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {

@@ -21,8 +21,9 @@ use crate::sys::process::foreground::Foreground;
 use crate::volume::bind::view::View;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
-use crate::volume::mount::{self, MountRequest};
+use crate::volume::mount;
 use crate::volume::release::{self, Release};
+use crate::volume::request::MountRequest;
 
 /// The variable in which the command finds the volume's path.
 const VARIABLE: &str = "DVDCLI_MOUNTPOINT";
@@ -46,7 +47,7 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
     let mounted = mount::mount(&invocation, volume.as_ref(), request)
         .context("mounting it")
         .with_context(doing)?;
-    // Nothing of ours is open while the command runs.
+    // Nothing of ours is open while the command runs, so the driver is opened once more to unmount.
     let driver = volume.driver().name().to_owned();
     drop(volume);
 
@@ -59,23 +60,27 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
         }
     };
 
+    // The target by the name that it is recorded under: what the caller's path leads to may have changed.
+    holder.target = holder.target.map(|_| mounted.path);
+    let unmounted = unmount(args, invocation, &driver, holder).with_context(doing);
+    match unmounted {
+        Err(error) if code != 0 => log.error(&error),
+        other => other?,
+    }
+    Ok(code)
+}
+
+/// Unmounting has a time of its own, from the command's end.
+fn unmount(args: &RunArgs, invocation: Invocation, driver: &str, holder: Holder) -> Result<()> {
     let timeout = args.common.timeout.or(invocation.config.timeout);
     let invocation = Invocation {
         budget: Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT)),
         ..invocation
     };
-    // The target by the name that it is recorded under: what the caller's path leads to may have changed.
-    holder.target = holder.target.map(|_| mounted.path);
-    let unmounted = driver::open_exactly(&invocation, &driver)
-        .and_then(|driver| driver.volume(name, &Vec::new()))
+    driver::open_exactly(&invocation, driver)
+        .and_then(|driver| driver.volume(shown_name(&args.common), &Vec::new()))
         .and_then(|volume| release::unmount(&invocation, volume.as_ref(), holder, Release::ONE))
         .context("unmounting it")
-        .with_context(doing);
-    match unmounted {
-        Err(error) if code != 0 => invocation.log.error(&error),
-        other => other?,
-    }
-    Ok(code)
 }
 
 /// Each run is a holder of its own, which lives as long as this process.

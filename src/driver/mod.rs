@@ -16,7 +16,7 @@ use crate::driver::shared::built_in::{BuiltIn, BuiltInKind};
 use crate::invocation::Invocation;
 
 /// The built-in drivers. Their names win over those of plugins.
-const BUILT_INS: [&dyn BuiltInKind; 2] = [&local::Local, &loop_::Loop];
+const BUILT_INS: &[&dyn BuiltInKind] = &[&local::Local, &loop_::Loop];
 
 /// The driver where neither the caller nor the configuration names one.
 const DEFAULT: &str = "local";
@@ -50,7 +50,7 @@ pub fn open<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver
 ///
 /// Wrong usage: a name that no driver can have, or a configuration that a built-in driver cannot work with.
 pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dyn Driver + 'a>> {
-    let Some(kind) = BUILT_INS.into_iter().find(|kind| kind.name() == name) else {
+    let Some(kind) = BUILT_INS.iter().copied().find(|kind| kind.name() == name) else {
         return Ok(Box::new(Plugin::named(invocation, name)?));
     };
     // A wrong setting of one built-in driver is found whichever of them is used first.

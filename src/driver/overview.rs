@@ -19,7 +19,7 @@ pub fn ask_all<T: Send>(
     invocation: &Invocation,
     ask: impl Fn(&dyn Driver) -> Result<T> + Sync,
 ) -> Result<Vec<(String, Result<T>)>> {
-    let built_ins = BUILT_INS.map(|kind| kind.name().to_owned()).into_iter();
+    let built_ins = BUILT_INS.iter().map(|kind| kind.name().to_owned());
     let plugins = plugins(invocation)?.into_iter().map(|(name, _)| name);
     let names = built_ins.chain(plugins).collect();
     Ok(side_by_side(names, |name: &mut String| {
@@ -45,7 +45,7 @@ pub struct DriverInfo {
 ///
 /// The plugins cannot be searched for.
 pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
-    let built_ins = BUILT_INS.map(|kind| DriverInfo {
+    let built_ins = BUILT_INS.iter().map(|kind| DriverInfo {
         name: kind.name().to_owned(),
         kind: "built-in",
         address: home::directory(kind.name(), invocation)
@@ -67,7 +67,7 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     };
     let plugins = side_by_side(plugins(invocation)?, ask);
     let plugins = plugins.into_iter().map(|(_, row)| row);
-    Ok(built_ins.into_iter().chain(plugins).collect())
+    Ok(built_ins.chain(plugins).collect())
 }
 
 /// The plugins that are found, by name. One with the name of a built-in driver is left out, because the name means that driver.

@@ -49,7 +49,7 @@ impl Budget {
         }
     }
 
-    /// When what counts now has run out. Ask again after a switch: the instant does not follow it.
+    /// When the time that counts now runs out. After a switch, ask again.
     pub fn ends(&self) -> Instant {
         self.started + self.total()
     }

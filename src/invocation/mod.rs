@@ -6,10 +6,10 @@ pub mod log;
 pub mod paths;
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::invocation::budget::Budget;
 use crate::invocation::config::Config;
@@ -54,7 +54,8 @@ impl Invocation {
     /// Those of [`Config::load`].
     pub fn new(config: Option<&Path>, limits: Limits, log: Log) -> Result<Invocation> {
         let root = env::var_os("DVDCLI_ROOT").filter(|root| !root.is_empty());
-        let paths = Paths::below(&PathBuf::from(root.unwrap_or_else(|| "/".into())));
+        let root = path::absolute(root.unwrap_or_else(|| "/".into())).context("DVDCLI_ROOT")?;
+        let paths = Paths::below(&root);
         let config = Config::load(config, &paths.configs, env::vars_os())?;
         let timeout = limits.timeout.or(config.timeout);
         Ok(Invocation {

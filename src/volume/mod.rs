@@ -11,6 +11,7 @@ pub mod mount_point;
 pub mod release;
 mod release_dead;
 mod remove;
+pub mod request;
 mod undo;
 
 use anyhow::Result;

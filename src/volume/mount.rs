@@ -11,21 +11,12 @@ use crate::invocation::Invocation;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::targets;
-use crate::volume::bind::view::{self, View, ViewRequest};
+use crate::volume::bind::view::{self, ViewRequest};
 use crate::volume::holders::mount_record::MountRecord;
-use crate::volume::holders::record::{Holder, HolderRecord};
+use crate::volume::holders::record::HolderRecord;
 use crate::volume::release::Release;
+use crate::volume::request::MountRequest;
 use crate::volume::{Locked, mount_point};
-
-/// What `mount` is asked for.
-#[derive(Debug, Clone)]
-pub struct MountRequest<'a> {
-    /// Whether to create the volume where it is known to be absent.
-    pub create: bool,
-    pub holder: Holder,
-    /// How the volume is to appear at the holder's target.
-    pub view: View<'a>,
-}
 
 /// A volume that is mounted for a holder.
 #[derive(Debug)]
@@ -78,13 +69,6 @@ pub fn mount(
         invocation.log.step(|| chain(&error));
     }
     locked.mount(&request)
-}
-
-impl MountRequest<'_> {
-    /// Whether the mount itself is to be read-only: with a target, only the view there is.
-    pub fn wants_read_only(&self) -> bool {
-        self.view.is_read_only() && self.holder.target.is_none()
-    }
 }
 
 impl Locked<'_> {

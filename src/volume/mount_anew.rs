@@ -8,7 +8,7 @@ use crate::base::failure::{ErrorKind, with_undo_error};
 use crate::driver::interface::MountMode;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::mount_record::MountRecord;
-use crate::volume::mount::MountRequest;
+use crate::volume::request::MountRequest;
 use crate::volume::{Locked, mount_point};
 
 impl Locked<'_> {

@@ -18,7 +18,7 @@ use crate::volume;
 use crate::volume::bind::targets;
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
-use crate::volume::mount::MountRequest;
+use crate::volume::request::MountRequest;
 
 pub fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
     let (spec, directory) = (&arguments.spec, arguments.dir.display());

@@ -12,7 +12,8 @@ use crate::invocation::Invocation;
 use crate::volume::bind::container_path;
 use crate::volume::bind::view::View;
 use crate::volume::mount as mounting;
-use crate::volume::mount::{MountRequest, Outcome};
+use crate::volume::mount::Outcome;
+use crate::volume::request::MountRequest;
 
 /// The volumes of a task that are mounted.
 pub struct MountedTask<'a> {
@@ -86,7 +87,10 @@ fn attempt(invocation: &Invocation, planned: &mut Planned) -> (Vec<PathBuf>, Res
     let mut made = Vec::new();
     let mut mount = || {
         if let Some(place) = &planned.place {
-            planned.refuse_other(invocation).context("container path")?;
+            let record = planned.peek(invocation)?;
+            planned
+                .refuse_other(record.as_ref())
+                .context("container path")?;
             container_path::prepare(place, &mut made).context("container path")?;
         }
         mounting::mount(invocation, planned.volume.as_ref(), request(planned))

@@ -11,10 +11,10 @@ use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
-use crate::volume::bind::container_path::{self, Place};
-use crate::volume::bind::targets::{self, Seen};
+use crate::volume::bind::container_path::{self, ContainerPath};
+use crate::volume::bind::targets;
 use crate::volume::holders::ledger;
-use crate::volume::holders::record::Holder;
+use crate::volume::holders::record::{Holder, HolderRecord};
 
 /// A volume of the task, with all that is known before anything is done.
 pub struct Planned<'a> {
@@ -29,7 +29,7 @@ pub struct Planned<'a> {
     /// The volume of the same driver that creating it would copy.
     copy_source: Option<String>,
     /// Where its container path is.
-    pub place: Option<Place>,
+    pub place: Option<ContainerPath>,
     /// How many other container paths are above its own.
     pub level: usize,
 }
@@ -48,22 +48,23 @@ impl Planned<'_> {
         Locked::lock(invocation, self.volume.as_ref(), self.holder())
     }
 
+    /// What is remembered about the volume, without its lock.
+    pub fn peek(&self, invocation: &Invocation) -> Result<Option<HolderRecord>> {
+        ledger::peek(invocation, self.volume.as_ref())
+    }
+
+    /// Refuses a container path where something else than the volume is mounted.
+    ///
     /// # Errors
     ///
-    /// In use: something else is mounted at the container path.
-    pub fn refuse_other(&self, invocation: &Invocation) -> Result<()> {
+    /// In use: something else is mounted there.
+    pub fn refuse_other(&self, record: Option<&HolderRecord>) -> Result<()> {
         let Some(place) = &self.place else {
             return Ok(());
         };
-        let record = ledger::peek(invocation, self.volume.as_ref())?;
-        let mount = record.as_ref().and_then(|record| record.mount.as_ref());
-        if targets::look(&place.path, mount, &MountTable::read()?) == Seen::Other {
-            bail!(Failure::in_use(format!(
-                "{}: something is mounted there that is not this volume",
-                place.path.display()
-            )));
-        }
-        Ok(())
+        let shown = place.path.display().to_string();
+        let mount = record.and_then(|record| record.mount.as_ref());
+        targets::refuse_other_at(&shown, &place.path, mount, &MountTable::read()?)
     }
 }
 
@@ -100,7 +101,7 @@ pub fn to_mount<'a>(
             .map_err(|error| error.context(variable.to_owned()))?;
         if outside {
             volume
-                .refuse_other(invocation)
+                .refuse_other(volume.peek(invocation)?.as_ref())
                 .map_err(|error| error.context(variable.to_owned()))?;
         }
     }
@@ -168,10 +169,10 @@ fn blamed_on(variable: &str, described: &TaskVolume, error: Error) -> Error {
 }
 
 /// Finds the place of each container path, and its level. Outer paths come first: what is inside them does not exist yet.
-fn locate(planned: &mut [Planned], find: impl Fn(&Path) -> Result<Place>) -> Result<()> {
+fn locate(planned: &mut [Planned], find: impl Fn(&Path) -> Result<ContainerPath>) -> Result<()> {
     let mut order: Vec<&mut Planned> = planned.iter_mut().collect();
     order.sort_by_key(|volume| path_of(volume).map_or(0, |path| path.components().count()));
-    let mut found: Vec<(&Path, Place)> = Vec::new();
+    let mut found: Vec<(&Path, ContainerPath)> = Vec::new();
     for volume in order {
         let Some((variable, path)) = &volume.described.container_path else {
             continue;
@@ -207,7 +208,7 @@ fn path_of<'a>(volume: &Planned<'a>) -> Option<&'a Path> {
 /// The volumes that have a container path, each with its place and the name of its variable.
 fn located<'p>(
     planned: &'p [Planned],
-) -> impl Iterator<Item = (&'p Planned<'p>, &'p Place, &'p str)> {
+) -> impl Iterator<Item = (&'p Planned<'p>, &'p ContainerPath, &'p str)> {
     planned.iter().filter_map(|volume| {
         let (variable, _) = volume.described.container_path()?;
         Some((volume, volume.place.as_ref()?, variable))

@@ -35,7 +35,10 @@ pub fn unmount(
 
 fn release(invocation: &Invocation, planned: &Planned, how: Release) -> Result<()> {
     let mut locked = planned.lock(invocation)?;
-    match planned.refuse_other(invocation).context("container path") {
+    match planned
+        .refuse_other(locked.record())
+        .context("container path")
+    {
         // Nothing of this task was ever there, as after a mount that was refused.
         Err(error) if !locked.is_held() => invocation.log.warn(&chain(&error)),
         seen => seen?,

@@ -14,7 +14,7 @@ use crate::sys::mount::mountinfo::{Mount, MountTable};
 /// In the volume's directory: the directory that users get, over which the source is mounted, if there is one.
 pub const DATA: &str = "_data";
 
-/// A volume's place, and what its record says that is mounted there.
+/// A volume's place, and the source that its record names.
 pub struct OnDisk<'h> {
     pub place: Place<'h>,
     /// `None` for a plain directory.

@@ -41,8 +41,8 @@ struct Link {
     managed: Option<Managed>,
 }
 
-/// What one attempt to connect has led to.
-enum Attempt {
+/// How far one attempt to connect has come.
+enum Reached {
     Connected(Link),
     /// The plugin is not there (yet), with the reason.
     NotThere(String),
@@ -132,8 +132,8 @@ impl<'a> Connection<'a> {
         let mut wait = Wait::new();
         loop {
             let absence = match self.try_to_connect()? {
-                Attempt::Connected(link) => return Ok(link),
-                Attempt::NotThere(absence) => absence,
+                Reached::Connected(link) => return Ok(link),
+                Reached::NotThere(absence) => absence,
             };
             if !wait.again(self.invocation, &self.name, &absence) {
                 let in_time = self.invocation.budget.check();
@@ -143,12 +143,12 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn try_to_connect(&self) -> Result<Attempt> {
+    fn try_to_connect(&self) -> Result<Reached> {
         let paths = &self.invocation.paths;
         let found = self.found.take();
         let found = found.unwrap_or_else(|| discovery::find(paths, &self.name));
         let Some(Endpoint { address, managed }) = found? else {
-            return Ok(Attempt::NotThere(discovery::not_found(paths, &self.name)));
+            return Ok(Reached::NotThere(discovery::not_found(paths, &self.name)));
         };
         let log = &self.invocation.log;
         log.step(|| format!("plugin {}: found at {address}", self.name));
@@ -156,12 +156,12 @@ impl<'a> Connection<'a> {
         match self.exchange(&client, ACTIVATE, b"") {
             Ok(response) => {
                 check_activation(&response, managed.is_some()).context(ACTIVATE)?;
-                Ok(Attempt::Connected(Link { client, managed }))
+                Ok(Reached::Connected(Link { client, managed }))
             }
             Err(CallError {
                 sent: false,
                 cause: cause @ Cause::NotThere(_),
-            }) => Ok(Attempt::NotThere(format!("{address}: {cause}"))),
+            }) => Ok(Reached::NotThere(format!("{address}: {cause}"))),
             Err(CallError {
                 sent: false,
                 cause: Cause::Other(text),

@@ -1,4 +1,4 @@
-//! A built-in driver and its volumes: the methods of both, of which each kind fills in what differs.
+//! A built-in driver and its volumes. What differs between the kinds is in `BuiltInKind` and `Existing`.
 
 use std::path::{Path, PathBuf};
 
@@ -58,8 +58,8 @@ pub trait Existing {
     /// What is shown of it, apart from its name and its record.
     fn describe(&self, table: &MountTable) -> Result<VolumeInfo>;
 
-    /// Mounts it and returns the directory that users get. A mount that is there already was left by a call that was killed,
-    /// because the caller knows of none.
+    /// Mounts it and returns the directory that users get. The caller knows of no mount; one that is there all the same was left by
+    /// a call that was killed.
     fn mount(&self, read_only: bool) -> Result<PathBuf>;
 
     /// Takes away the mount at this mount point. If it is busy, the error names its users.

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid};
@@ -73,7 +73,7 @@ impl Foreground {
         let ignores_children = is_ignored(libc::SIGCHLD);
         // If it were ignored, the kernel would discard how a child has ended.
         // SAFETY: it sets no handler.
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
         let old_umask = umask(Mode::empty());
         umask(old_umask);
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
@@ -111,7 +111,7 @@ impl Foreground {
             umask(mode);
             if ignores_children {
                 // SAFETY: it sets no handler.
-                unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+                unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn)? };
             }
             Ok(mask.thread_set_mask()?)
         };

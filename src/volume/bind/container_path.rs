@@ -24,7 +24,7 @@ const TRIES: usize = 10;
 
 /// Where a container path is, in the form that the mount table uses. The directory need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ContainerPath {
     pub path: PathBuf,
     /// Whether a missing directory is made.
     pub may_be_made: bool,
@@ -37,14 +37,14 @@ pub struct Place {
 /// # Errors
 ///
 /// Wrong usage: it is not a directory, or below /tmp it leads through a symbolic link.
-pub fn resolve(invocation: &Invocation, path: &Path) -> Result<Place> {
+pub fn resolve(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
     match below_tmp(path)? {
         Some(path) => resolve_below_tmp(invocation, path),
         None => resolve_elsewhere(invocation, path),
     }
 }
 
-fn resolve_below_tmp(invocation: &Invocation, path: PathBuf) -> Result<Place> {
+fn resolve_below_tmp(invocation: &Invocation, path: PathBuf) -> Result<ContainerPath> {
     if MountTable::read()?.at(&path).is_none() {
         // The walk below could hang in a dead mount, so another process looks first.
         match mount_point::answers(invocation, &path) {
@@ -57,14 +57,14 @@ fn resolve_below_tmp(invocation: &Invocation, path: PathBuf) -> Result<Place> {
             },
         }
     }
-    Ok(Place {
+    Ok(ContainerPath {
         path,
         may_be_made: true,
         absence: None,
     })
 }
 
-fn resolve_elsewhere(invocation: &Invocation, path: &Path) -> Result<Place> {
+fn resolve_elsewhere(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
     let words = |error: &io::Error| format!("{}: {}", path.display(), plain(error));
     let (path, absence) = match targets::resolve_without_hanging(invocation, path) {
         Ok(path) => (path, None),
@@ -77,7 +77,7 @@ fn resolve_elsewhere(invocation: &Invocation, path: &Path) -> Result<Place> {
         }
         Err(error) => bail!(Failure::usage(words(&error))),
     };
-    Ok(Place {
+    Ok(ContainerPath {
         path,
         may_be_made: false,
         absence,
@@ -85,9 +85,9 @@ fn resolve_elsewhere(invocation: &Invocation, path: &Path) -> Result<Place> {
 }
 
 /// The place that [`resolve`] found, also where the directory cannot be looked at any more.
-pub fn name(invocation: &Invocation, path: &Path) -> Result<Place> {
+pub fn name(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
     let below = below_tmp(path)?;
-    Ok(Place {
+    Ok(ContainerPath {
         may_be_made: below.is_some(),
         path: below.unwrap_or_else(|| targets::name(invocation, path)),
         absence: None,
@@ -95,9 +95,9 @@ pub fn name(invocation: &Invocation, path: &Path) -> Result<Place> {
 }
 
 /// The place of a container path inside another one. It cannot be looked at before the outer one is bound.
-pub fn inside(outer: &Place, outer_path: &Path, path: &Path) -> Place {
+pub fn inside(outer: &ContainerPath, outer_path: &Path, path: &Path) -> ContainerPath {
     let below = path.strip_prefix(outer_path).unwrap_or(path);
-    Place {
+    ContainerPath {
         path: outer.path.join(below),
         may_be_made: path.starts_with(TMP),
         absence: None,
@@ -116,7 +116,7 @@ fn below_tmp(path: &Path) -> Result<Option<PathBuf>> {
 
 /// Makes sure that the directory exists. `made` gets each directory that had to be made, also where a later one fails. A place
 /// where something is mounted exists.
-pub fn prepare(place: &Place, made: &mut Vec<PathBuf>) -> Result<()> {
+pub fn prepare(place: &ContainerPath, made: &mut Vec<PathBuf>) -> Result<()> {
     if MountTable::read()?.at(&place.path).is_some() {
         return Ok(());
     }

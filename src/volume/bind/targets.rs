@@ -133,10 +133,20 @@ pub fn look(target: &Path, volume: Option<&MountRecord>, table: &MountTable) -> 
 ///
 /// In use: something else is mounted there.
 pub fn refuse_other(target: &Path, volume: Option<&MountRecord>, table: &MountTable) -> Result<()> {
+    let shown = format!("target {}", target.display());
+    refuse_other_at(&shown, target, volume, table)
+}
+
+/// As [`refuse_other`], where the error calls the target `shown`.
+pub fn refuse_other_at(
+    shown: &str,
+    target: &Path,
+    volume: Option<&MountRecord>,
+    table: &MountTable,
+) -> Result<()> {
     if look(target, volume, table) == Seen::Other {
-        let target = target.display();
         bail!(Failure::in_use(format!(
-            "target {target}: something is mounted there that is not this volume"
+            "{shown}: something is mounted there that is not this volume"
         )));
     }
     Ok(())

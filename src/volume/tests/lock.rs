@@ -55,7 +55,7 @@ fn a_volume_is_locked_by_one_call_at_a_time_and_others_are_not() {
 
 /// Otherwise two calls would each hold a lock: one of a file that is there, one of a file that was removed.
 #[test]
-fn who_opened_a_lock_file_that_is_removed_meanwhile_locks_the_new_one() {
+fn a_lock_file_that_is_removed_while_it_is_waited_for_is_opened_anew() {
     let scene = Scene::new();
     let path = scene.file("lock");
     let is_held = AtomicBool::new(false);

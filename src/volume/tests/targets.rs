@@ -7,8 +7,8 @@ use crate::base::failure::ErrorKind;
 use crate::sys::tests::fake_host;
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
-use crate::volume::mount::MountRequest;
 use crate::volume::release::Release;
+use crate::volume::request::MountRequest;
 use crate::volume::tests::fake_driver::Unmounting;
 use crate::volume::tests::standings::{Mounted, Remembered, Standing};
 use crate::volume::tests::{NO_RECORD, Scene, Seen, named, request, strings};
@@ -63,7 +63,7 @@ fn a_target_where_something_else_is_mounted_is_refused_before_the_driver_is_aske
             ..Seen::default()
         };
         assert_eq!(seen, expected, "{mounted:?}");
-        // Who never was there gets a warning, and what is there stays.
+        // A caller that never had the target gets a warning, and the mount there stays.
         if mounted == Mounted::Writable {
             let holder = at(&scene, "/target", false).holder;
             let seen = scene.see(|| scene.unmount(holder, Release::ONE).map(|()| String::new()));

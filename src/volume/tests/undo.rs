@@ -12,7 +12,7 @@ use crate::sys::tests::fake_host;
 use crate::volume::Locked;
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
-use crate::volume::mount::MountRequest;
+use crate::volume::request::MountRequest;
 use crate::volume::tests::{NO_RECORD, Scene, living, named, request, strings};
 
 /// With a container path whose mode is another than the volume's.

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use pretty_assertions::assert_eq;
 use serde_json::Value;
 
-use crate::driver::local::{mounts, unmounts_and_removes};
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::host::Host;
 use crate::harness::loop_devices::Device;
 use crate::harness::mounts::mounted_at;
 use crate::harness::strace::under_strace;
-use crate::harness::volumes::{LOCAL, inspected, local_data};
+use crate::harness::volumes::{LOCAL, inspected, local_data, mounts, unmounts_and_removes};
 
 #[test]
 fn a_device_is_mounted_and_keeps_its_data() {

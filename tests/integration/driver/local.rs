@@ -10,23 +10,9 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::Device;
 use crate::harness::mounts::mounted_at;
-use crate::harness::volumes::{LOCAL, inspected, local_data, user_of};
-
-#[track_caller]
-pub fn mounts(env: &Env, name: &str, options: &str) -> PathBuf {
-    env.dvdcli(&format!("mount -d local -n {name} {options}"))
-        .prints(&format!("$ROOT/{LOCAL}/{name}/_data\n"))
-        .succeeds();
-    local_data(env, name)
-}
-
-#[track_caller]
-pub fn unmounts_and_removes(env: &Env, name: &str) {
-    for verb in ["unmount", "remove"] {
-        env.dvdcli(&format!("{verb} -d local -n {name}")).succeeds();
-    }
-    assert!(!env.path(&format!("{LOCAL}/{name}")).exists());
-}
+use crate::harness::volumes::{
+    LOCAL, inspected, local_data, mounts, unmounts_and_removes, user_of,
+};
 
 fn owner_and_mode(path: &Path) -> (u32, u32, u32) {
     let data = path.metadata().unwrap();
@@ -195,4 +181,14 @@ fn options_that_do_not_go_together_are_refused_before_anything_is_made() {
     env.dvdcli("create -d local -n db --volumeopts=type=none,o=bind,device=$ROOT/none")
         .fails(1, "dvdcli: creating volume db: binding $ROOT/none: the source, option device: no such file or directory\n");
     assert!(!env.path("var").exists());
+}
+
+/// A trial's root may be given as seen from the current directory.
+#[test]
+fn a_relative_root_is_below_the_current_directory() {
+    let Some(env) = Env::isolated() else { return };
+    env.dvdcli("mount -d local -n db")
+        .env("DVDCLI_ROOT", "trial")
+        .prints(&format!("$ROOT/trial/{LOCAL}/db/_data\n"))
+        .succeeds();
 }

@@ -144,7 +144,7 @@ fn killed_anywhere(case: Case) {
             host.driver,
             points.len()
         ));
-        // How often an answer is read depends on how it arrives, and who waits for a busy machine asks more often.
+        // How often an answer is read depends on how it arrives; on a busy machine, waiting takes more calls.
         ensure(reached * 2 >= points.len(), || {
             format!("{case:?}: {reached} of {}", points.len())
         })

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::faults::kill::calls;
 use crate::harness::interrupted::{VERBS, Verb};
+use crate::harness::points::calls;
 use crate::harness::process::{Output, is_warnings};
 use crate::harness::scenario::ensure;
 use crate::harness::scene::Scene;

@@ -12,6 +12,7 @@ pub mod loop_devices;
 pub mod managed;
 pub mod mounts;
 pub mod plugin;
+pub mod points;
 pub mod process;
 pub mod programs;
 pub mod rclone;

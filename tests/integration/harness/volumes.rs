@@ -90,3 +90,21 @@ pub fn volumes_on(env: &Env, fs_type: &str) {
     let script = format!("mkfs.{fs_type} -q {below}; mount -o loop {below} {volumes}");
     in_directory(Path::new("/"), &script).unwrap();
 }
+
+/// Mounts a volume of `local`, and returns its directory.
+#[track_caller]
+pub fn mounts(env: &Env, name: &str, options: &str) -> PathBuf {
+    env.dvdcli(&format!("mount -d local -n {name} {options}"))
+        .prints(&format!("$ROOT/{LOCAL}/{name}/_data\n"))
+        .succeeds();
+    local_data(env, name)
+}
+
+/// Unmounts and removes a volume of `local`.
+#[track_caller]
+pub fn unmounts_and_removes(env: &Env, name: &str) {
+    for verb in ["unmount", "remove"] {
+        env.dvdcli(&format!("{verb} -d local -n {name}")).succeeds();
+    }
+    assert!(!env.path(&format!("{LOCAL}/{name}")).exists());
+}

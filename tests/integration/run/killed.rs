@@ -69,7 +69,7 @@ fn the_dead_keep_nothing_from_the_living_and_take_nothing() {
         .prints("$ROOT/volumes/db\n")
         .succeeds();
     assert_eq!((env.mounts().len(), plugin.bodies("Mount").len()), (0, 1));
-    // A target that is shared with one who lives stays his.
+    // A target that a living holder has as well stays.
     killed(staying(
         &env,
         "three",

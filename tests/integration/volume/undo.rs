@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::http::refuses;
+use crate::harness::mounts::mounted_at;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::filled;
 use crate::harness::volume_driver::{KINDS, Kind};
@@ -152,16 +153,8 @@ fn a_view_keeps_what_its_volume_forbids() {
     env.dvdcli("mount -d fake -n db --target $ROOT/target --read-only")
         .prints("$ROOT/target\n")
         .succeeds();
-    let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-    let target = env.path("target");
-    let line = table
-        .lines()
-        .find(|line| line.contains(target.to_str().unwrap()))
-        .unwrap();
-    assert_eq!(
-        line.split(' ').nth(5).unwrap(),
-        "ro,nosuid,nodev,noexec,relatime"
-    );
+    let view = mounted_at(&env.path("target")).unwrap();
+    assert_eq!(view.options, "ro,nosuid,nodev,noexec,relatime");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::base::failure::ErrorKind;
 use crate::volume::bind::view::View;
-use crate::volume::mount::MountRequest;
+use crate::volume::request::MountRequest;
 use crate::volume::tests::fake_driver::{Mounting, Unmounting};
 use crate::volume::tests::standings::{Mounted, Remembered, Standing, holder};
 use crate::volume::tests::{Scene, request};

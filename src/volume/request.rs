@@ -1,0 +1,21 @@
+//! What a caller asks `mount` for.
+
+use crate::volume::bind::view::View;
+use crate::volume::holders::record::Holder;
+
+/// What `mount` is asked for.
+#[derive(Debug, Clone)]
+pub struct MountRequest<'a> {
+    /// Whether to create the volume where it is known to be absent.
+    pub create: bool,
+    pub holder: Holder,
+    /// How the volume is to appear at the holder's target.
+    pub view: View<'a>,
+}
+
+impl MountRequest<'_> {
+    /// Whether the mount itself is to be read-only: with a target, only the view there is.
+    pub fn wants_read_only(&self) -> bool {
+        self.view.is_read_only() && self.holder.target.is_none()
+    }
+}
