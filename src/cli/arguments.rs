@@ -2,6 +2,7 @@
 //!
 //! The structs have no doc comments, because clap would print one in place of the verb's own help.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,16 +27,16 @@ pub struct Common {
     #[arg(short = 'n', long, visible_alias = "name", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub volumename: Option<String>,
     /// How long the whole command may take [default: 110s; 590s for unmount]
-    #[arg(long, value_name = "TIME", env = "DVDCLI_TIMEOUT", hide_env_values = true, value_parser = timeout)]
+    #[arg(long, value_name = "TIME", env = if_not_empty("DVDCLI_TIMEOUT"), hide_env_values = true, value_parser = timeout)]
     pub timeout: Option<Duration>,
     /// How long to wait for a plugin that is not there yet [default: 15s]
-    #[arg(long, value_name = "TIME", env = "DVDCLI_WAIT", hide_env_values = true, value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", env = if_not_empty("DVDCLI_WAIT"), hide_env_values = true, value_parser = parse_duration)]
     pub wait: Option<Duration>,
     /// The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]
     #[arg(
         long,
         value_name = "FILE",
-        env = "DVDCLI_CONFIG",
+        env = if_not_empty("DVDCLI_CONFIG"),
         hide_env_values = true
     )]
     pub config: Option<PathBuf>,
@@ -242,6 +243,13 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
+}
+
+/// The name of a variable that may stand in place of a flag, unless its value is empty: that means the same as if it were not
+/// set, as in shells.
+pub fn if_not_empty(variable: &'static str) -> Option<&'static str> {
+    let is_empty = env::var_os(variable).is_some_and(|value| value.is_empty());
+    (!is_empty).then_some(variable)
 }
 
 /// Reads a truth value in all the forms that the Go program of this name took (strconv.ParseBool).

@@ -195,7 +195,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG",
-                "As --timeout, --wait and --config.",
+                "As --timeout, --wait and --config. An empty variable is not set.",
             ),
             (
                 "DVDCLI_ROOT",
@@ -218,7 +218,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "A YAML file. Below dvdcli: driver (where --volumedriver is left out), timeout, wait, and aliases, a map from a \
                  plain name to a driver (ebs: rexray/ebs:latest) for callers that cannot pass a slash or a colon. A setting \
-                 without a value is not set; /dev/null is no configuration.",
+                 without a value (nothing, ~ or null) is not set; /dev/null is no configuration. A wrong value of a setting for \
+                 built-in drivers is an error when one of them is used.",
             ),
             (
                 "",

@@ -133,3 +133,18 @@ fn a_bad_value_in_the_environment_is_wrong_usage() {
     );
     assert_eq!(plugin.connections(), 0);
 }
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let (env, _plugin) = FakePlugin::with_db();
+    for variable in ["DVDCLI_TIMEOUT", "DVDCLI_WAIT", "DVDCLI_CONFIG"] {
+        let get = env.dvdcli("get -d fake -n db");
+        get.env(variable, "").prints("db\n").succeeds();
+    }
+    // Without a root, the machine's own directories are searched.
+    let get = env.dvdcli("get -d fake.of.nobody -n db --wait=0 --config=/dev/null");
+    get.env("DVDCLI_ROOT", "").fails(
+        1,
+        "dvdcli: looking up volume db: plugin fake.of.nobody: not found in /run/docker/plugins, [..]\n",
+    );
+}

@@ -112,6 +112,21 @@ fn fake_mounts_check_and_do_nothing() {
 }
 
 #[test]
+fn an_empty_variable_is_not_set() {
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
+    host.env.dir("db");
+    for line in ["mount -t dvdcli fake/db $ROOT/db", "umount $ROOT/db"] {
+        let run = host.run(line).env("DVDCLI_TIMEOUT", "");
+        run.env("DVDCLI_WAIT", "")
+            .env("DVDCLI_CONFIG", "")
+            .succeeds();
+    }
+    assert_eq!(plugin.mounts("db"), 0);
+}
+
+#[test]
 fn without_a_note_umount_takes_the_view_alone() {
     let Some((host, plugin)) = Host::with_db() else {
         return;
