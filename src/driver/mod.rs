@@ -54,6 +54,7 @@ pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dy
         return Ok(Box::new(Plugin::named(invocation, name)?));
     };
     // A wrong setting of one built-in driver is found whichever of them is used first.
+    invocation.config.check_for_built_ins()?;
     for kind in BUILT_INS {
         kind.check_configuration(&invocation.config)?;
     }

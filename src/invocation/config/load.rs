@@ -8,8 +8,9 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::base::failure::Failure;
 use crate::base::suggest;
+use crate::base::text::chain;
 use crate::invocation::config::Config;
-use crate::invocation::config::settings::{self, SETTINGS};
+use crate::invocation::config::settings::{self, SETTINGS, Setting};
 use crate::invocation::config::yaml::{Entry, entries};
 use crate::sys::files::small as files;
 
@@ -45,7 +46,7 @@ impl Config {
         for setting in SETTINGS {
             let at = |name: &&str| {
                 // As for REX-Ray, a setting without a value is not set.
-                let set = entries.iter().rev().filter(|entry| !entry.is_empty());
+                let set = entries.iter().rev().filter(|entry| !entry.is_null);
                 set.into_iter().find(|entry| entry.is_at_or_below(name))
             };
             if let Some(entry) = setting.names.iter().find_map(at) {
@@ -56,8 +57,7 @@ impl Config {
                     false => entry.scalar(),
                 };
                 let origin = || format!("{reading}: {}", place(entry));
-                value
-                    .and_then(|value| setting.apply(self, value, origin))
+                self.set(setting, value, origin)
                     .with_context(|| place(entry))?;
             }
         }
@@ -70,11 +70,33 @@ impl Config {
         Ok(())
     }
 
+    /// Sets what the setting is for. A value that is wrong for built-in drivers is kept for when one is used.
+    fn set(
+        &mut self,
+        setting: &Setting,
+        value: Result<&str>,
+        origin: impl Fn() -> String,
+    ) -> Result<()> {
+        let done = value.and_then(|value| setting.apply(self, value, &origin));
+        if !setting.is_for_built_ins {
+            return done;
+        }
+        let name = setting.names[0];
+        match done {
+            Ok(()) => self.wrong_for_built_ins.remove(name),
+            Err(error) => {
+                let wrong = format!("{}: {}", origin(), chain(&error));
+                self.wrong_for_built_ins.insert(name, wrong)
+            }
+        };
+        Ok(())
+    }
+
     /// Reads an alias. Any other name below `dvdcli:` that is no setting is an error, because no other program reads it.
     fn read_own(&mut self, entry: &Entry) -> Result<()> {
         let is_section = matches!(entry.name.as_str(), "dvdcli" | "dvdcli.aliases");
-        if is_section && entry.is_empty() {
-            // A section without settings.
+        if entry.is_null && (is_section || entry.name.starts_with(ALIASES)) {
+            // A section without settings, or an alias for nothing.
         } else if is_section {
             bail!("{}: it has to be a map", place(entry));
         } else if entry.name.starts_with(ALIASES) {
@@ -118,8 +140,7 @@ impl Config {
                 };
                 if let Some((_, value)) = variables.iter().find(named) {
                     let origin = || format!("reading environment variable {variable}");
-                    setting
-                        .apply(self, &value.to_string_lossy(), origin)
+                    self.set(setting, Ok(&value.to_string_lossy()), origin)
                         .with_context(|| Failure::usage(origin()))?;
                 }
             }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
+
+use crate::base::failure::Failure;
+
 mod load;
 mod settings;
 mod yaml;
@@ -37,6 +41,8 @@ pub struct Config {
     pub root_path: String,
     /// Options that `create` takes where the caller gives none, by lower-case name. Their values are not checked yet.
     pub create_defaults: BTreeMap<&'static str, CreateDefault>,
+    /// Settings of built-in drivers, each by its newest name, that have a value which they cannot have, and why not.
+    wrong_for_built_ins: BTreeMap<&'static str, String>,
 }
 
 /// The default of an option, as the configuration gives it.
@@ -51,6 +57,19 @@ impl Config {
     /// Whether a mount creates a volume that is absent. `explicit` says that the caller wants that to be done by `create` only.
     pub fn creates(&self, explicit: bool) -> bool {
         !explicit && self.create_implicit
+    }
+
+    /// Refuses settings of built-in drivers that have a value which they cannot have. With a plugin they do not matter: REX-Ray's
+    /// own file may say more than a built-in driver understands.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage, with file and line, or with the variable.
+    pub fn check_for_built_ins(&self) -> Result<()> {
+        match self.wrong_for_built_ins.values().next() {
+            Some(wrong) => bail!(Failure::usage(wrong)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -70,6 +89,7 @@ impl Default for Config {
             mount_path: None,
             root_path: "/data".into(),
             create_defaults: BTreeMap::new(),
+            wrong_for_built_ins: BTreeMap::new(),
         }
     }
 }

@@ -13,6 +13,8 @@ pub struct Setting {
     /// In lower case, newest generation first; where several are set, the first of these counts.
     pub names: &'static [&'static str],
     effect: Effect,
+    /// Whether it matters to built-in drivers alone.
+    pub is_for_built_ins: bool,
 }
 
 enum Effect {
@@ -29,6 +31,18 @@ const fn set(
     Setting {
         names,
         effect: Effect::Set(effect),
+        is_for_built_ins: false,
+    }
+}
+
+/// As [`set`], of a setting that matters to built-in drivers alone.
+const fn set_for_built_ins(
+    names: &'static [&'static str],
+    effect: fn(&mut Config, &str) -> Result<()>,
+) -> Setting {
+    Setting {
+        is_for_built_ins: true,
+        ..set(names, effect)
     }
 }
 
@@ -36,6 +50,7 @@ const fn create_default(option: &'static str, names: &'static [&'static str]) ->
     Setting {
         names,
         effect: Effect::CreateDefault(option),
+        is_for_built_ins: true,
     }
 }
 
@@ -53,7 +68,7 @@ pub const SETTINGS: &[Setting] = &[
     set(&["dvdcli.wait"], |c, v| {
         parse_duration(v).map(|v| c.wait = Some(v))
     }),
-    set(
+    set_for_built_ins(
         &[
             "libstorage.integration.volume.operations.mount.preempt",
             "rexray.volume.mount.preempt",
@@ -67,14 +82,14 @@ pub const SETTINGS: &[Setting] = &[
         ],
         |c, v| boolean(v).map(|v| c.ignore_used_count = v),
     ),
-    set(
+    set_for_built_ins(
         &[
             "libstorage.integration.volume.operations.remove.disable",
             "rexray.volume.remove.disable",
         ],
         |c, v| boolean(v).map(|v| c.remove_disable = v),
     ),
-    set(
+    set_for_built_ins(
         &[
             "libstorage.integration.volume.operations.create.disable",
             "rexray.volume.create.disable",
@@ -85,11 +100,11 @@ pub const SETTINGS: &[Setting] = &[
         &["libstorage.integration.volume.operations.create.implicit"],
         |c, v| boolean(v).map(|v| c.create_implicit = v),
     ),
-    set(
+    set_for_built_ins(
         &["libstorage.integration.volume.operations.mount.path"],
         |c, v| absolute(v).map(|v| c.mount_path = Some(v)),
     ),
-    set(
+    set_for_built_ins(
         &[
             "libstorage.integration.volume.operations.mount.rootpath",
             "linux.volume.rootpath",

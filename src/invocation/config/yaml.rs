@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use saphyr::{MarkedYaml, YamlData, YamlLoader};
-use saphyr_parser::Parser;
+use saphyr_parser::{Parser, ScalarStyle};
 
 /// A leaf of the tree, such as `rexray.volume.mount.preempt`.
 #[derive(Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Entry {
     pub line: usize,
     /// As the file has it; `None` for a list.
     value: Option<String>,
+    /// Whether the name has no value: an empty text, or one of YAML's words for nothing.
+    pub is_null: bool,
 }
 
 impl Entry {
@@ -25,11 +27,6 @@ impl Entry {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    /// Whether the name has no value.
-    pub fn is_empty(&self) -> bool {
-        self.value.as_deref().is_some_and(is_null)
-    }
-
     /// The value as text, whatever its YAML type.
     pub fn scalar(&self) -> Result<&str> {
         self.value
@@ -38,8 +35,13 @@ impl Entry {
     }
 }
 
-fn is_null(scalar: &str) -> bool {
-    matches!(scalar, "" | "~" | "null")
+/// In quotes, a word such as `~` is text (YAML 1.2, 10.3.2).
+fn is_null(node: &MarkedYaml) -> bool {
+    let YamlData::Representation(text, style, _) = &node.data else {
+        return false;
+    };
+    let is_word = matches!(text.as_ref(), "~" | "null" | "Null" | "NULL");
+    text.is_empty() || (is_word && *style == ScalarStyle::Plain)
 }
 
 /// All leaves, in the order of the file. A key with dots in it is read as a path.
@@ -59,7 +61,7 @@ pub fn entries(text: &str) -> Result<Vec<Entry>> {
     match loader.into_documents().first() {
         None => {}
         Some(tree) if matches!(tree.data, YamlData::Mapping(_)) => flatten("", tree, &mut entries),
-        Some(tree) if scalar(tree).as_deref().is_some_and(is_null) => {}
+        Some(tree) if is_null(tree) => {}
         Some(_) => bail!("it is no map of settings"),
     }
     Ok(entries)
@@ -82,6 +84,7 @@ fn flatten(name: &str, node: &MarkedYaml, entries: &mut Vec<Entry>) {
             written: name.to_owned(),
             line: node.span.start.line(),
             value: scalar(node),
+            is_null: is_null(node),
         });
     }
 }
@@ -131,6 +134,15 @@ other: *v
         for text in ["", "# nothing\n", "---\n", "~"] {
             assert_eq!(entries(text).expect("an empty file"), [], "{text}");
         }
+    }
+
+    #[test]
+    fn words_for_nothing_are_none_in_quotes() {
+        let text = "{a: , b: ~, c: null, d: Null, e: NULL, f: \"\", g: '~', h: \"null\", i: nil}";
+        let found = entries(text).expect("a map");
+        let null: Vec<_> = found.iter().filter(|entry| entry.is_null).collect();
+        let null: Vec<_> = null.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(null, ["a", "b", "c", "d", "e", "f"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::harness::env::Env;
+use crate::harness::plugin::FakePlugin;
 use crate::harness::volumes::{LOOP, inspected};
 
 /// As in REX-Ray's documentation, for an agent with VirtualBox.
@@ -140,6 +141,95 @@ fn a_value_of_the_wrong_kind_is_an_error_wherever_it_stands() {
             &format!("dvdcli: reading $ROOT/etc/rexray/config.yml: {problem}\n"),
         );
     }
+}
+
+/// What REX-Ray takes, but a built-in driver does not: a line of the file, and a variable with its value.
+const OF_BUILT_INS: &[(&str, (&str, &str))] = &[
+    ("docker.fsType: ext3", ("DOCKER_FSTYPE", "ext3")),
+    ("docker.size: {a: 1}", ("DOCKER_SIZE", "much")),
+    (
+        "rexray.volume.mount.preempt: perhaps",
+        ("REXRAY_VOLUME_MOUNT_PREEMPT", "perhaps"),
+    ),
+    (
+        "rexray.volume.remove.disable: [true]",
+        ("REXRAY_VOLUME_REMOVE_DISABLE", "perhaps"),
+    ),
+    (
+        "rexray.volume.create.disable: perhaps",
+        ("REXRAY_VOLUME_CREATE_DISABLE", "perhaps"),
+    ),
+    (
+        "libstorage.integration.volume.operations.mount.path: here",
+        (
+            "LIBSTORAGE_INTEGRATION_VOLUME_OPERATIONS_MOUNT_PATH",
+            "here",
+        ),
+    ),
+    ("linux.volume.rootPath: {a: 1}", ("DOCKER_IOPS", "many")),
+];
+
+#[test]
+fn settings_of_built_in_drivers_are_judged_where_one_is_used() {
+    let env = Env::new();
+    let _plugin = FakePlugin::start(&env, "fake");
+    for (line, (variable, value)) in OF_BUILT_INS {
+        for (file, value) in [(*line, ""), ("", *value)] {
+            env.configure(file);
+            for (verb, printed) in [
+                ("create", ""),
+                ("mount", "$ROOT/volumes/db\n"),
+                ("path", "$ROOT/volumes/db\n"),
+                ("get", "db\n"),
+                ("exists", ""),
+                ("list", "db\n"),
+                ("unmount", ""),
+                ("remove", ""),
+            ] {
+                let run = env.dvdcli(&format!("{verb} -d fake -n db"));
+                run.env(variable, value).prints(printed).succeeds();
+            }
+            let place = match file {
+                "" => format!("environment variable {variable}"),
+                _ => "$ROOT/etc/rexray/config.yml: line 1".to_owned(),
+            };
+            for built_in in ["loop", "local"] {
+                let run = env.dvdcli(&format!("list -d {built_in}"));
+                run.env(variable, value)
+                    .fails(2, &format!("dvdcli: reading {place}: [..]\n"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_setting_without_a_value_is_not_set() {
+    let env = Env::new();
+    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    for null in ["", "~", "null", "Null", "NULL", "\"\""] {
+        env.configure(&format!(
+            "dvdcli:\n  driver: {null}\n  root: {null}\n  timeout: {null}\n  wait: {null}\n  aliases: {{fake: {null}}}\n\
+             linux.volume.rootPath: {null}\ndocker: {{size: {null}, fsType: {null}}}\n\
+             rexray.volume: {{mount: {{preempt: {null}}}, unmount: {{ignoreUsedCount: {null}}}}}\n"
+        ));
+        env.dvdcli("get -d fake -n db").prints("db\n").succeeds();
+        env.dvdcli("create -d loop -n db")
+            .env("DOCKER_SIZE", "")
+            .env("LINUX_VOLUME_ROOTPATH", "")
+            .succeeds();
+        let found = inspected(&env, "-d loop -n db");
+        assert_eq!(
+            (&found["Size"], &found["FsType"]),
+            (&json!(16_u64 << 30), &json!("ext4"))
+        );
+        env.dvdcli("remove -d loop -n db").succeeds();
+    }
+    // In quotes it is a name like any other.
+    env.configure("dvdcli:\n  driver: '~'\n  wait: 0\n");
+    env.dvdcli("get -n db").fails(
+        1,
+        "dvdcli: looking up volume db: plugin ~: not found in [..]\n",
+    );
 }
 
 #[test]
