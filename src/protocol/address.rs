@@ -7,6 +7,8 @@ use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
 use ureq::http::Uri;
 
+use crate::protocol::json::Json;
+
 /// How to reach a plugin.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Address {
@@ -45,7 +47,8 @@ pub struct TlsFiles {
 /// # Errors
 ///
 /// What is wrong with the URL.
-pub fn parse_spec(text: &str) -> Result<Address> {
+pub fn parse_spec(text: &[u8]) -> Result<Address> {
+    let text = str::from_utf8(text).map_err(|_| anyhow!("it is not UTF-8"))?;
     parse_address(text.trim(), TlsFiles::default())
 }
 
@@ -54,15 +57,15 @@ pub fn parse_spec(text: &str) -> Result<Address> {
 /// # Errors
 ///
 /// What is wrong with the JSON or the URL.
-pub fn parse_json(text: &str) -> Result<Address> {
+pub fn parse_json(text: &[u8]) -> Result<Address> {
     #[derive(Deserialize)]
     struct Spec {
-        #[serde(rename = "Addr")]
+        #[serde(rename = "Addr", default)]
         addr: String,
         #[serde(rename = "TLSConfig")]
         tls: Option<TlsFiles>,
     }
-    let spec: Spec = serde_json::from_str(text)?;
+    let spec: Spec = Json::parse(text)?.read()?;
     parse_address(&spec.addr, spec.tls.unwrap_or_default())
 }
 
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn addresses() {
         let parsed = |text: &str| {
-            parse_spec(text)
+            parse_spec(text.as_bytes())
                 .map(|address| address.to_string())
                 .map_err(|error| error.to_string())
         };
@@ -206,7 +209,7 @@ mod tests {
             ..TlsFiles::default()
         };
         assert_eq!(
-            parse_json(text).expect("a spec"),
+            parse_json(text.as_bytes()).expect("a spec"),
             Address::Tls("h:1".into(), tls)
         );
     }

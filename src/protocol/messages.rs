@@ -1,16 +1,13 @@
 //! What goes to a plugin (messages) and what comes back (answers), in all the forms that plugins send (protocol: The wire).
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use anyhow::{Result, anyhow};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::base::text::{one_line, shorten};
 use crate::protocol::client::Response;
+use crate::protocol::json::Json;
 
 /// To `VolumeDriver.Create`. The options are strings, as in Docker.
 #[derive(Debug, Serialize)]
@@ -64,7 +61,7 @@ pub struct MountpointAnswer {
 #[serde(rename_all = "PascalCase")]
 pub struct GetAnswer {
     #[serde(default)]
-    pub volume: Option<Object<WireVolume>>,
+    pub volume: Option<WireVolume>,
 }
 
 /// From `VolumeDriver.List`.
@@ -72,15 +69,22 @@ pub struct GetAnswer {
 #[serde(rename_all = "PascalCase")]
 pub struct ListAnswer {
     #[serde(default)]
-    pub volumes: Option<Vec<Object<WireVolume>>>,
+    pub volumes: Option<Vec<WireVolume>>,
 }
 
-/// From `VolumeDriver.Capabilities`: an object with `Scope`, or anything else.
+/// From `VolumeDriver.Capabilities`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CapabilitiesAnswer {
     #[serde(default)]
-    pub capabilities: Option<Value>,
+    pub capabilities: Option<WireCapabilities>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct WireCapabilities {
+    /// `local` or `global`, in any case.
+    pub scope: Option<String>,
 }
 
 /// A volume in an answer. Only its name can be relied on; `Status` and `CreatedAt` may be of any JSON type.
@@ -91,30 +95,6 @@ pub struct WireVolume {
     pub mountpoint: Option<String>,
     pub status: Option<Value>,
     pub created_at: Option<Value>,
-}
-
-/// A JSON object and nothing else: serde alone would also read an array as a structure.
-#[derive(Debug)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-    }
 }
 
 /// A plugin's answer that it has not done what was asked.
@@ -136,13 +116,13 @@ pub fn read<A: DeserializeOwned>(response: &Response) -> Result<Result<A, Refusa
         text if text == NOT_AS_EXPECTED => anyhow!("{text}: {error}"),
         text => anyhow!(text),
     };
-    let errors = serde_json::from_slice::<Object<Errors>>(&response.body);
-    if let Some(refusal) = refusal(response, errors.as_ref().ok().map(|Object(errors)| errors)) {
+    let json = Json::parse(&response.body);
+    let errors = json.as_ref().ok().and_then(|json| json.read().ok());
+    if let Some(refusal) = refusal(response, errors.as_ref()) {
         return Ok(Err(refusal));
     }
-    errors.map_err(wrong)?;
-    let Object(answer) = serde_json::from_slice(&response.body).map_err(wrong)?;
-    Ok(Ok(answer))
+    let answer = json.and_then(|json| json.read());
+    answer.map(Ok).map_err(wrong)
 }
 
 /// The keys that hold an error, in any answer. Their values may be of any JSON type.

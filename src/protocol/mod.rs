@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod client;
+pub mod json;
 pub mod messages;
 mod sent;
 mod tls;

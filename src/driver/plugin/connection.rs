@@ -17,6 +17,7 @@ use crate::driver::plugin::wait::Wait;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
 use crate::protocol::client::{CallError, Cause, Client, Response};
+use crate::protocol::json::Json;
 use crate::protocol::messages as wire;
 use crate::protocol::messages::Refusal;
 
@@ -293,7 +294,7 @@ fn shown(body: &[u8]) -> String {
             _ => {}
         }
     }
-    match serde_json::from_slice::<Value>(body) {
+    match Json::parse(body).and_then(|json| json.read::<Value>()) {
         Ok(mut value) => {
             mask(&mut value);
             value.to_string()

@@ -14,7 +14,7 @@ use crate::invocation::paths::Paths;
 use crate::protocol::address::{Address, parse_json, parse_spec};
 use crate::sys::files::small as files;
 
-type ParseSpec = fn(&str) -> Result<Address>;
+type ParseSpec = fn(&[u8]) -> Result<Address>;
 
 /// The extensions of spec files, in order of precedence, and what reads each form.
 const SPECS: [(&str, ParseSpec); 2] = [("spec", parse_spec), ("json", parse_json)];
@@ -108,7 +108,7 @@ fn candidates(directory: &Path, name: &str, extension: &str) -> [PathBuf; 2] {
 }
 
 fn read_spec(path: &Path, parse: ParseSpec) -> Result<Address> {
-    files::read_text(path)
+    files::read(path)
         .map_err(anyhow::Error::from)
         .and_then(|text| parse(&text))
         .with_context(|| format!("reading {}", path.display()))

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::invocation::paths::Paths;
 use crate::protocol::address::Address;
+use crate::protocol::json::Json;
 use crate::sys::files::small as files;
 
 /// A managed plugin, as its `config.json` describes it.
@@ -86,8 +87,8 @@ fn data_root(text: &[u8]) -> Result<Option<PathBuf>> {
     if text.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let daemon: Daemon = serde_json::from_slice(text)?;
-    Ok(daemon.data_root)
+    let daemon: Daemon = Json::parse(text)?.read()?;
+    Ok(daemon.data_root.filter(|root| !root.as_os_str().is_empty()))
 }
 
 /// All managed plugins that are installed. A directory without a readable `config.json` is left out: its plugin is just being
@@ -131,7 +132,7 @@ fn is_hex(text: &str) -> bool {
 fn read(directory: &Path, id: String) -> Option<Managed> {
     let directory = directory.join(&id);
     let text = files::read(&directory.join("config.json")).ok()?;
-    let ConfigFile { plugin } = serde_json::from_slice(&text).ok()?;
+    let ConfigFile { plugin } = Json::parse(&text).ok()?.read().ok()?;
     Some(Managed {
         id,
         name: plugin.name,

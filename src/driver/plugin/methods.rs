@@ -12,7 +12,7 @@ use crate::driver::interface::{Created, Lookup, Scope, Unmounted, VolumeInfo};
 use crate::driver::plugin::connection::Connection;
 use crate::driver::plugin::refusals::Meaning;
 use crate::protocol::messages as wire;
-use crate::protocol::messages::{Object, Refusal, WireVolume};
+use crate::protocol::messages::{Refusal, WireVolume};
 use crate::sys::mount::mountinfo::MountTable;
 
 /// A plugin's methods, each called over its connection.
@@ -113,7 +113,7 @@ impl Methods<'_> {
         let answer = self.connection.call("Get", &request)?;
         match answer {
             Ok(wire::GetAnswer { volume: known }) => {
-                let known = known.map(|Object(known)| self.info(known));
+                let known = known.map(|known| self.info(known));
                 Ok(found(known.filter(|info| !info.name.is_empty())))
             }
             Err(refusal) if refusal.means(Meaning::Absent, volume) => Ok(Lookup::Absent),
@@ -131,7 +131,7 @@ impl Methods<'_> {
         match answer {
             Ok(wire::ListAnswer { volumes }) => {
                 let volumes = volumes.unwrap_or_default().into_iter();
-                let volumes = volumes.map(|Object(volume)| self.info(volume));
+                let volumes = volumes.map(|volume| self.info(volume));
                 Ok(Some(volumes.collect()))
             }
             Err(refusal) if refusal.unimplemented => Ok(None),
@@ -146,11 +146,11 @@ impl Methods<'_> {
         let scope = match &answer {
             Ok(Ok(wire::CapabilitiesAnswer { capabilities })) => capabilities
                 .as_ref()
-                .and_then(|known| known.get("Scope")?.as_str()),
+                .and_then(|known| known.scope.as_deref()),
             _ => None,
         };
         Ok(match scope {
-            Some("global") => Scope::Global,
+            Some(scope) if scope.eq_ignore_ascii_case("global") => Scope::Global,
             _ => Scope::Local,
         })
     }

@@ -158,11 +158,13 @@ fn the_data_root_may_have_been_moved() {
 #[test]
 fn a_broken_configuration_of_docker_is_named() {
     let env = Env::new();
+    let deep = format!("{{\"more\":{}1{}}}", "[".repeat(20_000), "]".repeat(20_000));
     for (text, message) in [
+        (deep.as_str(), "it is nested more than 100 deep"),
         ("{", "EOF while parsing an object at line 1 column 1"),
         (
             "{\"data-root\":7}",
-            "invalid type: integer `7`, expected path string at line 1 column 14",
+            "data-root: invalid type: integer `7`, expected path string",
         ),
     ] {
         env.write("etc/docker/daemon.json", text);

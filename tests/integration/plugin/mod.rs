@@ -2,6 +2,7 @@
 
 mod creation;
 mod discovery;
+mod json;
 mod managed;
 mod managed_paths;
 mod mounting;
