@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::base::text::{one_line, shorten};
 use crate::protocol::client::Response;
 use crate::protocol::json::Json;
+use crate::protocol::missing;
 
 /// To `VolumeDriver.Create`. The options are strings, as in Docker.
 #[derive(Debug, Serialize)]
@@ -146,21 +147,11 @@ fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
                 other => Some(other.to_string()),
             })
     });
-    let is_in_json = said.is_some();
-    let words = match said {
-        Some(words) => one_line(&words),
+    let (words, unimplemented) = match said {
+        Some(words) => (one_line(&words), missing::in_words(&words)),
         None if response.status == 200 => return None,
-        None => describe(response),
+        None => (describe(response), missing::in_answer(response)),
     };
-    let lower = words.to_lowercase();
-    let no_such_method = [
-        "handler not found",
-        "not implemented",
-        "page not found",
-        "method not found",
-    ];
-    let unimplemented = (!is_in_json && matches!(response.status, 404 | 405 | 501))
-        || no_such_method.iter().any(|text| lower.contains(text));
     Some(Refusal {
         words,
         unimplemented,
@@ -174,13 +165,9 @@ fn describe(response: &Response) -> String {
     let body = String::from_utf8_lossy(&response.body);
     let text = one_line(&body);
     let status = response.status;
-    let looks_like = |start: &str| {
-        text.get(..start.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(start))
-    };
     if text.is_empty() {
         format!("HTTP status {status} and an empty answer")
-    } else if looks_like("<!doctype html") || looks_like("<html") {
+    } else if missing::is_html(&text) {
         format!("HTTP status {status} and an HTML page; is this the address of a plugin?")
     } else if status == 200 {
         NOT_AS_EXPECTED.to_owned()
@@ -223,6 +210,11 @@ mod tests {
                 404,
                 "404 page not found\n",
                 Some(("404 page not found (HTTP status 404)", true)),
+            ),
+            (
+                404,
+                "volume not found\n",
+                Some(("volume not found (HTTP status 404)", false)),
             ),
             (
                 404,

@@ -4,6 +4,7 @@ pub mod address;
 pub mod client;
 pub mod json;
 pub mod messages;
+mod missing;
 mod sent;
 mod tls;
 mod unix;

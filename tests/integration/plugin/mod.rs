@@ -5,6 +5,7 @@ mod discovery;
 mod json;
 mod managed;
 mod managed_paths;
+mod missing;
 mod mounting;
 mod rclone;
 mod retry;
