@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     }
     let mut log = Log::default();
     let done = match Cli::parse_from_args(std::env::args_os().collect()) {
-        Ok(cli) => {
+        Ok((cli, warnings)) => {
+            warnings.iter().for_each(|warning| log.warn(warning));
             log.verbose = cli.verb.common().verbose;
             commands::run(&cli.verb, &mut log)
         }

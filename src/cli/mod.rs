@@ -7,7 +7,6 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::usage::Unparsed;
-use crate::cli::verb_first::verb_first;
 use crate::cli::verbs::Verb;
 
 pub mod arguments;
@@ -17,8 +16,8 @@ pub mod mount_helper;
 pub mod stdout;
 pub mod table;
 pub mod usage;
-mod verb_first;
 pub mod verbs;
+mod words;
 
 /// Volumes for hosts without Docker
 ///
@@ -37,13 +36,22 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Parses a command line, whose first word is the program's name. Flags may stand before the verb as well as after it.
+    /// Parses a command line, whose first word is the program's name. Returns what its caller has to be told as well.
     ///
     /// # Errors
     ///
     /// The text to print for `--help` and `--version`; one line for wrong usage.
-    pub fn parse_from_args(args: Vec<OsString>) -> Result<Cli, Unparsed> {
-        Ok(Cli::try_parse_from(verb_first(args, Cli::command))?)
+    pub fn parse_from_args(args: Vec<OsString>) -> Result<(Cli, Vec<String>), Unparsed> {
+        match Cli::try_parse_from(&args).map_err(Unparsed::from) {
+            Ok(cli) => Ok((cli, Vec::new())),
+            Err(Unparsed::Answer(text)) => Err(Unparsed::Answer(text)),
+            // What clap takes, it takes as the Go program did. Only what it refuses is put into its form, for which the flags of
+            // every verb have to be known: that takes time.
+            Err(Unparsed::Wrong(_)) => {
+                let words = words::for_clap(args, Cli::command());
+                Ok((Cli::try_parse_from(words.args)?, words.warnings))
+            }
+        }
     }
 }
 
@@ -58,7 +66,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Cli, Unparsed> {
         let words = ["dvdcli"].into_iter().chain(line.split(' '));
-        Cli::parse_from_args(words.map(OsString::from).collect())
+        Cli::parse_from_args(words.map(OsString::from).collect()).map(|(cli, _)| cli)
     }
 
     #[test]

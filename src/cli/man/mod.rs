@@ -12,6 +12,10 @@ use crate::cli::man::sections::SECTIONS;
 
 mod sections;
 
+const WHERE_FLAGS_STAND: &str = "All options may stand before or after the verb. The word after one that needs a value is its \
+    value, even if it begins with a hyphen. Of an option that is given twice the last one counts, and a warning says so where \
+    the values differ.";
+
 /// One page with every verb and its flags, in roff.
 ///
 /// # Errors
@@ -28,10 +32,7 @@ pub fn page() -> io::Result<Vec<u8>> {
         verb_section(&mut text, verb, &common)?;
     }
     heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
-    paragraphs(
-        &mut text,
-        &[("", "They may stand before or after the verb.")],
-    )?;
+    paragraphs(&mut text, &[("", WHERE_FLAGS_STAND)])?;
     flags(&mut text, &Command::new("verb").args(common))?;
     for (title, entries) in SECTIONS {
         heading(&mut text, "SH", title)?;

@@ -3,6 +3,7 @@
 mod answers;
 mod docs;
 mod flags;
+mod go_flags;
 mod output;
 mod readme;
 mod usage;

@@ -27,14 +27,6 @@ const WRONG: &[(&str, &str)] = &[
         "a value is required for '--volumename <NAME>' but none was supplied",
     ),
     (
-        "mount -d fake -n db -n other",
-        "the argument '--volumename <NAME>' cannot be used multiple times",
-    ),
-    (
-        "-n db mount -d fake -n other",
-        "the argument '--volumename <NAME>' cannot be used multiple times",
-    ),
-    (
         "mount -d fake -n db --explicitcreate=perhaps",
         "invalid value 'perhaps' for '--explicitcreate[=<BOOL>]' [possible values: true, false]",
     ),
