@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Map;
 
+use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::local::source::Source;
 use crate::driver::shared::home::Place;
-use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::{by_program, calls, utab};
 
 /// In the volume's directory: the directory that users get, over which the source is mounted, if there is one.
 pub const DATA: &str = "_data";
@@ -43,7 +44,22 @@ impl OnDisk<'_> {
                 home.unmount_at(&mount.mount_point, lazy)?;
             }
         }
-        home.unmount_at(mount_point, lazy)
+        match utab::lists_other_helper(mount_point) {
+            true if self.unmount_by_helper(mount_point, lazy) => Ok(()),
+            // The system call works, or says why not.
+            _ => home.unmount_at(mount_point, lazy),
+        }
+    }
+
+    /// Has umount(8) call the helper that the mount names, or where that does not work, unmount it alone. Both remove the mount's
+    /// entry from utab. False where it is still mounted.
+    fn unmount_by_helper(&self, mount_point: &Path, lazy: bool) -> bool {
+        let home = self.place.home;
+        home.step(|| format!("unmounting {} by umount", mount_point.display()));
+        by_program::unmount(mount_point, &[], lazy, home.ends())
+            .inspect_err(|error| home.step(|| chain(error)))
+            .or_else(|_| utab::unmount(mount_point, lazy, home.ends()))
+            .is_ok()
     }
 
     /// Where the volume is mounted in this mount namespace, and its mount. Any mount in the volume's own directory counts; one at

@@ -84,12 +84,8 @@ impl LocalVolume<'_> {
             table = MountTable::read()?;
         }
         let mount_point = self.mount_anew(source, read_only, &table)?;
-        let prepared = self.prepare(source, &mount_point);
-        if prepared.is_err() {
-            let _ = calls::unmount(&mount_point, false);
-            self.on_disk.place.home.forget_mount_point(&mount_point);
-        }
-        prepared
+        self.prepare(source, &mount_point)
+            .inspect_err(|_| self.undo(&mount_point))
     }
 
     /// Mounts the source and returns its mount point.
@@ -103,13 +99,20 @@ impl LocalVolume<'_> {
         place
             .home
             .step(|| format!("mounting volume {} at {shown}", place.name));
-        match source.mount(&mount_point, read_only, place.home.ends()) {
-            Ok(()) => Ok(mount_point),
-            Err(error) => {
-                place.home.forget_mount_point(&mount_point);
-                Err(mask_secrets(&error, self.file))
-            }
+        source
+            .mount(&mount_point, read_only, place.home.ends())
+            .and_then(|()| refuse_bare(&mount_point))
+            .inspect_err(|_| self.undo(&mount_point))
+            .map_err(|error| mask_secrets(&error, self.file))?;
+        Ok(mount_point)
+    }
+
+    /// Takes away what a mount that failed has left. Nobody uses it, but a program that was killed may keep it busy.
+    fn undo(&self, mount_point: &Path) {
+        if MountTable::read().is_ok_and(|table| table.at(mount_point).is_some()) {
+            let _ = self.on_disk.unmount_at(mount_point, true);
         }
+        self.on_disk.place.home.forget_mount_point(mount_point);
     }
 
     /// Sets owner and mode of the mounted root, once, if the options give any and mounting has not set them.
@@ -121,6 +124,15 @@ impl LocalVolume<'_> {
         let directory = self.on_disk.place.directory();
         data_directory::prepare(mount_point, "", ownership, &directory)
     }
+}
+
+/// Refuses a mount point at which nothing is mounted, whoever says that it is: what users write there would land on the host's
+/// own disk.
+fn refuse_bare(mount_point: &Path) -> Result<()> {
+    if MountTable::read()?.at(mount_point).is_none() {
+        bail!("nothing is mounted at {}", mount_point.display());
+    }
+    Ok(())
 }
 
 /// The error of a mount, which repeats the mount options, without the passwords among the volume's own options. The caller

@@ -1,12 +1,24 @@
-//! Mounting by mount(8), for file systems that need a program of their own.
+//! Mounting by mount(8) and unmounting by umount(8), for file systems that need a program of their own. Neither is believed:
+//! the mount table tells what they have done.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::sys::mount::calls::doing;
+use crate::sys::mount::calls::{self, doing};
+use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::mountopts::MountOptions;
 use crate::sys::process::child;
+
+/// How long a mount may come after its program has ended, as with a daemon that goes into the background before it mounts. It
+/// never gets more than half of the time left, so that the rest is enough to undo what else was done.
+const LATEST: Duration = Duration::from_secs(10);
+
+/// How often the mount table is read meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The program by which mount(8) mounts file systems of this type; `None` where the system call does.
 ///
@@ -22,6 +34,10 @@ pub fn program_for(fs_type: &str) -> Option<PathBuf> {
 }
 
 /// Mounts by mount(8). `options` are passed on as the user wrote them.
+///
+/// # Errors
+///
+/// It fails, or has ended without an error and nothing was mounted. Something may be mounted at the target then.
 pub fn mount(
     source: &str,
     target: &Path,
@@ -36,6 +52,65 @@ pub fn mount(
         arguments.extend(["-o", options]);
     }
     arguments.extend(["--", source, target_text]);
+    let before = MountTable::read()?.at(target).map(|mount| mount.id);
     child::run(&program, &arguments, None, ends)
+        .and_then(|()| wait_for_mount(target, before, ends))
+        .and_then(|mount| complete_flags(&mount, options))
         .with_context(|| doing(source, target, fs_type, options))
+}
+
+/// Unmounts by umount(8), with these arguments before the mount point.
+///
+/// # Errors
+///
+/// It fails, or has ended without an error and what was mounted there still is.
+pub fn unmount(mount_point: &Path, arguments: &[&str], lazy: bool, ends: Instant) -> Result<()> {
+    let program = child::find("umount", "mount")?;
+    let lazy: &[&str] = if lazy { &["--lazy"] } else { &[] };
+    let words = [arguments, lazy, &["--"]].concat();
+    let mut arguments: Vec<&OsStr> = words.into_iter().map(OsStr::new).collect();
+    arguments.push(mount_point.as_os_str());
+    let seen = || anyhow::Ok(MountTable::read()?.at(mount_point).map(|mount| mount.id));
+    let before = seen()?;
+    child::run(&program, &arguments, None, ends)?;
+    if before.is_some() && seen()? == before {
+        bail!(
+            "umount has ended without an error, but {} is still mounted",
+            mount_point.display()
+        );
+    }
+    Ok(())
+}
+
+/// The mount that a program has made, which may come a moment after the program has ended.
+///
+/// # Errors
+///
+/// It does not come.
+fn wait_for_mount(target: &Path, before: Option<u32>, ends: Instant) -> Result<Mount> {
+    let left = ends.saturating_duration_since(Instant::now());
+    let ends = Instant::now() + LATEST.min(left / 2);
+    loop {
+        let table = MountTable::read()?;
+        if let Some(mount) = table.at(target)
+            && Some(mount.id) != before
+        {
+            return Ok(mount.clone());
+        }
+        if Instant::now() >= ends {
+            bail!("mount has ended without an error, but nothing is mounted there");
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Sets the flags of the mount that are among the options and that were not set: busybox's mount and some helpers lose them.
+fn complete_flags(mount: &Mount, options: &str) -> Result<()> {
+    let wanted = MountOptions::parse(options).of_the_mount();
+    let found = MountOptions::parse(&mount.options);
+    if found.of_the_mount().contains(wanted) {
+        return Ok(());
+    }
+    calls::remount(&mount.mount_point, found.of_the_mount() | wanted)
+        .context("setting the mount options that mount has left out")
 }

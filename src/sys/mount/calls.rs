@@ -127,7 +127,8 @@ pub fn remount_view(target: &Path, options: &MountOptions) -> io::Result<()> {
     remount(target, options.of_the_mount())
 }
 
-fn remount(target: &Path, flags: MountFlags) -> io::Result<()> {
+/// Gives a mount these flags, and no others.
+pub fn remount(target: &Path, flags: MountFlags) -> io::Result<()> {
     change(target, MountFlags::REMOUNT | MountFlags::BIND | flags)
 }
 

@@ -7,12 +7,11 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::sys::mount::{by_program, mountinfo};
-use crate::sys::process::child;
 
 const TABLE: &str = "/run/mount/utab";
 
-/// An option of mount(8) that makes umount(8) call `/sbin/umount.dvdcli`. (`uhelper=` would be ignored for root.)
-const HELPER: &str = "helper=dvdcli";
+/// The option `helper=` of mount(8) with this makes umount(8) call `/sbin/umount.dvdcli`. (`uhelper=` would be ignored for root.)
+const OURS: &str = "dvdcli";
 
 /// Binds `source` to `target` by mount(8), and has it listed.
 ///
@@ -22,7 +21,7 @@ pub fn bind(source: &Path, target: &Path, options: &str, ends: Instant) -> Resul
         .to_str()
         .context("a path that is not UTF-8 cannot be bound")?;
     let separator = if options.is_empty() { "" } else { "," };
-    let options = format!("bind,{HELPER}{separator}{options}");
+    let options = format!("bind,helper={OURS}{separator}{options}");
     by_program::mount(source, target, "none", &options, ends)
 }
 
@@ -32,35 +31,37 @@ pub fn lists(target: &Path) -> bool {
     if let Some(listed) = crate::sys::tests::fake_host::lists(target) {
         return listed;
     }
-    fs::read(TABLE).is_ok_and(|table| is_in(&table, target))
+    fs::read(TABLE).is_ok_and(|table| helper(&table, target) == Some(OURS.as_bytes()))
 }
 
-fn is_in(table: &[u8], target: &Path) -> bool {
-    table.split(|byte| *byte == b'\n').any(|line| {
+/// Whether umount(8) calls a helper other than dvdcli for what is mounted at `target`.
+pub fn lists_other_helper(target: &Path) -> bool {
+    let table = fs::read(TABLE).unwrap_or_default();
+    helper(&table, target).is_some_and(|helper| helper != OURS.as_bytes())
+}
+
+/// The name of the helper, `TYPE` in `umount.TYPE`, that the table has for what is mounted at `target`.
+fn helper<'t>(table: &'t [u8], target: &Path) -> Option<&'t [u8]> {
+    table.split(|byte| *byte == b'\n').find_map(|line| {
         let field = |name: &[u8]| {
             line.split(|byte| *byte == b' ')
                 .find_map(|field| field.strip_prefix(name))
         };
-        let is_ours = |options: &[u8]| {
-            options
-                .split(|byte| *byte == b',')
-                .any(|option| option == HELPER.as_bytes())
-        };
-        field(b"TARGET=").is_some_and(|path| mountinfo::path(path) == target)
-            && field(b"OPTS=").is_some_and(is_ours)
+        field(b"TARGET=").filter(|path| mountinfo::path(path) == target)?;
+        let mut options = field(b"OPTS=")?.split(|byte| *byte == b',');
+        options.find_map(|option| option.strip_prefix(b"helper="))
     })
 }
 
 /// Unmounts by umount(8), which removes the target from the table.
 pub fn unmount(target: &Path, lazy: bool, ends: Instant) -> Result<()> {
-    let program = child::find("umount", "mount")?;
     // It must not call dvdcli again, nor look at the path, which may hang.
-    let mut arguments = vec!["--internal-only".as_ref(), "--no-canonicalize".as_ref()];
-    if lazy {
-        arguments.push("--lazy".as_ref());
-    }
-    arguments.extend(["--".as_ref(), target.as_os_str()]);
-    child::run(&program, &arguments, None, ends)
+    by_program::unmount(
+        target,
+        &["--internal-only", "--no-canonicalize"],
+        lazy,
+        ends,
+    )
 }
 
 #[cfg(test)]
@@ -68,14 +69,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_listed_by_its_whole_name_and_our_helper() {
+    fn a_helper_is_found_by_the_whole_name_of_its_target() {
         let table = b"\
 SRC=/dev/vda TARGET=/srv/a\\040b ROOT=/x BINDSRC=/x OPTS=_netdev,helper=dvdcli\n\
-SRC=/dev/vda TARGET=/srv/other ROOT=/x OPTS=helper=udisks2\n\
+SRC=/dev/vda TARGET=/srv/other ROOT=/x OPTS=uhelper=x,helper=udisks2\n\
+SRC=/dev/vda TARGET=/srv/none ROOT=/x OPTS=x-helper=a\n\
 garbage\n";
-        assert!(is_in(table, Path::new("/srv/a b")));
-        for other in ["/srv/a", "/srv/other", "/srv/a\\040b", ""] {
-            assert!(!is_in(table, Path::new(other)), "{other}");
+        for (target, expected) in [
+            ("/srv/a b", Some("dvdcli")),
+            ("/srv/other", Some("udisks2")),
+            ("/srv/none", None),
+            ("/srv/a", None),
+            ("/srv/a\\040b", None),
+            ("", None),
+        ] {
+            let found = helper(table, Path::new(target));
+            assert_eq!(found, expected.map(str::as_bytes), "{target}");
         }
     }
 }

@@ -119,7 +119,9 @@ fn bind_view(
         View::ContainerPath => {}
     }
     // The program called mount may be another than util-linux's, and do something else.
-    check(mounted, request, &MountTable::read()?)
+    let table = MountTable::read()?;
+    targets::refuse_other(target, Some(mounted), &table)?;
+    check(mounted, request, &table)
 }
 
 /// The words, and the restrictions of the volume's own mount (`nosuid` and the like): the kernel would drop those from a view

@@ -8,6 +8,7 @@ mod local;
 mod loop_;
 mod loop_options;
 mod loop_records;
+mod mount_helpers;
 mod remove;
 mod settings;
 mod shared_storage;

@@ -2,4 +2,5 @@
 
 mod lines;
 mod mount;
+mod programs;
 mod views;

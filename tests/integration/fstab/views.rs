@@ -184,28 +184,6 @@ fn a_mount_that_fails_half_way_is_taken_back() {
 }
 
 #[test]
-fn a_program_that_is_no_mount_is_not_believed() {
-    let Some((host, plugin)) = Host::with_db() else {
-        return;
-    };
-    host.env.dir("db");
-    // As that of busybox does it: without options.
-    let mount = "#!/bin/sh\nfor last; do :; done\nexec /usr/bin/busy --bind \"$6\" \"$last\"\n";
-    fs::rename("/usr/bin/mount", "/usr/bin/busy").unwrap();
-    host.write("/usr/bin/mount", mount);
-    host.run("mount.dvdcli fake/db $ROOT/db -o ro").fails(
-        32,
-        "dvdcli: mounting fake/db at $ROOT/db: target $ROOT/db: it is there already, writable\n",
-    );
-    assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 0));
-    host.run("mount.dvdcli fake/db $ROOT/db")
-        .warns("dvdcli: warning: umount $ROOT/db will not release the volume, since mount(8) could not note that it has to; dvdcli unmount --target will\n")
-        .succeeds();
-    host.run("umount.dvdcli $ROOT/db").succeeds();
-    assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 0));
-}
-
-#[test]
 fn a_release_that_fails_says_how_to_go_on() {
     let Some(host) = Host::new() else { return };
     host.env.dir("db");

@@ -1,0 +1,123 @@
+//! `local` volumes of a type with a helper, `/sbin/mount.TYPE`: what helpers say is compared with the mount table.
+
+use pretty_assertions::assert_eq;
+
+use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::host::Host;
+use crate::harness::mounts::mounted_at;
+use crate::harness::strace::under_strace;
+use crate::harness::volumes::{LOCAL, local_data, mounts, unmounts_and_removes};
+
+/// A host with a helper for the type `odd`: a script that gets source and directory as `$1` and `$2`.
+fn with_helper(script: &str) -> Option<Host> {
+    let host = Host::new()?;
+    host.write("/usr/sbin/mount.odd", &format!("#!/bin/sh\n{script}\n"));
+    Some(host)
+}
+
+const OPTIONS: &str = "--volumeopts=type=odd,device=x";
+
+#[test]
+fn a_helper_that_mounts_nothing_is_not_believed() {
+    let Some(host) = with_helper("exec sh $ROOT/script") else {
+        return;
+    };
+    let env = &host.env;
+    let other = env.dir("other");
+    for script in ["", &format!("mount -t tmpfs none {}", other.display())] {
+        env.write("script", script);
+        env.dvdcli(&format!("mount -d local -n db --timeout 6s {OPTIONS}"))
+            .fails(
+                1,
+                &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd: mount has ended without an error, but nothing is mounted there\n"),
+            );
+        env.dvdcli("path -d local -n db").succeeds();
+        assert!(mounted_at(&local_data(env, "db")).is_none(), "{script}");
+        assert_eq!(fs::names(env.path("run/dvdcli")), [""; 0]);
+        env.dvdcli("remove -d local -n db").succeeds();
+    }
+}
+
+/// As a FUSE daemon does that goes into the background first.
+#[test]
+fn a_helper_that_mounts_later_is_waited_for() {
+    let Some(host) = with_helper("(sleep 1; exec mount -i -t tmpfs late \"$2\") &") else {
+        return;
+    };
+    let path = mounts(&host.env, "db", OPTIONS);
+    assert_eq!(mounted_at(&path).unwrap().source, "late");
+    unmounts_and_removes(&host.env, "db");
+}
+
+#[test]
+fn words_that_a_helper_loses_have_their_effect_all_the_same() {
+    let Some(host) = with_helper("exec mount -i -t tmpfs none \"$2\" -o nodev") else {
+        return;
+    };
+    let path = mounts(
+        &host.env,
+        "db",
+        &format!("--read-only --opt o=noexec,soft {OPTIONS}"),
+    );
+    let mount = mounted_at(&path).unwrap();
+    for word in ["ro", "noexec", "nodev", "relatime"] {
+        assert!(mount.has_option(word), "{mount:?}");
+    }
+    unmounts_and_removes(&host.env, "db");
+}
+
+#[test]
+fn what_a_helper_has_mounted_before_it_failed_is_unmounted() {
+    let Some(host) = with_helper("mount -i -t tmpfs none \"$2\"; . $ROOT/end") else {
+        return;
+    };
+    for (end, why) in [
+        ("exit 3", "exit status: 3"),
+        (
+            "sleep 1000",
+            "not done when the time was over, and killed; give it more with --timeout",
+        ),
+    ] {
+        host.env.write("end", end);
+        host.env
+            .dvdcli(&format!("mount -d local -n db --timeout 2s {OPTIONS}"))
+            .fails(
+                1,
+                &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd: mount: {why}\n"),
+            );
+        assert!(mounted_at(&local_data(&host.env, "db")).is_none(), "{end}");
+        host.env.dvdcli("remove -d local -n db").succeeds();
+    }
+}
+
+#[test]
+fn a_mount_that_is_not_in_the_table_is_not_handed_out() {
+    let Some(env) = Env::isolated() else { return };
+    let run = env.dvdcli("mount -d local -n db --volumeopts=type=tmpfs,device=x");
+    let inject = ["-e", "trace=mount", "-e", "inject=mount:retval=0"];
+    let log = env.path("strace.log");
+    let to = ["-o", log.to_str().unwrap(), "--"];
+    under_strace(run, &[&inject[..], &to].concat()).fails(
+        1,
+        &format!("dvdcli: mounting volume db: nothing is mounted at $ROOT/{LOCAL}/db/_data\n"),
+    );
+    env.dvdcli("remove -d local -n db").succeeds();
+}
+
+/// As davfs2 has it, which writes to the server what is not there yet.
+#[test]
+fn the_helper_that_a_mount_names_is_called_to_unmount_it() {
+    let Some(host) = with_helper("exec mount -i -t tmpfs none \"$2\" -o helper=odd") else {
+        return;
+    };
+    for umount in ["exec umount -i \"$1\"", "exit 0", "exit 1"] {
+        let umount = format!("#!/bin/sh\necho \"$@\" >$ROOT/words\n{umount}\n");
+        host.write("/usr/sbin/umount.odd", &umount);
+        let path = mounts(&host.env, "db", OPTIONS);
+        unmounts_and_removes(&host.env, "db");
+        let words = fs::read_to_string(host.env.path("words")).unwrap();
+        assert_eq!(words, format!("{}\n", path.display()));
+        assert_eq!(host.utab(), "", "{umount}");
+    }
+}

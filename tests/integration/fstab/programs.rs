@@ -1,0 +1,62 @@
+//! What the programs called mount and umount say is compared with the mount table: they may be others than util-linux's.
+
+use pretty_assertions::assert_eq;
+
+use crate::harness::fs;
+use crate::harness::host::Host;
+
+#[test]
+fn a_program_that_is_no_mount_is_not_believed() {
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
+    let db = host.env.dir("db");
+    let as_last = "#!/bin/sh\nfor last; do :; done\n";
+    fs::rename("/usr/bin/mount", "/usr/bin/busy").unwrap();
+    let nothing = "mounting $ROOT/volumes/db at $ROOT/db as none with bind,helper=dvdcli: mount has ended without an error, but nothing is mounted there";
+    let other = "target $ROOT/db: something is mounted there that is not this volume";
+    for (script, why) in [
+        ("exit 0", nothing),
+        ("exec /usr/bin/busy -t tmpfs none \"$last\"", other),
+    ] {
+        host.write("/usr/bin/mount", &format!("{as_last}{script}\n"));
+        host.run("mount.dvdcli fake/db $ROOT/db")
+            .env("DVDCLI_TIMEOUT", "6s")
+            .fails(
+                32,
+                &format!("dvdcli: mounting fake/db at $ROOT/db: {why}\n"),
+            );
+        assert_eq!(plugin.mounts("db"), 0);
+        let _ = nix::mount::umount(&db);
+    }
+    // As that of busybox does it: without options.
+    let script = "exec /usr/bin/busy --bind \"$6\" \"$last\"";
+    host.write("/usr/bin/mount", &format!("{as_last}{script}\n"));
+    for words in ["ro,noexec", "rw"] {
+        host.run(&format!("mount.dvdcli fake/db $ROOT/db -o {words}"))
+            .warns("dvdcli: warning: umount $ROOT/db will not release the volume, since mount(8) could not note that it has to; dvdcli unmount --target will\n")
+            .succeeds();
+        let options = host.options(&db).unwrap();
+        assert!(options.starts_with(words), "{options}");
+        host.run("umount.dvdcli $ROOT/db").succeeds();
+        assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 0));
+    }
+}
+
+#[test]
+fn an_umount_that_takes_nothing_away_is_not_believed() {
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
+    host.env.dir("db");
+    for line in [
+        "dvdcli unmount -d fake -n db --target $ROOT/db",
+        "umount.dvdcli $ROOT/db",
+    ] {
+        host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
+        host.write("/usr/sbin/umount", "#!/bin/sh\nexit 0\n");
+        host.run(line).succeeds();
+        assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 0));
+        fs::remove_file("/usr/sbin/umount").unwrap();
+    }
+}
