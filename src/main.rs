@@ -17,11 +17,13 @@ use cli::usage::Unparsed;
 use cli::{Cli, stdout};
 use invocation::log::Log;
 use sys::process::arena::Arena;
+use sys::process::inherited;
 
 #[global_allocator]
 static ALLOCATOR: Arena = Arena::new();
 
 fn main() -> ExitCode {
+    inherited::take_over();
     if let Some(code) = callers::fstab::run() {
         return code;
     }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow};
-use nix::sys::stat::{Mode, umask};
 
 use crate::base::side_by_side::side_by_side;
 use crate::callers::task::described::TaskVolume;
@@ -38,8 +37,6 @@ pub fn mount<'a>(
     id: Option<&str>,
     interruption: impl Fn() -> Option<i32>,
 ) -> Result<MountedTask<'a>> {
-    // The directories that we make have to get the mode that we give them.
-    umask(Mode::from_bits_truncate(0o022));
     let planned = plan::to_mount(invocation, volumes, id)?;
     if planned.len() > 1 {
         invocation.budget.reserve_undo_time();

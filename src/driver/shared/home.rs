@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, bail};
-use nix::sys::stat::{Mode, umask};
 
 use crate::base::failure::Failure;
 use crate::driver::shared::host_claim::Host;
@@ -37,8 +36,6 @@ pub fn directory(driver: &str, invocation: &Invocation) -> PathBuf {
 impl<'a> Home<'a> {
     /// Only the identity of this host is read; the directory need not exist.
     pub fn open(driver: &'static str, invocation: &'a Invocation) -> Result<Home<'a>> {
-        // The caller's umask must not take away permissions from what is made: users of a volume have to reach it.
-        umask(Mode::from_bits_truncate(0o022));
         let host = Host::this()?;
         let mount_path = invocation.config.mount_path.as_deref();
         Ok(Home {

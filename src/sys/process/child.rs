@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
@@ -19,10 +19,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use crate::sys::process::foreground;
-
-/// Directories in which programs are looked for after those in `PATH`, which often lacks them when an agent calls.
-const SYSTEM: [&str; 5] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+use crate::sys::process::inherited;
 
 /// How much of a program's output an error repeats, in bytes.
 const OUTPUT: u64 = 2000;
@@ -30,16 +27,17 @@ const OUTPUT: u64 = 2000;
 /// How often a child is looked at where the kernel cannot tell when it ends.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How long a child that was killed may take to end.
+const DYING: Duration = Duration::from_secs(1);
+
 /// The path of a program, looked for as a shell does.
 ///
 /// # Errors
 ///
 /// It is not there; `package` is the Debian package that it is in.
 pub fn find(program: &str, package: &str) -> Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let named = env::split_paths(&path).filter(|directory| directory.is_absolute());
-    named
-        .chain(SYSTEM.map(PathBuf::from))
+    let directories = inherited::directories().into_iter();
+    directories
         .map(|directory| directory.join(program))
         .find(|file| file.is_file())
         .with_context(|| {
@@ -101,12 +99,11 @@ fn command<A: AsRef<OsStr>>(
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .env("LC_ALL", "C")
         .process_group(0)
         .stdin(stdin)
         .stdout(output.try_clone()?)
         .stderr(output.try_clone()?);
-    foreground::unmask(&mut command);
+    inherited::shed(&mut command);
     Ok(command)
 }
 
@@ -146,9 +143,11 @@ fn wait_by_asking(child: &mut Child, ends: Instant) -> io::Result<Option<ExitSta
 }
 
 /// Kills a child and all processes of its group. It is not reaped yet, so no other process can have its PID.
+///
+/// A process that is in a call to a dead file system does not end, and is left to init.
 fn kill(child: &mut Child) {
     let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
-    let _ = child.wait();
+    let _ = wait(child, Instant::now() + DYING);
 }
 
 /// The text of a file as one line: white space and control characters become single blanks.

@@ -5,17 +5,17 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
-use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
-use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid};
 use rustix::process::{WaitOptions, wait};
+
+use crate::sys::process::inherited;
 
 /// Signals that are not caught: those that stop and continue a job, so that Ctrl-Z works in a shell; those that a fault of
 /// this program causes; and SIGPIPE, which its own output causes, and which is ignored.
@@ -39,23 +39,9 @@ const HARMLESS: [c_int; 3] = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH];
 /// Signals that a terminal sends to all processes of its foreground process group.
 const BY_TERMINAL: [c_int; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH];
 
-/// The signal mask that this process was started with. It is set once signals are caught.
-static CALLERS_MASK: OnceLock<SigSet> = OnceLock::new();
-
-/// Lets a helper program start with the signal mask that this process was started with. The program may leave a server of a
-/// FUSE mount behind, which would ignore signals to stop otherwise.
-pub fn unmask(command: &mut Command) {
-    if let Some(mask) = CALLERS_MASK.get().copied() {
-        // SAFETY: it only makes a system call.
-        unsafe { command.pre_exec(move || Ok(mask.thread_set_mask()?)) };
-    }
-}
-
-/// The signals of this process, which are caught from now on, and what a command inherits from the caller.
+/// The signals of this process, which are caught from now on, and the mask that a command inherits from the caller.
 pub struct Foreground {
     mask: SigSet,
-    umask: Mode,
-    ignores_children: bool,
     /// The numbers of the signals that the caller ignores or blocks.
     spared: Vec<c_int>,
     signals: SignalFd,
@@ -67,20 +53,11 @@ impl Foreground {
         let mut caught = SigSet::all();
         KEPT.iter().for_each(|signal| caught.remove(*signal));
         let mask = caught.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let mask = *CALLERS_MASK.get_or_init(|| mask);
-        let spared = |signal: &c_int| is_ignored(*signal) || contains(&mask, *signal);
+        let spared = |signal: &c_int| inherited::is_ignored(*signal) || contains(&mask, *signal);
         let spared = (1..=libc::SIGRTMAX()).filter(spared).collect();
-        let ignores_children = is_ignored(libc::SIGCHLD);
-        // If it were ignored, the kernel would discard how a child has ended.
-        // SAFETY: it sets no handler.
-        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
-        let old_umask = umask(Mode::empty());
-        umask(old_umask);
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Foreground {
             mask,
-            umask: old_umask,
-            ignores_children,
             spared,
             signals: SignalFd::with_flags(&caught, flags)?,
         })
@@ -101,18 +78,14 @@ impl Foreground {
     /// Starts the command. The kernel kills it when this process ends in any way.
     pub fn start(&self, command: &mut Command) -> io::Result<Pid> {
         let us = getpid();
-        let (mask, mode, ignores_children) = (self.mask, self.umask, self.ignores_children);
+        let mask = self.mask;
         let as_called = move || {
             set_pdeathsig(Signal::SIGKILL)?;
             if getppid() != us {
                 // The parent had ended before that call.
                 return Err(Errno::ESRCH.into());
             }
-            umask(mode);
-            if ignores_children {
-                // SAFETY: it sets no handler.
-                unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn)? };
-            }
+            inherited::give_back()?;
             Ok(mask.thread_set_mask()?)
         };
         // SAFETY: it only makes system calls, and allocates nothing.
@@ -171,14 +144,6 @@ fn pass_on(command: Pid, signal: c_int) {
         // SAFETY: it only makes a system call. nix could not send a real-time signal.
         unsafe { libc::kill(command.as_raw(), signal) };
     }
-}
-
-fn is_ignored(signal: c_int) -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: it changes nothing, and the kernel writes to memory that is owned here.
-    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: the call has succeeded, so the kernel has written it.
-    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
 /// Whether a set contains a signal, which may be a real-time signal: nix has no names for them.

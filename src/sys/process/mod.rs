@@ -1,8 +1,10 @@
-//! Processes: this one and its memory, its host and namespaces, programs that it runs, and calls that may never return.
+//! Processes: this one and its memory, what it inherits, its host and namespaces, programs that it runs, and calls that may never
+//! return.
 
 pub mod arena;
 pub mod child;
 pub mod foreground;
 pub mod host;
+pub mod inherited;
 pub mod limit;
 pub mod probe;

@@ -3,5 +3,6 @@
 mod agent;
 mod errors;
 mod garbage;
+mod inherited;
 mod kill;
 mod parallel;

@@ -205,7 +205,12 @@ impl Scene {
 
     /// The same run, with mkfs run by strace, and nothing else.
     pub fn mkfs_under_strace<'a>(&self, run: Run<'a>, args: &[&str]) -> Run<'a> {
-        let script = "#!/bin/sh\nexec strace $STRACE_ARGS /usr/sbin/mkfs.ext4 \"$@\"\n";
+        // What dvdcli starts gets none of the run's variables.
+        let strace_args = self.env.path("strace-args");
+        let script = format!(
+            "#!/bin/sh\nexec strace $(cat {}) /usr/sbin/mkfs.ext4 \"$@\"\n",
+            strace_args.display()
+        );
         let mkfs = self.env.path("bin/mkfs.ext4");
         if !mkfs.exists() {
             // Written aside: a program that is open for writing, in whichever process, cannot be started.
@@ -216,7 +221,8 @@ impl Scene {
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", self.env.path("bin").display());
         let args = [&QUIET[..], args].concat().join(" ");
-        run.env("PATH", &path).env("STRACE_ARGS", &args)
+        self.env.write("strace-args", args);
+        run.env("PATH", &path)
     }
 
     fn nothing_is_left(&self) -> Done {

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 
 use pretty_assertions::assert_eq;
 
@@ -31,10 +30,13 @@ fn the_command_has_all_that_its_caller_has_and_nothing_of_ours() {
     let Some(env) = Env::isolated() else { return };
     let look = "cat; ls /proc/self/fd; umask; pwd; env | grep -v ^DVDCLI_MOUNTPOINT=";
     // Where CHLD is ignored, the kernel forgets how a child has ended, unless told otherwise.
-    for (number, setting) in ["umask 077", "trap '' HUP USR1", "trap '' CHLD", "exec 7<&0"]
-        .iter()
-        .enumerate()
-    {
+    let settings = [
+        "umask 077",
+        "trap '' HUP USR1",
+        "trap '' CHLD PIPE XFSZ",
+        "exec 7<&0",
+    ];
+    for (number, setting) in settings.iter().enumerate() {
         let flags = format!("-d loop -n v{number} --opt size=20MiB");
         let [direct, through] = [true, false].map(|is_direct| {
             let shell = script(&env, &flags, look).env("SOME", "thing");
@@ -84,35 +86,23 @@ fn words_after_the_dashes_are_the_commands() {
 }
 
 #[test]
-fn stdout_and_stdin_may_be_closed() {
+fn what_the_caller_has_closed_is_closed_for_the_command() {
     let (env, plugin) = FakePlugin::with_db();
-    for (setting, code) in [("exec <&-", 0), ("exec >&-", 0), ("exec <&- >&- 2>&-", 0)] {
-        let run = script(&env, DB, "echo x >$ROOT/file; cat");
-        let found = called(&env, setting, run, false).output();
-        assert_eq!((found.code, found.stderr.as_str()), (code, ""), "{setting}");
+    env.dir("closed");
+    let look = "for file in 0 1 2; do [ -e /proc/$$/fd/$file ] || >$ROOT/closed/$file; done";
+    for (setting, closed) in [
+        ("exec <&-", &["0"][..]),
+        ("exec >&-", &["1"]),
+        ("exec 2>&-", &["2"]),
+        ("exec <&- >&- 2>&-", &["0", "1", "2"]),
+    ] {
+        let found = called(&env, setting, script(&env, DB, look), false).output();
+        assert_eq!(found.parts(), (0, "", ""), "{setting}");
+        assert_eq!(env.names("closed"), closed);
         assert_eq!(plugin.mounts("db"), 0);
-        fs::remove_file(env.path("file")).unwrap();
+        fs::remove_dir_all(env.path("closed")).unwrap();
+        env.dir("closed");
     }
-}
-
-/// What is left behind by such a program, as a FUSE mount's server, must not be deaf to signals for good.
-#[test]
-fn what_mounting_starts_has_the_callers_signal_mask() {
-    let Some(env) = Env::isolated() else { return };
-    let mkfs = env.write("bin/mkfs.ext4", "#!/bin/sh\ngrep SigBlk /proc/self/status >$DVDCLI_ROOT/mask\nexec /usr/sbin/mkfs.ext4 \"$@\"\n");
-    fs::set_permissions(&mkfs, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!(
-        "{}:{}",
-        env.path("bin").display(),
-        std::env::var("PATH").unwrap()
-    );
-    run(&env, "-d loop -n db --opt size=20MiB", ["true"])
-        .env("PATH", &path)
-        .succeeds();
-    assert_eq!(
-        fs::read_to_string(env.path("mask")).unwrap(),
-        "SigBlk:\t0000000000000000\n"
-    );
 }
 
 /// Where it is process 1, as a container's first command, orphans are its children.

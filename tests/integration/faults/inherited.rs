@@ -1,0 +1,214 @@
+//! Whatever a caller hands down: signals that it ignores or blocks, closed files, limits, a file mode mask, a directory that is
+//! gone, variables.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+
+use nix::libc;
+use nix::sys::signal::SigSet;
+use nix::sys::stat::stat;
+use pretty_assertions::assert_eq;
+
+use crate::harness::env::{Env, PATH};
+use crate::harness::fs;
+use crate::harness::host::Host;
+use crate::harness::mounts::mounted_at;
+use crate::harness::plugin::FakePlugin;
+use crate::harness::process::{Run, is_warnings};
+use crate::harness::volumes::{LOCAL, LOOP, local_data};
+
+/// Called by a shell after it has set something.
+fn after<'a>(run: Run<'a>, setting: &str) -> Run<'a> {
+    run.through("sh", &["-c", &format!("{setting}; exec \"$@\""), "sh"])
+}
+
+/// Started with something done to the process by system calls.
+fn with(mut run: Run, act: fn()) -> Run {
+    let act = move || {
+        act();
+        Ok(())
+    };
+    // SAFETY: system calls.
+    #[allow(unsafe_code)]
+    unsafe {
+        run.command.pre_exec(act);
+    }
+    run
+}
+
+fn ignore_all() {
+    for signal in 1..=64 {
+        // SAFETY: no handler is set.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+}
+
+fn block_all() {
+    SigSet::all().thread_block().unwrap();
+}
+
+fn close_all() {
+    for number in 0..3 {
+        // SAFETY: the new program is to find them closed.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::close(number);
+        }
+    }
+}
+
+/// Has mkfs.ext4 write down what it finds, and returns the PATH on which that is.
+fn watched_mkfs(env: &Env) -> String {
+    let look = "grep -E '^(Sig(Pnd|Blk|Ign)|ShdPnd)' /proc/self/status; umask; pwd; ls /proc/self/fd; env | grep -v ^PATH= | sort";
+    let seen = env.path("seen");
+    let script = format!(
+        "#!/bin/sh\n{{ {look}; }} >{}\nexec /usr/sbin/mkfs.ext4 \"$@\"\n",
+        seen.display()
+    );
+    let mkfs = env.write("bin/mkfs.ext4", script);
+    fs::set_permissions(&mkfs, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("relative::{}:{PATH}", env.path("bin").display())
+}
+
+#[test]
+fn programs_that_we_start_find_nothing_of_it() {
+    let Some(env) = Env::isolated() else { return };
+    let path = watched_mkfs(&env);
+    let clean = "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n\
+                 0022\n/\n0\n1\n2\n3\nDVDCLI_ROOT=$ROOT\nHOME=/nowhere\nLC_ALL=C\nPWD=/\n";
+    let mount = || {
+        let run = env.dvdcli("mount -d loop -n db --opt size=20MiB");
+        run.prints(&format!("$ROOT/{LOOP}/db/mnt/data\n"))
+            .env("PATH", &path)
+            .env("HOME", "/nowhere")
+    };
+    let runs = [
+        mount(),
+        with(mount(), ignore_all),
+        with(mount(), block_all),
+        after(mount(), "umask 0777"),
+        after(mount(), "umask 0"),
+        after(mount(), "mkdir gone; cd gone; rmdir ../gone"),
+        after(mount(), "exec 7<&0 9>$DVDCLI_ROOT/file"),
+        mount()
+            .env("LC_ALL", "tlh_KL")
+            .env("TMPDIR", "/nowhere")
+            .env("LIBMOUNT_FSTAB", "/nowhere")
+            .env("MKE2FS_CONFIG", "/nowhere")
+            .env("MKE2FS_SYNC", "0")
+            .env("E2FSPROGS_FAKE_TIME", "1")
+            .env("LD_LIBRARY_PATH", "/nowhere")
+            .env("BASH_ENV", "/nowhere")
+            .env("ENV", "/nowhere")
+            .env("IFS", "e"),
+    ];
+    for run in runs {
+        run.succeeds();
+        let seen = fs::read_to_string(env.path("seen")).unwrap();
+        assert_eq!(env.with_root(&seen), clean);
+        for verb in ["unmount", "remove"] {
+            env.dvdcli(&format!("{verb} -d loop -n db")).succeeds();
+        }
+    }
+}
+
+#[test]
+fn a_path_that_is_empty_or_missing_hides_no_program() {
+    let Some(env) = Env::isolated() else { return };
+    for setting in ["unset PATH", "PATH=", "PATH=.:relative"] {
+        let line = "create -d loop -n db --opt size=20MiB";
+        after(env.dvdcli(line), setting).succeeds();
+        env.dvdcli("remove -d loop -n db").succeeds();
+    }
+}
+
+/// mount(8) calls them, too.
+#[test]
+fn a_mount_helper_is_waited_for_where_the_caller_ignores_its_children() {
+    let Some(host) = Host::new() else { return };
+    let env = &host.env;
+    let line = |verb| env.dvdcli(&format!("{verb} -d local -n db"));
+    for (act, code, words) in [
+        ("exec mount -i -t tmpfs none \"$2\"", 0, ""),
+        ("echo no; exit 7", 1, "mount: exit status: 7: no"),
+    ] {
+        host.write("/usr/sbin/mount.helped", &format!("#!/bin/sh\n{act}\n"));
+        for given in [ignore_all, block_all] {
+            let mount = "mount -d local -n db --volumeopts=type=helped,device=x";
+            let found = with(env.dvdcli(mount), given).output();
+            assert_eq!(found.code, code, "{found:?}");
+            assert!(found.stderr.trim_end().ends_with(words), "{found:?}");
+            let is_mounted = mounted_at(&local_data(env, "db")).is_some();
+            assert_eq!(is_mounted, code == 0);
+            if is_mounted {
+                with(line("unmount"), given).succeeds();
+            }
+            line("remove").succeeds();
+        }
+    }
+}
+
+/// What is written to a standard file must not land in an image, which a file of ours would be that took its number.
+#[test]
+fn closed_files_are_not_taken_for_our_own() {
+    let Some(env) = Env::isolated() else { return };
+    let create = env.dvdcli("create -d loop -n db --opt size=20MiB --verbose");
+    let found = with(create, close_all).output();
+    assert_eq!(found.parts(), (0, "", ""));
+    env.dvdcli("mount -d loop -n db --explicitcreate")
+        .prints(&format!("$ROOT/{LOOP}/db/mnt/data\n"))
+        .succeeds();
+    with(env.dvdcli("unmount -d loop -n db"), close_all).succeeds();
+    env.assert_nothing_is_left();
+}
+
+#[test]
+fn what_is_made_gets_its_mode_whatever_the_file_mode_mask() {
+    let env = Env::new();
+    for mask in ["0", "0777"] {
+        let create = env.dvdcli("create -d local -n db");
+        after(create, &format!("umask {mask}")).succeeds();
+        let mode = |name: &str| stat(&env.path(name)).unwrap().st_mode & 0o7777;
+        assert_eq!(mode(LOCAL), 0o711);
+        assert_eq!(mode(&format!("{LOCAL}/db/_data")), 0o755);
+        env.dvdcli("remove -d local -n db").succeeds();
+    }
+}
+
+/// Files, the length of a file, memory: too little is an error, and the next call finds everything in order.
+#[test]
+fn a_limit_is_an_error_and_never_a_wrong_answer() {
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
+    let path = |driver: &str| match driver {
+        "fake" => "$ROOT/volumes/db\n".to_owned(),
+        _ => format!("$ROOT/{LOOP}/db/mnt/data\n"),
+    };
+    let limits = (0..16).map(|files| format!("-n {files}"));
+    let limits = limits.chain([0, 1, 8, 100].map(|blocks| format!("-f {blocks}")));
+    let limits = limits.chain([300, 700, 800, 1000].map(|kib| format!("-d {kib}")));
+    for limit in limits {
+        for driver in ["fake", "loop"] {
+            let line = format!("mount -d {driver} -n db --opt size=20MiB");
+            let found = after(env.dvdcli(&line), &format!("ulimit {limit}")).output();
+            let is_right = match found.code {
+                0 => found.stdout == path(driver) && found.stderr.is_empty(),
+                _ => found.stdout.is_empty() && !found.stderr.is_empty() || found.code == 139,
+            };
+            assert!(is_right, "{limit}, {driver}: {found:?}");
+            let loop_mount = env.path(&format!("{LOOP}/db/mnt"));
+            let mounts = match driver {
+                "fake" => plugin.mounts("db"),
+                _ => usize::from(mounted_at(&loop_mount).is_some()),
+            };
+            assert_eq!(mounts == 1, found.code == 0, "{limit}, {driver}");
+            let found = env.dvdcli(&format!("unmount -d {driver} -n db")).output();
+            assert!(found.code == 0 && is_warnings(&found.stderr), "{found:?}");
+            env.assert_nothing_is_left();
+        }
+    }
+}
