@@ -8,6 +8,8 @@ use std::cell::UnsafeCell;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use nix::libc;
+
 /// Of the block, in bytes. Most runs need less.
 const SIZE: usize = 256 << 10;
 
@@ -59,7 +61,7 @@ unsafe impl GlobalAlloc for Arena {
         let taken = self.take(layout);
         if taken.is_null() {
             // SAFETY: the layout is the caller's.
-            unsafe { System.alloc(layout) }
+            or_exit(unsafe { System.alloc(layout) })
         } else {
             taken
         }
@@ -75,16 +77,36 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if !self.owns(pointer) {
             // SAFETY: what is not from the block is from `System`, and has this layout.
-            return unsafe { System.realloc(pointer, layout, size) };
+            return or_exit(unsafe { System.realloc(pointer, layout, size) });
         }
         // SAFETY: the caller guarantees a valid size. The old memory has `layout.size()` bytes, the new one `size`, and
         // they do not overlap.
         unsafe {
             let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-            if !moved.is_null() {
-                moved.copy_from_nonoverlapping(pointer, layout.size().min(size));
-            }
+            moved.copy_from_nonoverlapping(pointer, layout.size().min(size));
             moved
         }
     }
+}
+
+/// Where no memory is left, ends the process with a line on stderr, as std would abort it: the next call recovers, as after a
+/// kill.
+fn or_exit(memory: *mut u8) -> *mut u8 {
+    if memory.is_null() {
+        let words = b"dvdcli: out of memory\n";
+        let stderr = libc::STDERR_FILENO;
+        let mut writable = libc::pollfd {
+            fd: stderr,
+            events: libc::POLLOUT,
+            revents: 0,
+        };
+        // SAFETY: the kernel reads and writes memory that is owned here. A pipe that is full is not waited for.
+        unsafe {
+            if libc::poll(&raw mut writable, 1, 0) == 1 {
+                libc::write(stderr, words.as_ptr().cast(), words.len());
+            }
+            libc::_exit(1)
+        }
+    }
+    memory
 }

@@ -8,10 +8,12 @@ use nix::libc;
 use nix::sys::signal::SigSet;
 use nix::sys::stat::stat;
 use pretty_assertions::assert_eq;
+use serde_json::json;
 
 use crate::harness::env::{Env, PATH};
 use crate::harness::fs;
 use crate::harness::host::Host;
+use crate::harness::http;
 use crate::harness::mounts::mounted_at;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::{Run, is_warnings};
@@ -210,5 +212,19 @@ fn a_limit_is_an_error_and_never_a_wrong_answer() {
             assert!(found.code == 0 && is_warnings(&found.stderr), "{found:?}");
             env.assert_nothing_is_left();
         }
+    }
+}
+
+/// An answer that is longer than all memory, and one that takes more as soon as it is read.
+#[test]
+fn want_of_memory_is_an_error() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    let long = vec![json!({ "Name": "x".repeat(6 << 20) })];
+    let many = vec![json!({ "Name": "x" }); 100_000];
+    for volumes in [long, many] {
+        plugin.on("List", http::json(json!({ "Volumes": volumes })));
+        let list = after(env.dvdcli("list -d fake"), "ulimit -d 4000");
+        list.fails(1, "dvdcli: out of memory\n");
     }
 }
