@@ -3,6 +3,7 @@
 pub mod boolean;
 pub mod duration;
 pub mod failure;
+pub mod option_list;
 pub mod options;
 pub mod secrets;
 pub mod side_by_side;

@@ -14,8 +14,10 @@ use clap::builder::{
 use clap::{Args, ValueEnum};
 
 use crate::base::duration::parse_duration;
-use crate::base::options::{self, Options};
+use crate::base::option_list;
+use crate::base::options::{Gathered, Options};
 use crate::invocation::Limits;
+use crate::invocation::log::Log;
 
 // The flags that every verb takes, before or after the verb.
 #[derive(Debug, Args)]
@@ -62,19 +64,27 @@ pub struct VolumeOptions {
     /// Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows
     #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]")]
     pub volumeopts: Vec<String>,
-    /// An option of the volume, KEY=VALUE, never split at commas
+    /// An option of the volume, KEY=VALUE or KEY alone, never split at commas
     #[arg(short = 'o', long, value_name = "KEY=VALUE")]
     pub opt: Vec<String>,
 }
 
 impl VolumeOptions {
-    /// The options in their order, those of `--volumeopts` first.
+    /// The options in their order, those of `--volumeopts` first. `log` gets the warnings.
     ///
     /// # Errors
     ///
-    /// Wrong usage, as [`options::parse`] has it.
-    pub fn parse(&self) -> Result<Options> {
-        options::parse(&self.volumeopts, &self.opt)
+    /// Wrong usage, as [`option_list::add`] and [`Gathered::add`] have it.
+    pub fn parse(&self, log: &Log) -> Result<Options> {
+        let mut gathered = Gathered::default();
+        for list in &self.volumeopts {
+            option_list::add(&mut gathered, "--volumeopts", list)?;
+        }
+        for option in &self.opt {
+            gathered.add("--opt", option)?;
+        }
+        gathered.warnings.iter().for_each(|it| log.warn(it));
+        Ok(gathered.options)
     }
 }
 

@@ -63,6 +63,7 @@ mod tests {
     use crate::base::failure::ErrorKind;
     use crate::base::options::Options;
     use crate::base::text::chain;
+    use crate::invocation::log::Log;
 
     fn parse(line: &str) -> Result<Cli, Unparsed> {
         let words = ["dvdcli"].into_iter().chain(line.split(' '));
@@ -154,12 +155,9 @@ mod tests {
             "--volumeopts: an option without a name; write KEY=VALUE",
         ),
         (
-            "create -d fake -n db --volumeopts=a=1,a=2",
-            "--volumeopts: option 'a' is given twice with different values",
-        ),
-        (
-            "create -d fake -n db --opt=a",
-            "--opt: option 'a' has no value; write a=VALUE",
+            "create -d fake -n db --volumeopts=size=5,",
+            "--volumeopts: nothing follows a comma after option 'size'; leave the comma out, or put the value into double quotes \
+             if it belongs there",
         ),
         (
             "create -d fake -n db -o =1",
@@ -169,8 +167,8 @@ mod tests {
 
     fn volume_options(line: &str) -> anyhow::Result<Options> {
         match parse(line).expect(line).verb {
-            Verb::Create(args) => args.options.parse(),
-            Verb::Mount(args) => args.options.parse(),
+            Verb::Create(args) => args.options.parse(&Log::default()),
+            Verb::Mount(args) => args.options.parse(&Log::default()),
             other => bail!("{other:?}"),
         }
     }

@@ -12,7 +12,7 @@ use crate::volume::Locked;
 use crate::volume::holders::record::Holder;
 
 pub fn create(args: &CreateArgs, log: &mut Log) -> Result<u8> {
-    let options = args.options.parse()?;
+    let options = args.options.parse(log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
     let doing = || format!("creating volume {}", shown_name(&args.common));

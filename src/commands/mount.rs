@@ -16,7 +16,7 @@ use crate::volume::request::MountRequest;
 use crate::volume::{self};
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
-    let options = args.options.parse()?;
+    let options = args.options.parse(log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
     let request = MountRequest {

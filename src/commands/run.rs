@@ -35,7 +35,7 @@ const VARIABLE: &str = "DVDCLI_MOUNTPOINT";
 ///
 /// What went wrong before the command was started; where the command was successful, also what went wrong afterwards.
 pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
-    let options = args.options.parse()?;
+    let options = args.options.parse(log)?;
     // First of all: a signal must not end us with the volume mounted.
     let foreground = Foreground::prepare().context("taking over the signals")?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;

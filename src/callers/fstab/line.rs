@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::base::failure::Failure;
-use crate::base::options::{self, Options};
+use crate::base::options::Gathered;
 use crate::base::secrets::is_secret;
 use crate::sys::mount::mountopts::{self, Class, MountOptions};
 
@@ -37,8 +37,8 @@ pub fn volume<'a>(spec: &'a str, directory: &Path) -> Result<(Option<&'a str>, &
 /// The options, separated by one rule: an option with a value is the volume's, a word alone is mount(8)'s.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct MountLine {
-    /// The volume's own options.
-    pub volume: Options,
+    /// The volume's own options, and what is to be said about them.
+    pub volume: Gathered,
     /// The mount options for a bind mount, as they were written.
     pub view: Vec<String>,
     pub read_only: bool,
@@ -55,7 +55,7 @@ impl MountLine {
     /// # Errors
     ///
     /// Wrong usage: a word that mount(8) does not know, unless `sloppy`; a word that is for a whole file system, not for a bind
-    /// mount; an option given twice with different values; a quote that is not closed.
+    /// mount; a quote that is not closed.
     pub fn parse(list: &str, sloppy: bool) -> Result<MountLine> {
         let mut line = MountLine::default();
         let options = split(list)?;
@@ -81,7 +81,7 @@ impl MountLine {
             "remount" => self.remount = true,
             "nofail" => self.no_fail = true,
             _ if is_of_mount(option) => {}
-            _ if option.contains('=') => options::add(&mut self.volume, "-o", option)?,
+            _ if option.contains('=') => self.volume.add("-o", option)?,
             _ => match mountopts::class(option) {
                 Some(Class::Mount) => self.view.push(option.to_owned()),
                 Some(Class::Program) => {}
@@ -174,11 +174,14 @@ mod tests {
         assert_eq!(
             line,
             MountLine {
-                volume: vec![
-                    pair("size", "5"),
-                    pair("newfstype", "xfs"),
-                    pair("o", "addr=10.0.0.1,rw")
-                ],
+                volume: Gathered {
+                    options: vec![
+                        pair("size", "5"),
+                        pair("newfstype", "xfs"),
+                        pair("o", "addr=10.0.0.1,rw")
+                    ],
+                    warnings: vec![],
+                },
                 view: ["rw", "ro", "_netdev", "noexec"]
                     .map(str::to_owned)
                     .to_vec(),
@@ -193,7 +196,6 @@ mod tests {
     fn what_is_wrong_is_named() {
         assert!(message("rw,newfstype").starts_with("option newfstype is none of mount(8)'s"));
         assert!(message("sync").contains("give mountopts=sync"));
-        assert!(message("size=5,size=6").contains("'size'"));
         assert!(message("password=a,geheim").starts_with("option password: what follows"));
         assert!(message("a=\"b,c").contains("option a: the closing quote"));
         assert_eq!(

@@ -26,7 +26,8 @@ pub fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
     let doing = || format!("mounting {spec} at {directory}");
     let line = MountLine::parse(&arguments.options.join(","), arguments.sloppy);
     let line = line.with_context(doing)?;
-    log.secrets = Secrets::of(&line.volume, spec);
+    log.secrets = Secrets::of(&line.volume.options, spec);
+    line.volume.warnings.iter().for_each(|it| log.warn(it));
     match mount_line(arguments, &line, log) {
         Err(error) if line.no_fail && ErrorKind::of(&error) == ErrorKind::Absent => {
             log.warn(&format!("{}: {}", doing(), chain(&error)));
@@ -44,7 +45,12 @@ fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()
     let common = &arguments.common;
     let limits = common.limits(TIMEOUT);
     let invocation = Invocation::new(common.config.as_deref(), limits, log.clone())?;
-    let volume = driver::open_volume(&invocation, driver.or(subtype), volume, &line.volume)?;
+    let volume = driver::open_volume(
+        &invocation,
+        driver.or(subtype),
+        volume,
+        &line.volume.options,
+    )?;
     if line.remount {
         return remount(&invocation, volume.as_ref(), arguments, line);
     }

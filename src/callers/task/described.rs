@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 
 use crate::base::boolean::parse_true_or_false;
 use crate::base::failure::Failure;
-use crate::base::options::{self, Options};
+use crate::base::option_list;
+use crate::base::options::{Gathered, Options};
 use crate::base::secrets::Secrets;
 use crate::callers::task::variables::{self, Field, Slot, Variable, shown};
 
@@ -48,7 +49,7 @@ impl TaskVolume {
 pub struct Described {
     /// In the order of their digits.
     pub volumes: Vec<TaskVolume>,
-    /// Which variables have no effect.
+    /// Which variables and options have no effect.
     pub warnings: Vec<String>,
 }
 
@@ -71,7 +72,10 @@ pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Res
     let mut described = Described::default();
     for mut slot in variables::read(environment)? {
         match slot.take(Field::Name) {
-            Some(name) => described.volumes.push(volume(name, slot)?),
+            Some(name) => {
+                let volume = volume(name, slot, &mut described.warnings)?;
+                described.volumes.push(volume);
+            }
             None => described.warnings.extend(without_name(&slot)),
         }
     }
@@ -83,7 +87,8 @@ pub fn parse(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Res
     Ok(described)
 }
 
-fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
+/// `warnings` gets those about its options.
+fn volume(name: Variable, mut slot: Slot, warnings: &mut Vec<String>) -> Result<TaskVolume> {
     let driver = slot.take(Field::Driver);
     // A plugin would take these for directories.
     for variable in [Some(&name), driver.as_ref()].into_iter().flatten() {
@@ -96,14 +101,15 @@ fn volume(name: Variable, mut slot: Slot) -> Result<TaskVolume> {
     let list = slot.take(Field::Opts).map_or(String::new(), |it| it.value);
     // mesos-module-dvdi ignores empty parts between commas.
     let list: Vec<&str> = list.split(',').filter(|part| !part.is_empty()).collect();
-    let options = match list.as_slice() {
-        [] => Options::new(),
-        list => options::parse_list(&options_from, &list.join(","))?,
-    };
+    let mut options = Gathered::default();
+    if !list.is_empty() {
+        option_list::add(&mut options, &options_from, &list.join(","))?;
+    }
+    warnings.extend(options.warnings);
     Ok(TaskVolume {
         name,
         driver: driver.map_or(DEFAULT_DRIVER.to_owned(), |it| it.value),
-        options,
+        options: options.options,
         options_from,
         container_path: slot
             .take(Field::ContainerPath)

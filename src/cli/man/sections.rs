@@ -83,9 +83,13 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         "VOLUME OPTIONS",
         &[(
             "",
-            "--volumeopts may be repeated, and holds one option or more: a comma starts a new option only where KEY= follows, \
-             otherwise it belongs to the value. So size=5,iops=150 is two options, and o=addr=10.0.0.1,rw is one. --opt is never \
-             split. A value may hold further equals signs.",
+            "--volumeopts may be repeated, and holds one option or more: a comma starts a new option where KEY= follows. A word \
+             without = belongs to the value before it, unless that is a number, true or false, or of an option such as size or type. \
+             So size=5,iops=150 is two options, o=addr=10.0.0.1,rw is one, and size=5,rw is an error, as is a comma too many. \
+             Within double quotes around a value a comma always belongs to it, also where KEY= follows: \
+             type=nfs,o=\"addr=10.0.0.4,nfsvers=4\". --opt is never split, and may have no value (allow_other), which is passed on as \
+             an empty one. A value may hold further equals signs. Of an option that is given twice the last one counts, and a \
+             warning says so where the values differ.",
         )],
     ),
     (

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::base::failure::Failure;
+use crate::base::option_list;
 use crate::base::options::Options;
 use crate::base::suggest;
 use crate::base::text::chain;
@@ -76,7 +77,10 @@ impl From<NormalOptions> for Options {
 pub fn read(table: &[Known], options: &Options) -> Result<NormalOptions> {
     let mut normal: Vec<(String, Value, &str)> = Vec::new();
     for (key, value) in options {
-        let known = find(table, key).ok_or_else(|| Failure::usage(unknown(table, key)))?;
+        let Some(known) = find(table, key) else {
+            let hint = option_list::hint_at_quotes(options, key);
+            bail!(Failure::usage(unknown(table, key) + &hint));
+        };
         let value = (known.parse)(value)
             .map_err(|error| Failure::usage(format!("option {key}: {}", chain(&error))))?;
         match normal.iter().find(|(name, ..)| name == known.name) {

@@ -79,6 +79,14 @@ fn options_that_are_understood() -> Vec<(&'static [&'static str], Value)> {
             json!({ "a": "1,b=2", "c": "3" }),
         ),
         (
+            &["--volumeopts=type=nfs,o=\"addr=10.0.0.4,nfsvers=4\",device=:/x"],
+            json!({ "type": "nfs", "o": "addr=10.0.0.4,nfsvers=4", "device": ":/x" }),
+        ),
+        (
+            &["--opt", "allow_other", "-o", "port"],
+            json!({ "allow_other": "", "port": "" }),
+        ),
+        (
             &["--opt=a=x y\"z\n\u{e9}"],
             json!({ "a": "x y\"z\n\u{e9}" }),
         ),
@@ -94,6 +102,45 @@ fn options_arrive_as_they_were_meant() {
             .succeeds();
         assert_eq!(plugin.options("db"), options, "{args:?}");
     }
+}
+
+#[test]
+fn a_built_in_driver_judges_each_option() {
+    let env = Env::new();
+    for (args, words) in [
+        (
+            "-d local --volumeopts=type=nfs,o=addr=10.0.0.4,nfsvers=4,device=:/x",
+            "unknown option nfsvers (known: [..]); if it belongs to o, put the value of o into double quotes: \
+             o=\"KEY=VALUE,nfsvers=VALUE\"",
+        ),
+        (
+            "-d local --opt allow_other",
+            "unknown option allow_other (known: [..])",
+        ),
+        ("-d loop --opt size", "option size: [..]"),
+    ] {
+        env.dvdcli(&format!("create -n db {args}"))
+            .fails(2, &format!("dvdcli: creating volume db: {words}\n"));
+    }
+}
+
+#[test]
+fn of_an_option_that_is_given_twice_the_last_one_counts() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    env.dvdcli("create -d fake -n db --volumeopts=a=1,b=2,a=1 --volumeopts=b=2,c=3 --opt b=2")
+        .succeeds();
+    env.dvdcli("create -d fake -n twice --volumeopts=a=1,b=2,a=3 --opt b=4")
+        .warns(
+            "dvdcli: warning: --volumeopts: option 'a' is given twice, with different values; the last one counts\n\
+             dvdcli: warning: --opt: option 'b' is given twice, with different values; the last one counts\n",
+        )
+        .succeeds();
+    assert_eq!(
+        plugin.options("db"),
+        json!({ "a": "1", "b": "2", "c": "3" })
+    );
+    assert_eq!(plugin.options("twice"), json!({ "a": "3", "b": "4" }));
 }
 
 #[test]

@@ -43,8 +43,20 @@ const WRONG: &[(&str, &str)] = &[
         "--volumeopts: option 'size' has no value; write size=VALUE",
     ),
     (
-        "create -d fake -n db --volumeopts=a=1 --opt=a=2",
-        "--opt: option 'a' is given twice with different values",
+        "create -d fake -n x --volumeopts=size=5,",
+        "--volumeopts: nothing follows a comma after option 'size'; leave the comma out, or put the value into double quotes if it belongs there",
+    ),
+    (
+        "create -d fake -n x --volumeopts=iops=100 --volumeopts=size=5,rw",
+        "--volumeopts: option 'rw' has no value; write rw=VALUE, or put the value of 'size' into double quotes if it belongs there",
+    ),
+    (
+        "create -d fake -n x --volumeopts=o=\"a=1",
+        "--volumeopts: option 'o': the closing quote is missing",
+    ),
+    (
+        "create -d fake -n x --opt==1",
+        "--opt: an option without a name; write KEY=VALUE",
     ),
     (
         "mount -d fake -n db --timeout=soon",

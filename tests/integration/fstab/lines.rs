@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use pretty_assertions::assert_eq;
+use serde_json::json;
 
 use crate::harness::fs;
 use crate::harness::host::Host;
@@ -35,6 +36,19 @@ fn lines_of_fstab_are_mounted_once() {
 }
 
 #[test]
+fn of_an_option_that_is_given_twice_the_last_one_counts() {
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
+    host.env.dir("b");
+    host.run("mount -t dvdcli fake/b $ROOT/b -o a=1,size=5,a=1,size=6")
+        .warns("dvdcli: warning: -o: option 'size' is given twice, with different values; the last one counts\n")
+        .succeeds();
+    assert_eq!(plugin.options("b"), json!({ "a": "1", "size": "6" }));
+    host.run("umount $ROOT/b").succeeds();
+}
+
+#[test]
 fn bad_input_is_named_and_nothing_is_mounted() {
     let Some((host, plugin)) = Host::with_db() else {
         return;
@@ -46,11 +60,6 @@ fn bad_input_is_named_and_nothing_is_mounted() {
             "fake/db $ROOT/db -o newfstype",
             2,
             "option newfstype is none of mount(8)'s; one of the volume has a value: newfstype=VALUE",
-        ),
-        (
-            "fake/db $ROOT/db -o size=5,size=6",
-            2,
-            "-o: option 'size' is given twice with different values",
         ),
         (
             "fake/db $ROOT/db -o sync",

@@ -130,12 +130,15 @@ fn what_has_no_effect_is_told() {
         ("DVDI_VOLUME_CONTAINERPATH2", "x"),
         ("DVDI_VOLUME_EXPLICITCREATE0", "perhaps"),
         ("DVDI_VOLUME_NAME2", ""),
+        ("DVDI_VOLUME_NAME3", "db"),
+        ("DVDI_VOLUME_OPTS3", "a=1,a=2"),
     ]);
     assert_eq!(
         told.expect("good variables").warnings,
         [
             "DVDI_VOLUME_EXPLICITCREATE0: no effect without DVDI_VOLUME_NAME",
             "DVDI_VOLUME_OPTS2, DVDI_VOLUME_CONTAINERPATH2: no effect without DVDI_VOLUME_NAME2",
+            "DVDI_VOLUME_OPTS3: option 'a' is given twice, with different values; the last one counts",
         ]
     );
 }

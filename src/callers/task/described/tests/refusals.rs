@@ -136,8 +136,11 @@ const REFUSED: &[(&[(&str, &str)], &str)] = &[
         "DVDI_VOLUME_OPTS1: it must not hold '`'",
     ),
     (
-        &[("DVDI_VOLUME_NAME1", "b"), ("DVDI_VOLUME_OPTS1", "a=1,a=2")],
-        "DVDI_VOLUME_OPTS1: option 'a' is given twice with different values",
+        &[
+            ("DVDI_VOLUME_NAME1", "b"),
+            ("DVDI_VOLUME_OPTS1", "size=5,rw"),
+        ],
+        "DVDI_VOLUME_OPTS1: option 'rw' has no value; write rw=VALUE, or put the value of 'size' into double quotes if it belongs there",
     ),
     (
         &[("DVDI_VOLUME_OPTIONS", "size=5")],
