@@ -8,9 +8,9 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::cli::Cli;
-use crate::cli::man::sections::SECTIONS;
 
 mod sections;
+mod settings;
 
 const WHERE_FLAGS_STAND: &str = "All options may stand before or after the verb. The word after one that needs a value is its \
     value, even if it begins with a hyphen. Of an option that is given twice the last one counts, and a warning says so where \
@@ -34,7 +34,7 @@ pub fn page() -> io::Result<Vec<u8>> {
     heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
     paragraphs(&mut text, &[("", WHERE_FLAGS_STAND)])?;
     flags(&mut text, &Command::new("verb").args(common))?;
-    for (title, entries) in SECTIONS {
+    for (title, entries) in sections::SECTIONS.iter().chain(settings::SECTIONS) {
         heading(&mut text, "SH", title)?;
         paragraphs(&mut text, entries)?;
     }

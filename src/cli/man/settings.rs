@@ -1,0 +1,117 @@
+//! The man page's sections on what the program finds around it: variables, configuration, drivers and files.
+
+/// A title, and what stands below it. An empty term makes a paragraph.
+pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "ENVIRONMENT",
+        &[
+            (
+                "DVDI_VOLUME_NAME and so on",
+                "With --from-env: TASK ENVIRONMENT.",
+            ),
+            (
+                "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG",
+                "As --timeout, --wait and --config. An empty variable is not set.",
+            ),
+            (
+                "DVDCLI_ROOT",
+                "A directory put in front of the places listed under FILES, for tests and trials beside a live host.",
+            ),
+            (
+                "DVDCLI_MOUNTPOINT",
+                "Set by run for its command: the path that mount would print.",
+            ),
+            (
+                "PATH, HOME, USER, LOGNAME, SHELL, TZ, SSH_AUTH_SOCK, http_proxy, https_proxy, no_proxy",
+                "Passed on to the programs that it starts, such as mkfs.ext4 and mount.nfs; others are not. In PATH, the \
+                 directories of the system follow those that are named there.",
+            ),
+            (
+                "SSL_CERT_FILE",
+                "The certificate authorities to trust where a plugin's spec names none.",
+            ),
+        ],
+    ),
+    (
+        "CONFIGURATION",
+        &[
+            (
+                "",
+                "A YAML file. Below dvdcli: driver (where --volumedriver is left out), timeout, wait, and aliases, a map from a \
+                 plain name to a driver (ebs: rexray/ebs:latest) for callers that cannot pass a slash or a colon. A setting \
+                 without a value (nothing, ~ or null) is not set; /dev/null is no configuration. A wrong value of a setting for \
+                 built-in drivers is an error when one of them is used.",
+            ),
+            (
+                "",
+                "REX-Ray's file is understood, in all generations of its names and in any case; what is not listed is left \
+                 alone. An environment variable named after a property of REX-Ray's (REXRAY_VOLUME_UNMOUNT_IGNOREUSEDCOUNT) \
+                 overrides it.",
+            ),
+            (
+                "dvdcli.root",
+                "Where built-in drivers keep their volumes, instead of /var/lib/dvdcli.",
+            ),
+            (
+                "rexray.volume.NAME or libstorage.integration.volume.operations.NAME",
+                "unmount.ignoreUsedCount: unmount releases every holder. For built-in drivers: mount.preempt takes a volume \
+                 from another host; remove.disable and create.disable refuse.",
+            ),
+            (
+                "libstorage.integration.volume.operations.NAME",
+                "create.implicit: false, and mount does not create. For built-in drivers: mount.path, where volumes are mounted \
+                 (PATH/NAME); mount.rootPath (also linux.volume.rootPath), the directory handed out, /data unless set; \
+                 create.default.size, .iops, .type, .fsType, .availabilityZone (also docker.size, docker.iops, \
+                 docker.volumeType, docker.fsType, docker.availabilityZone).",
+            ),
+        ],
+    ),
+    (
+        "BUILT-IN DRIVERS",
+        &[
+            (
+                "",
+                "loop: a file system in an image file on a loop device. Options, in any case: size (GiB where bare, default 16), \
+                 newFsType, fsType or fs (ext4, xfs, btrfs), volumeName, volumeID, snapshotName or snapshotID (a copy of that \
+                 volume), volumeType (thin, thick), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
+                 mountOpts or o.",
+            ),
+            (
+                "",
+                "local: a directory, or type, device and o as with Docker's local driver; uid, gid, mode. A type with a helper \
+                 /sbin/mount.TYPE is mounted by mount(8). The mount has to be in the mount table 10 s after the helper has ended (a \
+                 daemon may mount in the background); flags that the helper has left out (ro, noexec) are set. A helper that a mount \
+                 names for umount(8) (helper= in /run/mount/utab, as davfs2 does) is called to unmount it.",
+            ),
+            (
+                "",
+                "Names of their volumes have letters, digits, _ . and -, at most 200; name=NAME,size=10,fs=xfs as a name means \
+                 the volume NAME with those options.",
+            ),
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            ("/run/docker/plugins", "Sockets of plugins."),
+            (
+                "/etc/docker/plugins, /usr/lib/docker/plugins",
+                "Spec files of plugins.",
+            ),
+            (
+                "/var/lib/docker/plugins",
+                "Managed plugins; data-root in /etc/docker/daemon.json moves it.",
+            ),
+            (
+                "/sbin/mount.dvdcli, /sbin/umount.dvdcli",
+                "Links to dvdcli, for mount(8) and umount(8).",
+            ),
+            ("/run/dvdcli", "Who holds which volume, and locks."),
+            ("/var/lib/dvdcli", "The volumes of built-in drivers."),
+            (
+                "/etc/dvdcli/config.yml, /etc/rexray/config.yml",
+                "The configuration; the first that is there counts.",
+            ),
+        ],
+    ),
+];
