@@ -7,8 +7,9 @@ pub mod overview;
 mod plugin;
 mod shared;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
+use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::driver::interface::{Driver, Volume};
 use crate::driver::plugin::Plugin;
@@ -18,20 +19,23 @@ use crate::invocation::Invocation;
 /// The built-in drivers. Their names win over those of plugins.
 const BUILT_INS: &[&dyn BuiltInKind] = &[&local::Local, &loop_::Loop];
 
-/// The driver where neither the caller nor the configuration names one.
-const DEFAULT: &str = "local";
-
-/// Opens the driver of that name, else the configured one, else the default one.
+/// Opens the driver of that name, else the configured one.
 ///
 /// # Errors
 ///
-/// As those of [`open_exactly`].
-pub fn open_or_default<'a>(
+/// Wrong usage: no driver is named; and as those of [`open_exactly`].
+fn open_or_configured<'a>(
     invocation: &'a Invocation,
     name: Option<&str>,
 ) -> Result<Box<dyn Driver + 'a>> {
     let configured = invocation.config.driver.as_deref();
-    open(invocation, name.or(configured).unwrap_or(DEFAULT))
+    let Some(name) = name.or(configured) else {
+        // Any default would make a volume on this host for whoever has forgotten to name the driver.
+        bail!(Failure::usage(
+            "no driver is named; give --volumedriver (in fstab: DRIVER/VOLUME), or set dvdcli.driver"
+        ))
+    };
+    open(invocation, name)
 }
 
 /// Opens the driver of that name, which may be an alias from the configuration.
@@ -61,16 +65,16 @@ pub fn open_exactly<'a>(invocation: &'a Invocation, name: &str) -> Result<Box<dy
     Ok(Box::new(BuiltIn::open(kind, invocation)?))
 }
 
-/// Opens a volume of the driver of that name, as [`open_or_default`] does. Neither the driver nor the volume is looked at yet.
+/// Opens a volume of the driver of that name, as [`open_or_configured`] does. Neither the driver nor the volume is looked at yet.
 ///
 /// # Errors
 ///
-/// As those of [`open_exactly`] and [`Driver::volume`].
+/// As those of [`open_or_configured`] and [`Driver::volume`].
 pub fn open_volume<'a>(
     invocation: &'a Invocation,
     driver: Option<&str>,
     name: &str,
     options: &Options,
 ) -> Result<Box<dyn Volume + 'a>> {
-    open_or_default(invocation, driver)?.volume(name, options)
+    open_or_configured(invocation, driver)?.volume(name, options)
 }

@@ -1,4 +1,4 @@
-//! The command line: flags before and after the verb and in all their spellings, the options of volumes, and the default
+//! The command line: flags before and after the verb and in all their spellings, the options of volumes, and the configured
 //! driver.
 
 use pretty_assertions::assert_eq;
@@ -182,11 +182,11 @@ fn a_name_that_would_lead_out_of_a_plugins_directory_is_refused() {
 }
 
 #[test]
-fn the_driver_is_the_configured_one_where_none_is_given_and_else_local() {
+fn the_driver_is_the_configured_one_where_none_is_given() {
     let env = Env::new();
     // The built-in's name wins over a plugin's.
     let _local = FakePlugin::start(&env, "local").with_volume("of-plugin");
-    env.dvdcli("get -n of-plugin").fails(
+    env.dvdcli("get -d local -n of-plugin").fails(
         3,
         "dvdcli: looking up volume of-plugin: driver local: no such volume\n",
     );

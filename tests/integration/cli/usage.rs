@@ -113,6 +113,39 @@ fn every_verb_that_needs_a_volume_says_so() {
 }
 
 #[test]
+fn every_verb_of_a_volume_needs_a_driver() {
+    let env = Env::new();
+    for verb in [
+        "create",
+        "mount",
+        "mount --explicitcreate",
+        "unmount",
+        "unmount --force",
+        "remove",
+        "path",
+        "get",
+        "inspect",
+        "exists",
+        "run -- true",
+    ] {
+        let run = env.dvdcli(&format!("-n db {verb}"));
+        run.fails(2, NO_DRIVER);
+    }
+    for nothing in ["", "dvdcli:\n  driver: ~\n", "dvdcli.driver: \"\"\n"] {
+        env.configure(nothing);
+        env.dvdcli("get -n db").fails(2, NO_DRIVER);
+    }
+    env.configure("dvdcli.driver: local\n");
+    env.dvdcli("get -n db").fails(
+        3,
+        "dvdcli: looking up volume db: driver local: no such volume\n",
+    );
+    assert_eq!(env.names(""), ["etc"]);
+}
+
+const NO_DRIVER: &str = "dvdcli: no driver is named; give --volumedriver (in fstab: DRIVER/VOLUME), or set dvdcli.driver\n";
+
+#[test]
 fn bytes_that_are_no_text_are_wrong_usage() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake");

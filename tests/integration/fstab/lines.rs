@@ -67,6 +67,11 @@ fn bad_input_is_named_and_nothing_is_mounted() {
             "option sync belongs to the file system, not to the place where it appears; give mountopts=sync if the driver takes that",
         ),
         (
+            "data $ROOT/db",
+            2,
+            "no driver is named; give --volumedriver (in fstab: DRIVER/VOLUME), or set dvdcli.driver",
+        ),
+        (
             "fake/ $ROOT/db",
             2,
             "fake/ names no volume; write DRIVER/VOLUME",
