@@ -1,4 +1,4 @@
-//! HTTP to a plugin: one connection for all calls of a command, over a unix socket, TCP or TLS.
+//! HTTP to a plugin: one connection for the calls of a command that may be repeated, over a unix socket, TCP or TLS.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -27,13 +27,23 @@ const ACCEPT: &str = "application/vnd.docker.plugins.v1.2+json";
 /// The host in the URL of a plugin on a unix socket; Docker sends the same.
 const UNIX_HOST: &str = "plugin.moby.localhost";
 
-/// A connection to one plugin, made at the first call and kept.
+/// The connection to one plugin, made at the first call and kept for the next ones.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
     /// The URL without a path.
     base: String,
     sent: Sent,
+}
+
+/// Which connection a request is sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// That of the call before. The plugin may close it without a word at the very moment when the request comes; then nobody
+    /// can tell whether it was read.
+    Kept,
+    /// One that no call has used. For a request that must not be sent twice.
+    New,
 }
 
 /// What a plugin answered, whatever the status.
@@ -98,16 +108,28 @@ impl Client {
     }
 
     /// Sends one request, once, and reads the whole answer; both together may take as long as `limit`.
-    pub fn post(&self, method: &str, body: &[u8], limit: Duration) -> Result<Response, CallError> {
+    pub fn post(
+        &self,
+        method: &str,
+        body: &[u8],
+        line: Line,
+        limit: Duration,
+    ) -> Result<Response, CallError> {
         self.sent.reset();
-        self.exchange(method, body, limit)
+        self.exchange(method, body, line, limit)
             .map_err(|cause| CallError {
                 sent: self.sent.any(),
                 cause,
             })
     }
 
-    fn exchange(&self, method: &str, body: &[u8], limit: Duration) -> Result<Response, Cause> {
+    fn exchange(
+        &self,
+        method: &str,
+        body: &[u8],
+        line: Line,
+        limit: Duration,
+    ) -> Result<Response, Cause> {
         // Without time for an answer nothing may go out: the plugin would act, and we would not know.
         if limit.is_zero() {
             return Err(Cause::TimedOut);
@@ -116,8 +138,13 @@ impl Client {
             .agent
             .post(format!("{}/{method}", self.base))
             .config()
-            .timeout_global(Some(limit))
-            .build();
+            .timeout_global(Some(limit));
+        // A kept connection that is too old is closed first: a plugin may serve one at a time.
+        let request = match line {
+            Line::Kept => request,
+            Line::New => request.max_idle_age(Duration::ZERO),
+        };
+        let request = request.build();
         let mut response = match body {
             [] => request.send_empty()?,
             body => request.send(body)?,
@@ -213,7 +240,7 @@ mod tests {
     #[test]
     fn nothing_is_sent_without_time_for_an_answer() {
         let client = Client::new(&Address::Unix("/nonexistent".into())).expect("no files to read");
-        let error = client.post("Plugin.Activate", b"", Duration::ZERO);
+        let error = client.post("Plugin.Activate", b"", Line::Kept, Duration::ZERO);
         let error = error.expect_err("no time");
         assert!(
             !error.sent && matches!(error.cause, Cause::TimedOut),
@@ -224,7 +251,7 @@ mod tests {
     #[test]
     fn a_plugin_without_a_socket_is_not_there() {
         let client = Client::new(&Address::Unix("/nonexistent".into())).expect("no files to read");
-        let error = client.post("Plugin.Activate", b"", Duration::from_secs(5));
+        let error = client.post("Plugin.Activate", b"", Line::Kept, Duration::from_secs(5));
         let error = error.expect_err("no socket");
         assert!(
             !error.sent && matches!(error.cause, Cause::NotThere(_)),

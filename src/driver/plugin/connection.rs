@@ -16,7 +16,7 @@ use crate::driver::plugin::managed::Managed;
 use crate::driver::plugin::wait::Wait;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
-use crate::protocol::client::{CallError, Cause, Client, Response};
+use crate::protocol::client::{CallError, Cause, Client, Line, Response};
 use crate::protocol::json::Json;
 use crate::protocol::messages as wire;
 use crate::protocol::messages::Refusal;
@@ -27,7 +27,8 @@ const TRIES: u32 = 3;
 /// The method that has to be called before all others (protocol: Activation).
 const ACTIVATE: &str = "Plugin.Activate";
 
-/// A plugin by its name. The first call connects to it and activates it; the later ones use the same connection.
+/// A plugin by its name. The first call connects to it and activates it; the later ones use the same connection, but for those that
+/// change something.
 pub struct Connection<'a> {
     invocation: &'a Invocation,
     name: String,
@@ -191,12 +192,16 @@ impl<'a> Connection<'a> {
     fn exchange(&self, client: &Client, method: &str, body: &[u8]) -> Result<Response, CallError> {
         let Invocation { budget, log, .. } = self.invocation;
         let name = &self.name;
+        let line = match is_repeatable(method) {
+            true => Line::Kept,
+            false => Line::New,
+        };
         let mut backoff = Backoff::new();
         let mut tries = 0;
         loop {
             tries += 1;
             log.step(|| format!("plugin {name}: {method} {}", shown(body)));
-            match client.post(method, body, budget.left()) {
+            match client.post(method, body, line, budget.left()) {
                 Ok(response) => {
                     log.step(|| {
                         let (status, body) = (response.status, shown(&response.body));
@@ -208,7 +213,7 @@ impl<'a> Connection<'a> {
                     sent,
                     cause: Cause::Closed,
                 }) if tries < TRIES
-                    && (is_repeatable(method) || !sent)
+                    && (line == Line::Kept || !sent)
                     && backoff.sleep(budget.left()) => {}
                 Err(error) => return Err(error),
             }

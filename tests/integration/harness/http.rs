@@ -19,6 +19,8 @@ pub enum Answer {
     Act,
     /// As a plugin of this kind does, and the connection is closed afterwards, unannounced.
     ActAndClose,
+    /// The same, a moment later, with a next request unread that came meanwhile.
+    ActAndCloseLate,
     /// The request is carried out, and the connection closed without an answer.
     ActInSilence,
     /// The request is carried out, and the answer never comes.
@@ -175,7 +177,7 @@ pub fn converse(
         let goes_on = match answer {
             Answer::Act => send(&act(&request)),
             Answer::Bytes(bytes) => send(&bytes),
-            Answer::ActAndClose => {
+            Answer::ActAndClose | Answer::ActAndCloseLate => {
                 send(&act(&request));
                 thread::sleep(TICK);
                 false

@@ -96,6 +96,38 @@ fn a_connection_that_was_closed_between_two_calls_is_made_anew() {
     assert_eq!(plugin.take_calls(), ["Activate", "Get", "Remove"]);
 }
 
+/// The next request lies unread in a connection that the plugin closes.
+#[test]
+fn a_plugin_that_closes_each_connection_a_moment_late_gets_every_call_once() {
+    let env = Env::new();
+    let unix = FakePlugin::start(&env, "unix");
+    let tcp = FakePlugin::tcp(&env);
+    env.write(
+        "etc/docker/plugins/tcp.spec",
+        format!("tcp://{}", tcp.address),
+    );
+    for (driver, plugin) in [("unix", unix), ("tcp", tcp)] {
+        for method in ["Activate", "Get", "Create", "Mount", "Unmount", "Remove"] {
+            plugin.on(method, Answer::ActAndCloseLate);
+        }
+        let path = "$ROOT/volumes/db\n";
+        for (line, stdout, changes) in [
+            ("create", "", &["Create"][..]),
+            ("mount", path, &["Mount"]),
+            ("unmount", "", &["Unmount"]),
+            ("remove", "", &["Remove"]),
+            ("mount", path, &["Create", "Mount"]),
+        ] {
+            env.dvdcli(&format!("{line} -d {driver} -n db"))
+                .prints(stdout)
+                .succeeds();
+            let mut calls = plugin.take_calls();
+            calls.retain(|call| ["Create", "Mount", "Unmount", "Remove"].contains(&&**call));
+            assert_eq!(calls, changes);
+        }
+    }
+}
+
 /// Long enough for a busy machine to come to the point where the plugin hangs.
 const SHORT: &str = "--timeout=3s";
 

@@ -125,7 +125,7 @@ fn a_private_authority_is_trusted_where_the_spec_names_it() {
         .dvdcli("mount -d fake -n db")
         .prints("$ROOT/volumes/db\n")
         .succeeds();
-    assert_eq!(tls.plugin.connections(), 2);
+    assert_eq!(tls.plugin.connections(), 3);
     // Among others, too.
     tls.env.write(
         "ca.pem",
