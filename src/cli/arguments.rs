@@ -7,13 +7,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::builder::{
     NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
 };
 use clap::{Args, ValueEnum};
 
-use crate::base::duration::parse_duration;
+use crate::base::duration::{parse_duration, parse_time_limit};
 use crate::base::option_list;
 use crate::base::options::{Gathered, Options};
 use crate::invocation::Limits;
@@ -29,7 +29,7 @@ pub struct Common {
     #[arg(short = 'n', long, visible_alias = "name", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub volumename: Option<String>,
     /// How long the whole command may take [default: 110s; 590s for unmount]
-    #[arg(long, value_name = "TIME", env = if_not_empty("DVDCLI_TIMEOUT"), hide_env_values = true, value_parser = timeout)]
+    #[arg(long, value_name = "TIME", env = if_not_empty("DVDCLI_TIMEOUT"), hide_env_values = true, value_parser = parse_time_limit)]
     pub timeout: Option<Duration>,
     /// How long to wait for a plugin that is not there yet [default: 15s]
     #[arg(long, value_name = "TIME", env = if_not_empty("DVDCLI_WAIT"), hide_env_values = true, value_parser = parse_duration)]
@@ -269,13 +269,4 @@ fn go_boolean() -> impl TypedValueParser<Value = bool> {
         PossibleValue::new("false").aliases(["0", "f", "F", "FALSE", "False"]),
     ];
     PossibleValuesParser::new(forms).map(|text| text.starts_with(['1', 't', 'T']))
-}
-
-/// Reads the value of `--timeout`, which must not be zero: a command without any time could do nothing.
-pub fn timeout(text: &str) -> Result<Duration> {
-    let timeout = parse_duration(text)?;
-    if timeout.is_zero() {
-        bail!("it must be more than zero");
-    }
-    Ok(timeout)
 }

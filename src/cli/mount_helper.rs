@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser};
 
 use crate::base::duration::parse_duration;
-use crate::cli::arguments::{if_not_empty, timeout};
+use crate::base::duration::parse_time_limit;
+use crate::cli::arguments::if_not_empty;
 use crate::cli::usage::Unparsed;
 use crate::invocation::Limits;
 
@@ -77,7 +78,7 @@ pub struct HelperCommon {
     /// Show each step, request and answer on stderr
     #[arg(short = 'v')]
     pub verbose: bool,
-    #[arg(long, hide = true, env = if_not_empty("DVDCLI_TIMEOUT"), value_parser = timeout)]
+    #[arg(long, hide = true, env = if_not_empty("DVDCLI_TIMEOUT"), value_parser = parse_time_limit)]
     pub timeout: Option<Duration>,
     #[arg(long, hide = true, env = if_not_empty("DVDCLI_WAIT"), value_parser = parse_duration)]
     pub wait: Option<Duration>,

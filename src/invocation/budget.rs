@@ -59,8 +59,8 @@ impl Budget {
         self.ends().saturating_duration_since(Instant::now())
     }
 
-    /// The message for when it has run out, with the total that counts now. The context of the error has to say what ran out
-    /// of time.
+    /// The message for when it has run out while something was waited for, with the total that counts now. The context of the error
+    /// has to say what.
     pub fn exhausted(&self) -> String {
         format!(
             "no answer within {} (--timeout)",
@@ -68,12 +68,20 @@ impl Budget {
         )
     }
 
+    /// The message for what cannot be begun any more, because the time has run out.
+    pub fn used_up(&self) -> String {
+        format!(
+            "no time is left of {} (--timeout)",
+            humantime::format_duration(self.total())
+        )
+    }
+
     /// # Errors
     ///
-    /// The time is over: [`Budget::exhausted`].
+    /// The time is over: [`Budget::used_up`].
     pub fn check(&self) -> Result<()> {
         if self.left().is_zero() {
-            bail!(self.exhausted());
+            bail!(self.used_up());
         }
         Ok(())
     }
@@ -128,6 +136,7 @@ mod tests {
         assert_eq!(budget.exhausted(), "no answer within 1m 30s (--timeout)");
         budget.use_undo_time();
         assert_eq!(budget.exhausted(), "no answer within 1m 50s (--timeout)");
+        assert_eq!(budget.used_up(), "no time is left of 1m 50s (--timeout)");
     }
 
     #[test]

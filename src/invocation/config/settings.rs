@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 
 use crate::base::boolean::parse_boolean;
-use crate::base::duration::parse_duration;
+use crate::base::duration::{parse_duration, parse_time_limit};
 use crate::invocation::config::{Config, CreateDefault};
 
 /// One setting.
@@ -63,7 +63,7 @@ pub const SETTINGS: &[Setting] = &[
         absolute(v).map(|v| c.root = Some(v))
     }),
     set(&["dvdcli.timeout"], |c, v| {
-        parse_duration(v).map(|v| c.timeout = Some(v))
+        parse_time_limit(v).map(|v| c.timeout = Some(v))
     }),
     set(&["dvdcli.wait"], |c, v| {
         parse_duration(v).map(|v| c.wait = Some(v))

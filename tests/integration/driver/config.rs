@@ -104,6 +104,10 @@ fn what_is_wrong_is_named_with_file_and_line() {
             "line 2: dvdcli.timeout: 'soon' is no duration such as 90s, 2m or 500ms",
         ),
         (
+            "dvdcli:\n  timeout: 0\n",
+            "line 2: dvdcli.timeout: it must be more than zero",
+        ),
+        (
             "dvdcli:\n  rot: /x\n",
             "line 2: unknown setting dvdcli.rot; did you mean dvdcli.root?",
         ),
