@@ -1,5 +1,6 @@
 //! Errors, and text from outside, in a form that can be shown on one line.
 
+use std::borrow::Cow;
 use std::io;
 
 use anyhow::Error;
@@ -54,6 +55,21 @@ pub fn shorten(text: &str, longest: usize) -> String {
     }
 }
 
+/// At most so many bytes of the text, in whole words as far as it has any, and `...` where some are left out.
+pub fn shorten_to_words(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest {
+        return text.into();
+    }
+    let end = (0..=longest).rev().find(|at| text.is_char_boundary(*at));
+    let kept = &text[..end.unwrap_or_default()];
+    let is_whole = text[kept.len()..].starts_with(' ');
+    let words = match kept.rsplit_once(' ') {
+        Some((words, _)) if !is_whole => words,
+        _ => kept,
+    };
+    format!("{} ...", words.trim_end()).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +78,21 @@ mod tests {
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(one_line(" a\nb\u{1b}[31mc\r\n"), "a b [31mc");
         assert_eq!(escape_controls(" a\nb\u{1b}\\ü"), " a\\nb\\u{1b}\\ü");
+    }
+
+    #[test]
+    fn a_text_is_shortened_between_words() {
+        for (text, longest, shown) in [
+            ("no space left", 13, "no space left"),
+            ("no space left", 12, "no space ..."),
+            ("no space left", 8, "no space ..."),
+            ("no space left", 7, "no ..."),
+            ("no  space", 5, "no ..."),
+            ("äöü", 3, "ä ..."),
+            ("", 0, ""),
+        ] {
+            assert_eq!(shorten_to_words(text, longest), shown, "{text} {longest}");
+        }
     }
 
     #[test]

@@ -1,25 +1,22 @@
 //! HTTP to a plugin: one connection for the calls of a command that may be repeated, over a unix socket, TCP or TLS.
 
-use std::fmt;
-use std::io::{self, ErrorKind, Read};
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 use ureq::Agent;
 use ureq::config::Config;
+use ureq::http::Uri;
 use ureq::tls::TlsConfig;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector, TcpConnector};
 
-use crate::base::text::plain;
 use crate::protocol::address::{Address, TlsFiles};
+use crate::protocol::cause::{BODY_LIMIT, Cause, HEAD_LIMIT, Unresolved};
 use crate::protocol::sent::Sent;
 use crate::protocol::tls;
 use crate::protocol::unix::{NoResolver, UnixConnector};
-
-/// The longest answer that is read, in bytes.
-const BODY_LIMIT: u64 = 10 << 20;
 
 /// What Docker accepts (protocol: The wire).
 const ACCEPT: &str = "application/vnd.docker.plugins.v1.2+json";
@@ -59,34 +56,6 @@ pub struct CallError {
     /// Whether anything of the request has gone out, so that the plugin may have acted on it.
     pub sent: bool,
     pub cause: Cause,
-}
-
-#[derive(Debug)]
-pub enum Cause {
-    /// Nobody listens (yet): no socket, or connection refused.
-    NotThere(io::Error),
-    /// The limit of the call has passed.
-    TimedOut,
-    /// The connection broke, or was closed before the answer was complete.
-    Closed,
-    /// The answer is longer than [`BODY_LIMIT`].
-    TooLong,
-    /// Anything else, in words: no HTTP, TLS refused, a host name unknown.
-    Other(String),
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Cause::NotThere(error) => write!(f, "{}", plain(error)),
-            Cause::TimedOut => f.write_str("no answer in time"),
-            Cause::Closed => {
-                f.write_str("the plugin closed the connection before it answered; look at its log")
-            }
-            Cause::TooLong => write!(f, "the answer is longer than {} MiB", BODY_LIMIT >> 20),
-            Cause::Other(text) => f.write_str(text),
-        }
-    }
 }
 
 impl Client {
@@ -132,7 +101,7 @@ impl Client {
     ) -> Result<Response, Cause> {
         // Without time for an answer nothing may go out: the plugin would act, and we would not know.
         if limit.is_zero() {
-            return Err(Cause::TimedOut);
+            return Err(Cause::NoTime);
         }
         let request = self
             .agent
@@ -172,15 +141,30 @@ fn unix_agent(path: &Path, sent: &Sent) -> Agent {
 
 fn tcp_agent(sent: &Sent) -> Agent {
     let connector = ().chain(TcpConnector::default()).chain(sent.clone());
-    Agent::with_parts(config(None), connector, DefaultResolver::default())
+    Agent::with_parts(config(None), connector, Names(DefaultResolver::default()))
 }
 
 fn tls_agent(files: &TlsFiles, sent: &Sent) -> Result<Agent> {
     let config = config(Some(tls::config(files)?));
     let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
     let connector = connector.chain(sent.clone());
-    let resolver = DefaultResolver::default();
+    let resolver = Names(DefaultResolver::default());
     Ok(Agent::with_parts(config, connector, resolver))
+}
+
+/// Looks up the addresses of a host, and says it where that fails.
+#[derive(Debug)]
+struct Names(DefaultResolver);
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.0.resolve(uri, config, timeout).map_err(Unresolved::of)
+    }
 }
 
 /// No redirects, and no proxy, also not from the environment. An error's status is an answer: its body has the plugin's words.
@@ -192,31 +176,13 @@ fn config(tls: Option<TlsConfig>) -> Config {
         .proxy(None)
         .user_agent(concat!("dvdcli/", env!("CARGO_PKG_VERSION")))
         .accept(ACCEPT)
-        .input_buffer_size(16 << 10)
+        .input_buffer_size(HEAD_LIMIT)
+        // Below the size of the buffer: one that is full looks like the end of the connection.
+        .max_response_header_size(HEAD_LIMIT - 1)
         .output_buffer_size(4 << 10);
     match tls {
         Some(tls) => config.tls_config(tls).build(),
         None => config.build(),
-    }
-}
-
-impl From<ureq::Error> for Cause {
-    fn from(error: ureq::Error) -> Cause {
-        match error {
-            ureq::Error::Io(error) => match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => Cause::NotThere(error),
-                ErrorKind::TimedOut | ErrorKind::WouldBlock => Cause::TimedOut,
-                ErrorKind::UnexpectedEof
-                | ErrorKind::ConnectionReset
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::BrokenPipe => Cause::Closed,
-                _ => Cause::Other(plain(&error)),
-            },
-            ureq::Error::Timeout(_) => Cause::TimedOut,
-            ureq::Error::HostNotFound => Cause::Other("host not found".into()),
-            ureq::Error::Protocol(error) => Cause::Other(format!("the answer is no HTTP: {error}")),
-            other => Cause::Other(other.to_string()),
-        }
     }
 }
 
@@ -225,25 +191,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kept_an_answer_away() {
-        let words = |kind: ErrorKind| Cause::from(ureq::Error::Io(kind.into())).to_string();
-        let closed = "the plugin closed the connection before it answered; look at its log";
-        assert_eq!(words(ErrorKind::UnexpectedEof), closed);
-        assert_eq!(words(ErrorKind::BrokenPipe), closed);
-        assert_eq!(words(ErrorKind::WouldBlock), "no answer in time");
-        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
-            let cause = Cause::from(ureq::Error::Io(kind.into()));
-            assert!(matches!(cause, Cause::NotThere(_)), "{cause:?}");
-        }
-    }
-
-    #[test]
     fn nothing_is_sent_without_time_for_an_answer() {
         let client = Client::new(&Address::Unix("/nonexistent".into())).expect("no files to read");
         let error = client.post("Plugin.Activate", b"", Line::Kept, Duration::ZERO);
         let error = error.expect_err("no time");
         assert!(
-            !error.sent && matches!(error.cause, Cause::TimedOut),
+            !error.sent && matches!(error.cause, Cause::NoTime),
             "{error:?}"
         );
     }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::base::text::{one_line, shorten};
+use crate::base::text::{one_line, shorten_to_words};
 use crate::protocol::client::Response;
 use crate::protocol::json::Json;
 use crate::protocol::missing;
@@ -114,7 +114,7 @@ pub struct Refusal {
 /// An answer that is neither the expected one nor a refusal: the plugin may or may not have done what was asked.
 pub fn read<A: DeserializeOwned>(response: &Response) -> Result<Result<A, Refusal>> {
     let wrong = |error: serde_json::Error| match describe(response) {
-        text if text == NOT_AS_EXPECTED => anyhow!("{text}: {error}"),
+        text if text == NOT_AS_EXPECTED => anyhow!("{text}: {}", quoted(&error.to_string())),
         text => anyhow!(text),
     };
     let json = Json::parse(&response.body);
@@ -148,7 +148,8 @@ fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
             })
     });
     let (words, unimplemented) = match said {
-        Some(words) => (one_line(&words), missing::in_words(&words)),
+        Some(words) if one_line(&words).is_empty() => ("an error without words".into(), false),
+        Some(words) => (quoted(&words), missing::in_words(&words)),
         None if response.status == 200 => return None,
         None => (describe(response), missing::in_answer(response)),
     };
@@ -172,12 +173,17 @@ fn describe(response: &Response) -> String {
     } else if status == 200 {
         NOT_AS_EXPECTED.to_owned()
     } else {
-        format!("{} (HTTP status {status})", shorten(&text, LONGEST_WORDS))
+        format!("{} (HTTP status {status})", quoted(&text))
     }
 }
 
-/// The most of an answer in plain text that an error shows, in characters.
-const LONGEST_WORDS: usize = 300;
+/// The most of a plugin's words that an error shows, in bytes.
+const LONGEST_WORDS: usize = 4 << 10;
+
+/// A plugin's words as an error shows them: on one line, and not without end.
+pub fn quoted(words: &str) -> String {
+    shorten_to_words(&one_line(words), LONGEST_WORDS).into_owned()
+}
 
 #[cfg(test)]
 mod tests {
@@ -243,6 +249,11 @@ mod tests {
                 200,
                 r#"{"Err": {"code": 7}}"#,
                 Some((r#"{"code":7}"#, false)),
+            ),
+            (
+                200,
+                r#"{"Err": " \n"}"#,
+                Some(("an error without words", false)),
             ),
             (200, r#"{"Err": null}"#, None),
             (200, r#"{"Err": ""}"#, None),

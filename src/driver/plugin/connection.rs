@@ -3,21 +3,20 @@
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::base::failure::{ErrorKind, Failure};
-use crate::base::secrets::{MASK, is_secret};
 use crate::base::text::chain;
 use crate::driver::plugin::discovery::{self, Endpoint};
 use crate::driver::plugin::managed::Managed;
+use crate::driver::plugin::shown::shown;
 use crate::driver::plugin::wait::Wait;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
-use crate::protocol::client::{CallError, Cause, Client, Line, Response};
-use crate::protocol::json::Json;
+use crate::protocol::cause::Cause;
+use crate::protocol::client::{CallError, Client, Line, Response};
 use crate::protocol::messages as wire;
 use crate::protocol::messages::Refusal;
 
@@ -37,17 +36,23 @@ pub struct Connection<'a> {
     link: OnceCell<Link>,
 }
 
-/// A plugin that has been activated.
+/// A way to a plugin, which has been activated.
 struct Link {
     client: Client,
+    /// For messages.
+    address: String,
     managed: Option<Managed>,
 }
 
-/// How far one attempt to connect has come.
-enum Reached {
-    Connected(Link),
-    /// The plugin is not there (yet), with the reason.
-    NotThere(String),
+impl Link {
+    /// The message for a plugin that is not there, though it was found.
+    fn absence(&self, why: &str) -> String {
+        let address = &self.address;
+        match self.managed {
+            Some(_) => format!("it is enabled and not running; start Docker ({address}: {why})"),
+            None => format!("{address}: {why}"),
+        }
+    }
 }
 
 impl<'a> Connection<'a> {
@@ -116,7 +121,7 @@ impl<'a> Connection<'a> {
         let link = self.link()?;
         let body = serde_json::to_vec(request).context("writing a request")?;
         let method = format!("VolumeDriver.{method}");
-        self.send(&link.client, &method, &body)
+        self.send(link, &method, &body)
             .and_then(|response| read_answer(&method, &response))
             .with_context(|| self.label())
     }
@@ -134,8 +139,8 @@ impl<'a> Connection<'a> {
         let mut wait = Wait::new();
         loop {
             let absence = match self.try_to_connect()? {
-                Reached::Connected(link) => return Ok(link),
-                Reached::NotThere(absence) => absence,
+                Ok(link) => return Ok(link),
+                Err(absence) => absence,
             };
             if !wait.again(self.invocation, &self.name, &absence) {
                 let in_time = self.invocation.budget.check();
@@ -145,44 +150,51 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn try_to_connect(&self) -> Result<Reached> {
+    /// The inner error says that the plugin is not there (yet).
+    fn try_to_connect(&self) -> Result<Result<Link, String>> {
         let paths = &self.invocation.paths;
         let found = self.found.take();
         let found = found.unwrap_or_else(|| discovery::find(paths, &self.name));
         let Some(Endpoint { address, managed }) = found? else {
-            return Ok(Reached::NotThere(discovery::not_found(paths, &self.name)));
+            return Ok(Err(discovery::not_found(paths, &self.name)));
         };
         let log = &self.invocation.log;
         log.step(|| format!("plugin {}: found at {address}", self.name));
-        let client = Client::new(&address)?;
-        match self.exchange(&client, ACTIVATE, b"") {
+        let link = Link {
+            client: Client::new(&address)?,
+            address: address.to_string(),
+            managed,
+        };
+        match self.exchange(&link.client, ACTIVATE, b"") {
             Ok(response) => {
-                check_activation(&response, managed.is_some()).context(ACTIVATE)?;
-                Ok(Reached::Connected(Link { client, managed }))
+                check_activation(&response, link.managed.is_some()).context(ACTIVATE)?;
+                Ok(Ok(link))
             }
             Err(CallError {
                 sent: false,
-                cause: cause @ Cause::NotThere(_),
-            }) => Ok(Reached::NotThere(format!("{address}: {cause}"))),
-            Err(CallError {
-                sent: false,
-                cause: Cause::Other(text),
-            }) => Err(anyhow!("{address}: {text}").context(ACTIVATE)),
-            Err(error) => Err(self.unanswered(ACTIVATE, error)),
+                cause: Cause::NotThere(why),
+            }) => Ok(Err(link.absence(&why))),
+            Err(error) => Err(self.unanswered(&link, ACTIVATE, error)),
         }
     }
 
     /// Sends a request, and waits for a plugin that has gone since it was activated, as during its restart.
-    fn send(&self, client: &Client, method: &str, body: &[u8]) -> Result<Response> {
+    fn send(&self, link: &Link, method: &str, body: &[u8]) -> Result<Response> {
         let mut wait = Wait::new();
         loop {
-            match self.exchange(client, method, body) {
+            let error = match self.exchange(&link.client, method, body) {
                 Ok(response) => return Ok(response),
-                Err(CallError {
+                Err(error) => error,
+            };
+            let goes_on = match &error {
+                CallError {
                     sent: false,
-                    cause: cause @ Cause::NotThere(_),
-                }) if wait.again(self.invocation, &self.name, &cause.to_string()) => {}
-                Err(error) => return Err(self.unanswered(method, error)),
+                    cause: Cause::NotThere(why),
+                } => wait.again(self.invocation, &self.name, &link.absence(why)),
+                _ => false,
+            };
+            if !goes_on {
+                return Err(self.unanswered(link, method, error));
             }
         }
     }
@@ -221,9 +233,13 @@ impl<'a> Connection<'a> {
     }
 
     /// The error of a call without an answer. If the request went out, the plugin may have carried it out.
-    fn unanswered(&self, method: &str, error: CallError) -> Error {
+    fn unanswered(&self, link: &Link, method: &str, error: CallError) -> Error {
+        let budget = &self.invocation.budget;
         let text = match error.cause {
-            Cause::TimedOut => self.invocation.budget.exhausted(),
+            Cause::TimedOut => budget.exhausted(),
+            Cause::NoTime => budget.used_up(),
+            Cause::NotThere(why) if !error.sent => link.absence(&why),
+            Cause::Other(text) if !error.sent => format!("{}: {text}", link.address),
             cause => cause.to_string(),
         };
         let kind = if error.sent {
@@ -275,35 +291,9 @@ fn check_activation(response: &Response, managed: bool) -> Result<()> {
             "it is no volume driver, it implements {}",
             match implements.join(", ") {
                 none if none.is_empty() => "nothing".to_owned(),
-                kinds => kinds,
+                kinds => wire::quoted(&kinds),
             }
         );
     }
     Ok(())
-}
-
-/// A body for `--verbose`, with the secrets among its fields masked.
-fn shown(body: &[u8]) -> String {
-    fn mask(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                for (key, value) in fields {
-                    if is_secret(key) {
-                        *value = MASK.into();
-                    } else {
-                        mask(value);
-                    }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(mask),
-            _ => {}
-        }
-    }
-    match Json::parse(body).and_then(|json| json.read::<Value>()) {
-        Ok(mut value) => {
-            mask(&mut value);
-            value.to_string()
-        }
-        Err(_) => String::from_utf8_lossy(body).into_owned(),
-    }
 }

@@ -5,6 +5,7 @@ pub mod discovery;
 mod managed;
 mod methods;
 mod refusals;
+mod shown;
 mod wait;
 
 use std::path::PathBuf;

@@ -13,4 +13,5 @@ mod secrets;
 mod shapes;
 mod specs;
 mod tls;
+mod waiting;
 mod wire;

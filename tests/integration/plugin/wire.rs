@@ -49,7 +49,34 @@ fn refusals() -> Vec<(Answer, &'static str)> {
             "no space: \u{e9} \u{1f4be}",
         ),
         (json(json!({ "Err": { "Code": 7 } })), "{\"Code\":7}"),
+        (json(json!({ "Err": "\n" })), "an error without words"),
     ]
+}
+
+/// 4 KiB of it, in whole words.
+#[test]
+fn a_refusal_without_end_is_cut() {
+    let (env, plugin) = FakePlugin::with_db();
+    let shown = format!("{} ...", "backend ".repeat(512).trim_end());
+    let long = "backend ".repeat(100_000);
+    for (answer, status) in [
+        (refuses(&long), ""),
+        (json(json!({ "Error": long })), ""),
+        (status(500, &long), " (HTTP status 500)"),
+    ] {
+        plugin.on("Mount", answer);
+        env.dvdcli("mount -d fake -n db").fails(
+            1,
+            &format!(
+                "dvdcli: mounting volume db: plugin fake: VolumeDriver.Mount: {shown}{status}\n"
+            ),
+        );
+    }
+    plugin.on("Activate", json(json!({ "Implements": [long] })));
+    env.dvdcli("mount -d fake -n db").fails(
+        1,
+        &format!("dvdcli: mounting volume db: plugin fake: Plugin.Activate: it is no volume driver, it implements {shown}\n"),
+    );
 }
 
 #[test]
@@ -127,6 +154,18 @@ fn no_answers() -> Vec<(Answer, &'static str)> {
                 [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), mib(20).into_bytes()].concat(),
             ),
             "the answer is longer than 10 MiB",
+        ),
+        (
+            Answer::Bytes(response(
+                200,
+                &format!("X: {}\r\n", "x".repeat(20_000)),
+                "{}",
+            )),
+            "the head of the answer is longer than 16 KiB",
+        ),
+        (
+            Answer::BytesAndHang(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(20_000)).into()),
+            "the head of the answer is longer than 16 KiB",
         ),
         (
             close(),

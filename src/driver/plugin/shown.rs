@@ -1,0 +1,52 @@
+//! Requests and answers as `--verbose` shows them.
+
+use serde_json::Value;
+
+use crate::base::secrets::{MASK, is_secret};
+use crate::protocol::json::Json;
+
+/// A body, with the secrets among its fields masked.
+pub fn shown(body: &[u8]) -> String {
+    match Json::parse(body).and_then(|json| json.read::<Value>()) {
+        Ok(mut value) => {
+            mask(&mut value);
+            value.to_string()
+        }
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
+fn mask(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if is_secret(key) {
+                    *value = MASK.into();
+                } else {
+                    mask(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(mask),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_in_all_that_a_plugin_may_send() {
+        for body in [
+            &br#"{"Opts": {"password": "hunter2"}}"#[..],
+            br#"{"Opts": {"password": "hunter2"}} {}"#,
+            b"{\"Opts\": {\"password\": \"hunter2\xff\"}}",
+            br#"[{"password": "hunter2\ud800"}]"#,
+        ] {
+            let text = shown(body);
+            assert!(text.contains(MASK) && !text.contains("hunter2"), "{text}");
+        }
+        assert_eq!(shown(b"boom"), "boom");
+    }
+}
