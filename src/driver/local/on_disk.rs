@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Map;
 
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
+use crate::driver::local::mounted_as;
 use crate::driver::local::source::Source;
 use crate::driver::shared::home::Place;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
@@ -62,8 +63,22 @@ impl OnDisk<'_> {
             .is_ok()
     }
 
+    /// Checks that the source was mounted there, and sees to it that the mount is known again.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is mounted there, whoever says that it is: what users write there would land on the host's own disk.
+    pub fn verify(&self, mount_point: &Path) -> Result<()> {
+        let table = MountTable::read()?;
+        match table.at(mount_point) {
+            None => bail!("nothing is mounted at {}", mount_point.display()),
+            Some(_) if mount_point == self.data() => Ok(()),
+            Some(mount) => mounted_as::remember(&self.place.directory(), mount),
+        }
+    }
+
     /// Where the volume is mounted in this mount namespace, and its mount. Any mount in the volume's own directory counts; one at
-    /// the configured mount point only if it shows the source.
+    /// the configured mount point only if it shows the source, or was made by us.
     pub fn mounted<'t>(&self, table: &'t MountTable) -> Option<(PathBuf, &'t Mount)> {
         let data = self.data();
         if let Some(mount) = table.at(&data) {
@@ -71,7 +86,8 @@ impl OnDisk<'_> {
         }
         let configured = self.place.mount_point(DATA);
         let mount = table.at(&configured)?;
-        let is_ours = self.source.as_ref()?.is_mounted_as(mount);
+        let is_ours = self.source.as_ref()?.is_mounted_as(mount)
+            || mounted_as::is_remembered(&self.place.directory(), mount);
         is_ours.then_some((configured, mount))
     }
 

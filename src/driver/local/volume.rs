@@ -101,7 +101,7 @@ impl LocalVolume<'_> {
             .step(|| format!("mounting volume {} at {shown}", place.name));
         source
             .mount(&mount_point, read_only, place.home.ends())
-            .and_then(|()| refuse_bare(&mount_point))
+            .and_then(|()| self.on_disk.verify(&mount_point))
             .inspect_err(|_| self.undo(&mount_point))
             .map_err(|error| mask_secrets(&error, self.file))?;
         Ok(mount_point)
@@ -124,15 +124,6 @@ impl LocalVolume<'_> {
         let directory = self.on_disk.place.directory();
         data_directory::prepare(mount_point, "", ownership, &directory)
     }
-}
-
-/// Refuses a mount point at which nothing is mounted, whoever says that it is: what users write there would land on the host's
-/// own disk.
-fn refuse_bare(mount_point: &Path) -> Result<()> {
-    if MountTable::read()?.at(mount_point).is_none() {
-        bail!("nothing is mounted at {}", mount_point.display());
-    }
-    Ok(())
 }
 
 /// The error of a mount, which repeats the mount options, without the passwords among the volume's own options. The caller

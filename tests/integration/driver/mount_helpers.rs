@@ -121,3 +121,45 @@ fn the_helper_that_a_mount_names_is_called_to_unmount_it() {
         assert_eq!(host.utab(), "", "{umount}");
     }
 }
+
+/// Not every file system shows the device that it was given, nor is that always still there.
+#[test]
+fn a_mount_below_the_configured_path_is_known_again() {
+    let Some(host) = with_helper("exec mount -i -t tmpfs none \"$2\"") else {
+        return;
+    };
+    let env = &host.env;
+    env.configure("libstorage.integration.volume.operations.mount.path: $ROOT/volumes\n");
+    let source = env.dir("source");
+    let bind = "--volumeopts=type=none,device=$ROOT/source,o=bind";
+    for (options, name) in [(OPTIONS, "odd"), (bind, "bind")] {
+        let path = format!("$ROOT/volumes/{name}\n");
+        env.dvdcli(&format!("mount -d local -n {name} {options}"))
+            .prints(&path)
+            .succeeds();
+        let _ = fs::rename(&source, env.path("moved"));
+        env.dvdcli(&format!("path -d local -n {name}"))
+            .prints(&path)
+            .succeeds();
+        // As after a restart of the host, but for the mounts.
+        fs::remove_dir_all(env.path("run/dvdcli")).unwrap();
+        env.dvdcli(&format!("remove -d local -n {name}")).fails(
+            4,
+            &format!("dvdcli: removing volume {name}: mounted at $ROOT/volumes/{name}; unmount it first\n"),
+        );
+        unmounts_and_removes(env, name);
+        assert_eq!(host.volumes().len(), 0);
+        fs::rename(env.path("moved"), &source).unwrap();
+    }
+    // What an administrator has mounted there is none of ours.
+    env.dvdcli(&format!("create -d local -n odd {OPTIONS}"))
+        .succeeds();
+    env.mount_tmpfs(&env.dir("volumes/odd"));
+    env.dvdcli("mount -d local -n odd").fails(
+        4,
+        "dvdcli: mounting volume odd: tmpfs of type tmpfs is mounted at $ROOT/volumes/odd, and is not this volume; unmount it\n",
+    );
+    env.dvdcli("unmount -d local -n odd")
+        .warns("dvdcli: warning: unmounting volume odd: driver local: it is not mounted; nothing was left to do\n")
+        .succeeds();
+}
