@@ -11,6 +11,8 @@ use anyhow::{Result, bail};
 pub struct Budget {
     started: Instant,
     whole: Duration,
+    /// Who has set it.
+    reason: &'static str,
     is_reserving: AtomicBool,
 }
 
@@ -26,7 +28,20 @@ impl Budget {
         Budget {
             started: Instant::now(),
             whole: total.min(Budget::MOST),
+            reason: "--timeout",
             is_reserving: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, but for `most` at most, which the message gives the reason for.
+    pub fn within(self, most: Duration, reason: &'static str) -> Budget {
+        match most < self.whole {
+            true => Budget {
+                whole: most,
+                reason,
+                ..self
+            },
+            false => self,
         }
     }
 
@@ -63,8 +78,9 @@ impl Budget {
     /// has to say what.
     pub fn exhausted(&self) -> String {
         format!(
-            "no answer within {} (--timeout)",
-            humantime::format_duration(self.total())
+            "no answer within {} ({})",
+            humantime::format_duration(self.total()),
+            self.reason
         )
     }
 
@@ -140,10 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn the_shorter_of_two_limits_counts() {
+        let within = |most| {
+            Budget::new(seconds(110))
+                .within(seconds(most), "unit")
+                .exhausted()
+        };
+        assert_eq!(within(81), "no answer within 1m 21s (unit)");
+        assert_eq!(within(300), "no answer within 1m 50s (--timeout)");
+    }
+
+    #[test]
     fn what_ran_out_can_go_on_with_the_time_for_undoing() {
         let budget = Budget {
             started: Instant::now() - seconds(9),
             whole: seconds(10),
+            reason: "",
             is_reserving: AtomicBool::new(true),
         };
         assert!(budget.left().is_zero());

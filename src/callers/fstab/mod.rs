@@ -4,6 +4,7 @@ mod line;
 mod mount;
 mod release;
 mod remount;
+mod unit;
 
 use std::env;
 use std::process::ExitCode;

@@ -10,10 +10,11 @@ use crate::base::secrets::Secrets;
 use crate::base::text::chain;
 use crate::callers::fstab::line::{self, MountLine};
 use crate::callers::fstab::remount::remount;
+use crate::callers::fstab::unit::start;
 use crate::cli::mount_helper::MountHelper;
 use crate::driver;
+use crate::invocation::TIMEOUT;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, TIMEOUT};
 use crate::volume;
 use crate::volume::bind::targets;
 use crate::volume::bind::view::View;
@@ -42,15 +43,9 @@ fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()
     let (driver, volume) = line::volume(&arguments.spec, &directory)?;
     let subtype = arguments.common.fs_type.as_deref();
     let subtype = subtype.and_then(|fs_type| fs_type.strip_prefix("dvdcli."));
-    let common = &arguments.common;
-    let limits = common.limits(TIMEOUT);
-    let invocation = Invocation::new(common.config.as_deref(), limits, log.clone())?;
-    let volume = driver::open_volume(
-        &invocation,
-        driver.or(subtype),
-        volume,
-        &line.volume.options,
-    )?;
+    let invocation = start(&arguments.common, TIMEOUT, log)?;
+    let options = &line.volume.options;
+    let volume = driver::open_volume(&invocation, driver.or(subtype), volume, options)?;
     if line.remount {
         return remount(&invocation, volume.as_ref(), arguments, line);
     }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::options::Options;
 use crate::base::secrets::Secrets;
+use crate::callers::fstab::unit::start;
 use crate::cli::mount_helper::UmountHelper;
 use crate::driver;
 use crate::invocation::log::Log;
@@ -20,10 +21,7 @@ use crate::volume::release::{self, Release};
 
 pub fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
     let doing = || format!("releasing {}", arguments.dir.display());
-    let common = &arguments.common;
-    let limits = common.limits(UNMOUNT_TIMEOUT);
-    let invocation = Invocation::new(common.config.as_deref(), limits, log.clone());
-    let invocation = invocation.with_context(doing)?;
+    let invocation = start(&arguments.common, UNMOUNT_TIMEOUT, log).with_context(doing)?;
     let target = targets::name(&invocation, &arguments.dir);
     let record = recorded_at(&invocation, &target).with_context(doing)?;
     let Some(record) = record else {

@@ -131,6 +131,12 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "",
+                "Run for a mount unit of systemd, both end after nine tenths of the unit's TimeoutSec= (x-systemd.mount-timeout= in \
+                 fstab(5), 90 s unless set; systemctl is asked for it), even where --timeout is set to more: systemd would kill them, \
+                 and the reason would not reach the journal.",
+            ),
+            (
+                "",
                 "The exit status is mount(8)'s: 0, 1 (wrong invocation, or not root), 32 (it failed); and 2 where the source, an \
                  option or the directory is wrong, and nothing was done.",
             ),

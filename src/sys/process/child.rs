@@ -61,6 +61,21 @@ pub fn run<A: AsRef<OsStr>>(
     if let Some(done) = crate::sys::tests::fake_host::run(program, arguments) {
         return done;
     }
+    run_to_end(program, arguments, input, ends).map(drop)
+}
+
+/// Runs a program as [`run`] does, and returns its output in one line.
+pub fn output<A: AsRef<OsStr>>(program: &Path, arguments: &[A], ends: Instant) -> Result<String> {
+    let mut output = run_to_end(program, arguments, None, ends)?;
+    Ok(one_line(&mut output)?)
+}
+
+fn run_to_end<A: AsRef<OsStr>>(
+    program: &Path,
+    arguments: &[A],
+    input: Option<&File>,
+    ends: Instant,
+) -> Result<File> {
     let name = program.file_name().unwrap_or(program.as_os_str()).display();
     let mut output = output_file().context("making a file in memory")?;
     let mut child = command(program, arguments, input, &output)
@@ -78,7 +93,7 @@ pub fn run<A: AsRef<OsStr>>(
         let separator = if text.is_empty() { "" } else { ": " };
         bail!("{name}: {status}{separator}{text}");
     }
-    Ok(())
+    Ok(output)
 }
 
 /// A file in memory, not a pipe: a daemon that the program starts would keep a pipe open, and reading it would not end.

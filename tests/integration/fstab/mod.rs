@@ -3,4 +3,5 @@
 mod lines;
 mod mount;
 mod programs;
+mod systemd;
 mod views;
