@@ -75,7 +75,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l id -d 'The hol
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l target -d 'A directory where the volume appears as well' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Release it for every holder'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r

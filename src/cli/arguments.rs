@@ -159,7 +159,7 @@ pub struct UnmountArgs {
     /// Release it for every holder
     #[arg(long)]
     pub force: bool,
-    /// Detach a busy mount now, and let the kernel clean up when it is free
+    /// Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so
     #[arg(long)]
     pub lazy: bool,
     /// Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe

@@ -174,6 +174,13 @@ impl Locked<'_> {
     /// Where the driver refuses, the record is as it was; where its answer is missing, it stays unsettled.
     fn tell_driver(&mut self, before: Option<&HolderRecord>, lazy: bool) -> Result<Unmounted> {
         let id = self.mount_id()?;
+        let driver = self.volume.driver();
+        if lazy && self.holder.target.is_none() && !driver.can_unmount_lazily() {
+            let label = driver.label();
+            self.warn(&format!(
+                "{label}: --lazy has no effect: a plugin has no lazy unmount"
+            ));
+        }
         self.volume.unmount(&id, lazy).inspect_err(|error| {
             if let Some(record) = before
                 && ErrorKind::of(error) != ErrorKind::Unsure

@@ -84,6 +84,11 @@ impl Driver for Plugin<'_> {
     fn may_finish_later(&self) -> bool {
         true
     }
+
+    /// The protocol has no such request.
+    fn can_unmount_lazily(&self) -> bool {
+        false
+    }
 }
 
 /// One volume of a plugin.

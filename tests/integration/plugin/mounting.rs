@@ -220,6 +220,31 @@ fn unmount_of_what_is_not_mounted_is_done_with_a_warning() {
 }
 
 #[test]
+fn unmount_says_that_a_plugin_cannot_do_it_lazily() {
+    let (env, plugin) = FakePlugin::with_db();
+    let warning =
+        "dvdcli: warning: plugin fake: --lazy has no effect: a plugin has no lazy unmount\n";
+    for id in ["", " --id a"] {
+        env.dvdcli(&format!("mount -d fake -n db{id}"))
+            .prints("$ROOT/volumes/db\n")
+            .succeeds();
+    }
+    // Nothing is unmounted yet.
+    env.dvdcli("unmount -d fake -n db --lazy")
+        .warns("dvdcli: warning: volume db stays mounted, it is held by a\n")
+        .succeeds();
+    plugin.on_each("Unmount", [refuses("volume is busy"), Answer::Act]);
+    env.dvdcli("unmount -d fake -n db --id a --lazy").fails(
+        4,
+        &format!("{warning}dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is busy\n"),
+    );
+    env.dvdcli("unmount -d fake -n db --id a --lazy")
+        .warns(warning)
+        .succeeds();
+    assert_eq!(plugin.mounts("db"), 0);
+}
+
+#[test]
 fn unmount_that_fails_is_a_failure_and_may_be_tried_again() {
     let (env, plugin) = FakePlugin::with_db();
     env.mount_db();
