@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use crate::base::failure::Failure;
 
 mod load;
+mod nesting;
 mod settings;
 mod yaml;
 

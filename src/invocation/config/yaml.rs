@@ -4,6 +4,8 @@ use anyhow::{Result, anyhow, bail};
 use saphyr::{MarkedYaml, YamlData, YamlLoader};
 use saphyr_parser::{Parser, ScalarStyle};
 
+use crate::invocation::config::nesting;
+
 /// A leaf of the tree, such as `rexray.volume.mount.preempt`.
 #[derive(Debug, PartialEq)]
 pub struct Entry {
@@ -48,8 +50,9 @@ fn is_null(node: &MarkedYaml) -> bool {
 ///
 /// # Errors
 ///
-/// The text is no YAML, with the line; or it is no map.
+/// The text is no YAML, or nested too deep, with the line; or it is no map.
 pub fn entries(text: &str) -> Result<Vec<Entry>> {
+    nesting::check(text)?;
     // Scalars are kept as they are written: YAML would read a name such as `on` as a boolean.
     let mut loader = YamlLoader::<MarkedYaml>::default();
     loader.early_parse(false);

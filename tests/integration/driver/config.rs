@@ -76,6 +76,42 @@ fn the_files_of_rexrays_documentation_have_their_effect() {
 }
 
 #[test]
+fn deep_nesting_is_an_error_like_any_other() {
+    let env = Env::new();
+    let chain = (1..200).map(|at| format!("a{at}: &a{at} {{a: *a{}}}\n", at - 1));
+    let maps = (0..1000).map(|at| format!("{}a:\n", " ".repeat(at)));
+    for (text, problem) in [
+        (
+            "- ".repeat(20_000),
+            "line 1: it is nested more than 100 deep",
+        ),
+        (
+            "dvdcli:\n  ".to_owned() + &"? ".repeat(20_000),
+            "line 2: it is nested more than 100 deep",
+        ),
+        (
+            ": ".repeat(20_000),
+            "line 1: it is nested more than 100 deep",
+        ),
+        (maps.collect(), "line 101: it is nested more than 100 deep"),
+        (
+            "a: ".to_owned() + &"[".repeat(20_000),
+            "line 1: recursion limit exceeded",
+        ),
+        (
+            format!("a0: &a0 x\n{}", chain.collect::<String>()),
+            "line 101: it is nested more than 100 deep",
+        ),
+    ] {
+        env.configure(&text);
+        env.dvdcli("create -d loop -n db").fails(
+            2,
+            &format!("dvdcli: reading $ROOT/etc/rexray/config.yml: {problem}\n"),
+        );
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_with_file_and_line() {
     let env = Env::new();
     for (text, problem) in [
