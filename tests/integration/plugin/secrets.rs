@@ -60,8 +60,10 @@ fn a_secret_in_a_list_of_options_or_in_a_name_is_masked_too() {
 fn a_wrong_option_does_not_show_its_secret() {
     let env = Env::new();
     for options in [
-        format!("--volumeopts=password={SECRET} --volumeopts=password=other"),
-        format!("--volumeopts=password={SECRET},a=1,a=2"),
+        format!("--volumeopts=password={SECRET},"),
+        format!("--volumeopts=password=\"{SECRET}"),
+        format!("--volumeopts=password=\"other\"{SECRET}"),
+        format!("--volumeopts=password=5,{SECRET} --volumeopts=size=5,"),
         format!("--volumeopts=password={SECRET} --volumeopts=size"),
     ] {
         let found = env
@@ -73,6 +75,17 @@ fn a_wrong_option_does_not_show_its_secret() {
             "{found:?}"
         );
     }
+}
+
+#[test]
+fn a_secret_that_is_given_twice_is_not_shown() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    let options = format!("--volumeopts=password={SECRET} --volumeopts=password=other");
+    env.dvdcli(&format!("create -d fake -n db {options}"))
+        .warns("dvdcli: warning: --volumeopts: option 'password' is given twice, with different values; the last one counts\n")
+        .succeeds();
+    assert_eq!(plugin.options("db"), json!({ "password": "other" }));
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn a_list_of_ten_thousand_volumes_passes() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake");
     let names: Vec<String> = (0..10_000)
-        .map(|number| format!("volume-{number}"))
+        .map(|number| format!("volume-{number:04}"))
         .collect();
     let status = "x".repeat(100);
     let volumes: Vec<Value> = names
