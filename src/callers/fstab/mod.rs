@@ -1,6 +1,7 @@
 //! `mount.dvdcli` and `umount.dvdcli`: the helpers that mount(8) and umount(8) call, for fstab(5) and systemd too.
 
 mod line;
+mod lost_words;
 mod mount;
 mod release;
 mod remount;

@@ -9,6 +9,7 @@ use crate::base::options::Options;
 use crate::base::secrets::Secrets;
 use crate::base::text::chain;
 use crate::callers::fstab::line::{self, MountLine};
+use crate::callers::fstab::lost_words;
 use crate::callers::fstab::remount::remount;
 use crate::callers::fstab::unit::start;
 use crate::cli::mount_helper::MountHelper;
@@ -27,6 +28,7 @@ pub fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
     let doing = || format!("mounting {spec} at {directory}");
     let line = MountLine::parse(&arguments.options.join(","), arguments.sloppy);
     let line = line.with_context(doing)?;
+    lost_words::refuse(arguments).with_context(doing)?;
     log.secrets = Secrets::of(&line.volume.options, spec);
     line.volume.warnings.iter().for_each(|it| log.warn(it));
     match mount_line(arguments, &line, log) {

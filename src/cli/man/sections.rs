@@ -131,6 +131,12 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "",
+                "busybox's mount passes on none of the flags that it knows (ro, noexec, remount): a mount with one is refused, unless \
+                 mount.dvdcli is called by its name. It remounts the volume's whole file system. Its umount calls no helper; umount.dvdcli \
+                 /srv/db releases the volume, as does dvdcli unmount --target.",
+            ),
+            (
+                "",
                 "Run for a mount unit of systemd, both end after nine tenths of the unit's TimeoutSec= (x-systemd.mount-timeout= in \
                  fstab(5), 90 s unless set; systemctl is asked for it), even where --timeout is set to more: systemd would kill them, \
                  and the reason would not reach the journal.",

@@ -60,3 +60,34 @@ fn an_umount_that_takes_nothing_away_is_not_believed() {
         fs::remove_file("/usr/sbin/umount").unwrap();
     }
 }
+
+/// A mount that calls the helper as busybox's does: without the flags that it was given.
+#[test]
+fn words_that_the_calling_mount_keeps_to_itself_are_refused() {
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
+    let db = host.env.dir("db");
+    let helper = "/usr/sbin/mount.dvdcli fake/db $ROOT/db -o key=value; exit $?";
+    let busybox = format!("#!/bin/bash\nexec -a mount bash -c '{helper}' \"$@\"\n");
+    host.write("/usr/bin/as-busybox", &busybox);
+    host.fstab("fake/db $ROOT/db dvdcli noexec,key=value,nofail 0 0\n");
+    for (line, words) in [
+        ("-o ro,key=value,noatime fake/db $ROOT/db", "ro,noatime"),
+        ("-t dvdcli -r fake/db $ROOT/db", "ro"),
+        ("-o remount,rw -t dvdcli fake/db $ROOT/db", "remount"),
+        ("-a", "noexec"),
+        ("-a -o ro", "noexec,ro"),
+    ] {
+        host.run(&format!("as-busybox {line}")).fails(
+            2,
+            &format!("dvdcli: mounting fake/db at $ROOT/db: mount has not passed {words} on, as that of busybox does not; use util-linux's, or call mount.dvdcli by its name\n"),
+        );
+    }
+    assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 0));
+    for line in ["fake/db $ROOT/db", "-o rw,nofail fake/db $ROOT/db"] {
+        host.run(&format!("as-busybox {line}")).succeeds();
+        assert!(host.options(&db).is_some());
+        host.run("umount $ROOT/db").succeeds();
+    }
+}
