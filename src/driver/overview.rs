@@ -6,11 +6,13 @@ use crate::base::side_by_side::side_by_side;
 use crate::driver::interface::{Driver, Scope};
 use crate::driver::plugin::Plugin;
 use crate::driver::plugin::discovery::{self, Origin};
+use crate::driver::plugin::managed;
 use crate::driver::shared::home;
 use crate::driver::{BUILT_INS, open_exactly};
 use crate::invocation::Invocation;
 
-/// The answer of every driver: the built-in ones first, then the plugins by name.
+/// The answer of every driver: the built-in ones first, then the plugins by name. One that an administrator has disabled is left out,
+/// with a warning.
 ///
 /// # Errors
 ///
@@ -20,7 +22,14 @@ pub fn ask_all<T: Send>(
     ask: impl Fn(&dyn Driver) -> Result<T> + Sync,
 ) -> Result<Vec<(String, Result<T>)>> {
     let built_ins = BUILT_INS.iter().map(|kind| kind.name().to_owned());
-    let plugins = plugins(invocation)?.into_iter().map(|(name, _)| name);
+    let (disabled, plugins): (Vec<_>, Vec<_>) = plugins(invocation)?
+        .into_iter()
+        .partition(|(_, origin)| *origin == Origin::Disabled);
+    for (name, _) in disabled {
+        let why = managed::is_disabled(&name);
+        invocation.log.warn(&format!("plugin {name}: {why}"));
+    }
+    let plugins = plugins.into_iter().map(|(name, _)| name);
     let names = built_ins.chain(plugins).collect();
     Ok(side_by_side(names, |name: &mut String| {
         open_exactly(invocation, name).and_then(|driver| ask(driver.as_ref()))
@@ -58,7 +67,7 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
         DriverInfo {
             name: name.clone(),
             kind: match origin {
-                Origin::Managed => "managed",
+                Origin::Managed | Origin::Disabled => "managed",
                 Origin::Legacy => "legacy",
             },
             address: endpoint.map_or_else(|| "-".into(), |endpoint| endpoint.address.to_string()),

@@ -34,6 +34,8 @@ pub enum Origin {
     Legacy,
     /// In Docker's data root.
     Managed,
+    /// There, too, but an administrator has disabled it.
+    Disabled,
 }
 
 /// Refuses a name that would lead out of the plugin directories: wrong usage.
@@ -129,7 +131,7 @@ fn file_type(path: &Path) -> Result<Option<fs::FileType>> {
     }
 }
 
-/// The names of all plugins, sorted. A legacy plugin is left out where a managed one has its name.
+/// The names of all volume plugins, sorted. A legacy plugin is left out where a managed one has its name.
 ///
 /// # Errors
 ///
@@ -137,7 +139,11 @@ fn file_type(path: &Path) -> Result<Option<fs::FileType>> {
 pub fn all(paths: &Paths) -> Result<Vec<(String, Origin)>> {
     let mut found: Vec<(String, Origin)> = managed::installed(paths)?
         .into_iter()
-        .map(|plugin| (plugin.name, Origin::Managed))
+        .filter(|plugin| plugin.is_volume_driver)
+        .map(|plugin| match plugin.enabled {
+            true => (plugin.name, Origin::Managed),
+            false => (plugin.name, Origin::Disabled),
+        })
         .collect();
     let sockets = std::iter::once((paths.plugin_sockets.as_path(), &["sock"][..]));
     let specs = paths
@@ -159,7 +165,7 @@ fn managed_hides(found: &[(String, Origin)], name: &str) -> bool {
     let tagged = managed::with_tag(name);
     found
         .iter()
-        .any(|(known, origin)| *origin == Origin::Managed && *known == tagged)
+        .any(|(known, origin)| *origin != Origin::Legacy && *known == tagged)
 }
 
 /// The names of the legacy plugins in a directory: `N` where there is `N.EXT` or `N/N.EXT`. The sockets of managed plugins are not

@@ -18,8 +18,8 @@ pub struct Managed {
     pub id: String,
     /// With its tag, such as `rexray/ebs:latest`.
     pub name: String,
-    enabled: bool,
-    is_volume_driver: bool,
+    pub enabled: bool,
+    pub is_volume_driver: bool,
     socket: String,
     propagated_mount: String,
     /// `DATA-ROOT/plugins/ID`.
@@ -191,6 +191,11 @@ pub fn with_id_prefix<'a>(installed: &'a [Managed], prefix: &str) -> Result<Opti
     Ok(matches.first().copied())
 }
 
+/// The message for a plugin that an administrator has disabled.
+pub fn is_disabled(name: &str) -> String {
+    format!("it is disabled; run docker plugin enable {name}")
+}
+
 impl Managed {
     /// Where the plugin listens.
     ///
@@ -199,7 +204,7 @@ impl Managed {
     /// A plugin that is disabled, or is no volume driver, or whose socket would lie outside of its directory.
     pub fn address(&self, paths: &Paths) -> Result<Address> {
         if !self.enabled {
-            bail!("it is disabled; run docker plugin enable {}", self.name);
+            bail!(is_disabled(&self.name));
         }
         if !self.is_volume_driver {
             bail!("it is no volume driver");

@@ -2,7 +2,7 @@
 
 mod connection;
 pub mod discovery;
-mod managed;
+pub mod managed;
 mod methods;
 mod refusals;
 mod shown;

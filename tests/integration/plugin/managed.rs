@@ -219,6 +219,25 @@ fn a_socket_outside_of_its_place_is_refused() {
 }
 
 #[test]
+fn an_overview_warns_of_disabled_plugins_and_leaves_out_those_of_other_kinds() {
+    let env = Env::new();
+    let _plugin = plugin(&env, ID, "rexray/ebs:latest", "");
+    let mut other = config(OTHER_ID, "vendor/other:latest", "");
+    other["plugin"]["Enabled"] = json!(false);
+    install(&env, "var/lib/docker", OTHER_ID, &other);
+    env.dvdcli("list --format names")
+        .prints("db\n")
+        .warns("dvdcli: warning: plugin vendor/other:latest: it is disabled; run docker plugin enable vendor/other:latest\n")
+        .succeeds();
+    other["plugin"]["Enabled"] = json!(true);
+    other["plugin"]["Config"]["Interface"]["Types"] = json!(["docker.networkdriver/1.0"]);
+    install(&env, "var/lib/docker", OTHER_ID, &other);
+    env.dvdcli("list --format names").prints("db\n").succeeds();
+    let drivers = listed_plugins(&env);
+    assert_eq!(drivers.as_array().unwrap().len(), 1, "{drivers}");
+}
+
+#[test]
 fn drivers_shows_managed_plugins() {
     let env = Env::new();
     let _plugin = plugin(&env, ID, "rexray/ebs:latest", "");
