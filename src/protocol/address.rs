@@ -1,12 +1,14 @@
 //! The addresses of plugins, and how spec files write them (protocol: Finding a plugin).
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
 use ureq::http::Uri;
 
+use crate::base::secrets::MASK;
 use crate::protocol::json::Json;
 
 /// How to reach a plugin.
@@ -74,7 +76,7 @@ fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
     if url.is_empty() {
         bail!("it holds no address");
     }
-    let shown = url.escape_debug();
+    let shown = shown(url);
     let Some((scheme, rest)) = url.split_once("://") else {
         bail!(
             "address '{shown}' has no scheme; write unix://, tcp://, http:// or https:// in front"
@@ -96,8 +98,24 @@ fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
     }
 }
 
+/// An address as errors show it: without a user and a password.
+fn shown(url: &str) -> String {
+    let (scheme, rest) = match url.find("://") {
+        Some(at) => url.split_at(at + 3),
+        None => ("", url),
+    };
+    let shown = match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}{MASK}@{host}"),
+        None => url.to_owned(),
+    };
+    shown.escape_debug().to_string()
+}
+
 /// Reads `host:port`, or a host alone. `shown` is the whole address, for errors.
-fn parse_authority(text: &str, shown: &impl fmt::Display) -> Result<String> {
+fn parse_authority(text: &str, shown: &str) -> Result<String> {
+    if text.is_empty() || text.starts_with(['/', '?', '#']) {
+        bail!("address '{shown}' has no host");
+    }
     let uri: Uri = format!("http://{text}")
         .parse()
         .map_err(|error| anyhow!("address '{shown}': {error}"))?;
@@ -105,17 +123,18 @@ fn parse_authority(text: &str, shown: &impl fmt::Display) -> Result<String> {
         .authority()
         .filter(|authority| !authority.host().is_empty())
         .ok_or_else(|| anyhow!("address '{shown}' has no host"))?;
-    if authority.as_str().contains('@') {
-        // The address itself would show a password.
-        bail!(
-            "address '{}' holds a user, which plugins do not know",
-            authority.host()
-        );
+    let (whole, host) = (authority.as_str(), authority.host());
+    if whole.contains('@') {
+        bail!("address '{shown}' holds a user, which plugins do not know");
+    }
+    let in_brackets = host.strip_prefix('[').map(|it| it.trim_end_matches(']'));
+    if in_brackets.is_some_and(|it| it.parse::<Ipv6Addr>().is_err()) {
+        bail!("address '{shown}' has no IPv6 address in its brackets");
     }
     // The http crate takes a port that it cannot read for none, and the options would go to port 80.
-    let port = authority.as_str().strip_prefix(authority.host());
-    if port.is_some_and(|port| !port.is_empty() && !is_port(port)) {
-        bail!("address '{shown}' has no port from 1 to 65535 behind the colon");
+    let port = whole.strip_prefix(host).unwrap_or_default();
+    if !port.is_empty() && !is_port(port) {
+        bail!("address '{shown}' has no port from 1 to 65535 behind the host");
     }
     Ok(authority.to_string())
 }
@@ -162,35 +181,74 @@ mod tests {
                 "unix://relative",
                 Err("address 'unix://relative' has no absolute path"),
             ),
-            ("tcp://", Err("address 'tcp://': empty string")),
+            ("tcp://", Err("address 'tcp://' has no host")),
+            ("https:///p", Err("address 'https:///p' has no host")),
+            ("tcp://:80", Err("address 'tcp://:80' has no host")),
             ("tcp://h:65535", Ok("tcp://h:65535")),
             (
                 "tcp://h:70080",
-                Err("address 'tcp://h:70080' has no port from 1 to 65535 behind the colon"),
+                Err("address 'tcp://h:70080' has no port from 1 to 65535 behind the host"),
             ),
             (
                 "tcp://h:",
-                Err("address 'tcp://h:' has no port from 1 to 65535 behind the colon"),
+                Err("address 'tcp://h:' has no port from 1 to 65535 behind the host"),
             ),
             (
                 "https://[::1]:0",
-                Err("address 'https://[::1]:0' has no port from 1 to 65535 behind the colon"),
+                Err("address 'https://[::1]:0' has no port from 1 to 65535 behind the host"),
             ),
             (
                 "tcp://h:8080x",
-                Err("address 'tcp://h:8080x' has no port from 1 to 65535 behind the colon"),
+                Err("address 'tcp://h:8080x' has no port from 1 to 65535 behind the host"),
             ),
             (
                 "tcp://h:-1",
-                Err("address 'tcp://h:-1' has no port from 1 to 65535 behind the colon"),
+                Err("address 'tcp://h:-1' has no port from 1 to 65535 behind the host"),
             ),
+            (
+                "tcp://h:1:2",
+                Err("address 'tcp://h:1:2': invalid authority"),
+            ),
+            (
+                "tcp://[::1]1",
+                Err("address 'tcp://[::1]1' has no port from 1 to 65535 behind the host"),
+            ),
+            (
+                "tcp://[]:1",
+                Err("address 'tcp://[]:1' has no IPv6 address in its brackets"),
+            ),
+            (
+                "tcp://[fe80::1%lo]",
+                Err("address 'tcp://[fe80::1%lo]' has no IPv6 address in its brackets"),
+            ),
+            ("tcp://::1", Err("address 'tcp://::1': invalid authority")),
+            (
+                "tcp://h :1",
+                Err("address 'tcp://h :1': invalid uri character"),
+            ),
+            ("unix://", Err("address 'unix://' has no absolute path")),
+            (
+                "unix:///a\0b",
+                Err("address 'unix:///a\\0b' has no absolute path"),
+            ),
+            ("unix:///a b", Ok("unix:///a b")),
             (
                 "tcp://a\nb",
                 Err("address 'tcp://a\\nb': invalid uri character"),
             ),
             (
                 "tcp://u:p@host",
-                Err("address 'host' holds a user, which plugins do not know"),
+                Err("address 'tcp://****@host' holds a user, which plugins do not know"),
+            ),
+            (
+                "tcp://u:p q@host",
+                Err("address 'tcp://****@host': invalid uri character"),
+            ),
+            (
+                "u:p@host",
+                Err(
+                    "address '****@host' has no scheme; write unix://, tcp://, http:// or https:// in front",
+                ),
             ),
         ] {
             assert_eq!(

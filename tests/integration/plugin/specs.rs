@@ -102,7 +102,12 @@ const BROKEN: &[(&str, &[u8], &str)] = &[
     (
         "fake.spec",
         b"tcp://u:p@127.0.0.1:1",
-        "address '127.0.0.1' holds a user, which plugins do not know",
+        "address 'tcp://****@127.0.0.1:1' holds a user, which plugins do not know",
+    ),
+    (
+        "fake.spec",
+        b"tcp://[localhost]:80",
+        "address 'tcp://[localhost]:80' has no IPv6 address in its brackets",
     ),
     (
         "fake.spec",
