@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, bail};
 use nix::errno::Errno;
 
 use crate::invocation::Invocation;
@@ -32,11 +32,8 @@ pub fn check(invocation: &Invocation, path: &Path) -> Result<MountTable> {
     if !path.is_absolute() {
         bail!("mount point '{shown}' is no absolute path");
     }
-    let text = path
-        .to_str()
-        .ok_or_else(|| anyhow!("mount point '{shown}' is not UTF-8"))?;
-    if text.contains(['\n', '\0']) || text.trim() != text {
-        bail!("mount point '{shown}' has a line end or blanks that callers cut off");
+    if let Some(flaw) = flaw(path) {
+        bail!("mount point '{shown}' {flaw}");
     }
     let asked = ask(invocation, path);
     let table = MountTable::read()?;
@@ -44,6 +41,17 @@ pub fn check(invocation: &Invocation, path: &Path) -> Result<MountTable> {
         .and_then(|answer| answer())
         .with_context(|| format!("mount point {shown}"))?;
     Ok(table)
+}
+
+/// Why a path cannot be printed on a line that callers trim, if it cannot.
+pub fn flaw(path: &Path) -> Option<&'static str> {
+    match path.to_str() {
+        None => Some("is not UTF-8"),
+        Some(text) if text.contains(['\n', '\0']) || text.trim() != text => {
+            Some("has a line end or blanks that callers cut off")
+        }
+        Some(_) => None,
+    }
 }
 
 /// Whether a path is a directory that answers in time.

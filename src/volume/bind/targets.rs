@@ -24,17 +24,10 @@ use crate::volume::mount_point;
 /// Wrong usage: it is not a directory, its name cannot be printed, or a volume there would hide what dvdcli needs.
 pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
     let shown = target.display();
-    if target
-        .to_str()
-        .is_none_or(|text| text.contains(['\n', '\0']))
-    {
-        bail!(Failure::usage(format!(
-            "target {shown}: the path is no plain text"
-        )));
-    }
+    refuse_unprintable(target)?;
     match resolve_without_hanging(invocation, target) {
-        Ok(path) => refuse_hiding(invocation, &path)
-            .context("target")
+        Ok(path) => refuse_unprintable(&path)
+            .and_then(|()| refuse_hiding(invocation, &path).context("target"))
             .map(|()| path),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             bail!(Failure::usage(format!(
@@ -47,6 +40,16 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
         }
         Err(error) => Err(Error::from(error).context(format!("looking at target {shown}"))),
     }
+}
+
+/// Refuses a path that its callers could not read from the line on which it is printed.
+fn refuse_unprintable(target: &Path) -> Result<()> {
+    if let Some(flaw) = mount_point::flaw(target) {
+        let shown = target.to_string_lossy();
+        let shown = shown.escape_debug();
+        bail!(Failure::usage(format!("target '{shown}' {flaw}")));
+    }
+    Ok(())
 }
 
 /// Refuses a path above the places that dvdcli needs: with those hidden, it could not unmount the volume again.

@@ -229,7 +229,14 @@ fn what_is_no_target_is_wrong_usage_and_nothing_is_done() {
             "/run",
             "target: /run: a volume there would hide /run/dvdcli",
         ),
-        ("/new\nline", "target /new\nline: the path is no plain text"),
+        (
+            "/new\nline",
+            "target '/new\\nline' has a line end or blanks that callers cut off",
+        ),
+        (
+            "/blank ",
+            "target '/blank ' has a line end or blanks that callers cut off",
+        ),
     ] {
         std::fs::create_dir_all(scene.at("/run")).expect("a directory");
         let seen = mount(&scene, at(&scene, target, false));

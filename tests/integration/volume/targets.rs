@@ -169,6 +169,28 @@ fn a_target_where_something_else_is_mounted_is_in_use() {
 }
 
 #[test]
+fn a_target_that_callers_could_not_read_is_refused() {
+    let (env, plugin) = FakePlugin::with_db();
+    let blank = env.dir("blank ");
+    env.dir("tab\t");
+    std::os::unix::fs::symlink(blank, env.path("link")).unwrap();
+    for (target, shown) in [
+        ("blank ", "blank "),
+        ("./blank ", "./blank "),
+        ("tab\t", "tab\\t"),
+        ("tab\t/", "$ROOT/tab\\t"),
+        ("link", "$ROOT/blank "),
+    ] {
+        let words = ["mount", "-d", "fake", "-n", "db", "--target", target];
+        env.dvdcli_with(words).fails(
+            2,
+            &format!("dvdcli: mounting volume db: target '{shown}' has a line end or blanks that callers cut off\n"),
+        );
+    }
+    assert_eq!((plugin.mounts("db"), plugin.connections()), (0, 0));
+}
+
+#[test]
 fn a_target_that_is_busy_stays_unless_lazy_is_asked_for() {
     let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
         return;
