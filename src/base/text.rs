@@ -31,20 +31,29 @@ pub fn plain(error: &io::Error) -> String {
     }
 }
 
-/// Text for a message: blanks in place of line ends and other control characters, which would forge lines or move the cursor.
+/// Text for a message: blanks in place of line ends and whatever else cannot be printed, which would forge lines, move the cursor or
+/// turn the text around.
 pub fn one_line(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let clean = |c: char| if is_printable(c) { c } else { ' ' };
     text.trim().chars().map(clean).collect()
 }
 
-/// Text for an answer, where different names must stay different: control characters as `\n`, `\u{1b}` and the like.
-pub fn escape_controls(text: &str) -> String {
+/// Text for an answer, where different names must stay different: what cannot be printed as `\n`, `\u{202e}` and the like.
+pub fn escape_unprintable(text: &str) -> String {
     text.chars()
-        .map(|c| match c.is_control() {
-            true => c.escape_default().to_string(),
-            false => c.to_string(),
+        .map(|c| match is_printable(c) {
+            true => c.to_string(),
+            false => c.escape_default().to_string(),
         })
         .collect()
+}
+
+/// Whether a character is shown as itself, by the rule of Rust's own escapes. Control characters are not, nor are separators of lines
+/// and paragraphs, blanks other than a space, and characters that only format, such as U+202E.
+fn is_printable(c: char) -> bool {
+    let is_ascii = matches!(c, ' '..='~');
+    // Behind a letter, since an accent that is added to a letter is escaped where it stands alone.
+    is_ascii || !c.is_control() && format!("x{c}").escape_debug().count() == 2
 }
 
 /// At most so many characters of the text, and `...` where some are left out.
@@ -77,7 +86,36 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(one_line(" a\nb\u{1b}[31mc\r\n"), "a b [31mc");
-        assert_eq!(escape_controls(" a\nb\u{1b}\\ü"), " a\\nb\\u{1b}\\ü");
+        assert_eq!(escape_unprintable(" a\nb\u{1b}\\ü"), " a\\nb\\u{1b}\\ü");
+    }
+
+    #[test]
+    fn what_forges_or_hides_lines_is_not_printable() {
+        for c in [
+            '\u{85}',
+            '\u{a0}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2069}',
+            '\u{3000}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(one_line(&format!("a{c}b")), "a b");
+            assert_eq!(
+                escape_unprintable(&c.to_string()),
+                format!("\\u{{{:x}}}", u32::from(c))
+            );
+        }
+        for text in ["a'\"\\", "e\u{301}", "\u{301}", "日本", "🦀", "עברית"] {
+            assert_eq!(one_line(text), text);
+            assert_eq!(escape_unprintable(text), text);
+        }
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Answers in columns, for people.
 
-use crate::base::text::escape_controls;
+use crate::base::text::escape_unprintable;
 
-/// The rows below their head, each column as wide as its widest cell, with no blanks at the end of a line. Control characters
-/// in cells are escaped, so that a name cannot forge a line.
+/// The rows below their head, each column as wide as its widest cell, with no blanks at the end of a line. What cannot be
+/// printed is escaped in cells, so that a name cannot forge a line.
 pub fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let head = head.map(str::to_owned);
     let rows: Vec<[String; N]> = std::iter::once(&head)
         .chain(rows)
-        .map(|row| row.clone().map(|cell| escape_controls(&cell)))
+        .map(|row| row.clone().map(|cell| escape_unprintable(&cell)))
         .collect();
     let width = |column: usize| {
         rows.iter()

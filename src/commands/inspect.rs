@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::base::secrets::Secrets;
-use crate::base::text::escape_controls;
+use crate::base::text::escape_unprintable;
 use crate::cli::arguments::{Common, InspectArgs};
 use crate::cli::stdout::{print, print_json};
 use crate::commands::opening::{begin, open_volume, shown_name};
@@ -42,9 +42,9 @@ pub fn path(common: &Common, log: &mut Log) -> Result<u8> {
 pub fn get(common: &Common, log: &mut Log) -> Result<u8> {
     let invocation = begin(common, &Options::new(), TIMEOUT, log)?;
     let volume = open_volume(&invocation, common, &Options::new())?;
-    let found = lookup::find(volume.as_ref())
+    let found = lookup::find(&invocation, volume.as_ref())
         .with_context(|| format!("looking up volume {}", shown_name(common)))?;
-    print(&format!("{}\n", escape_controls(&found.name)))?;
+    print(&format!("{}\n", escape_unprintable(&found.name)))?;
     Ok(0)
 }
 
@@ -61,7 +61,7 @@ pub fn exists(common: &Common, log: &mut Log) -> Result<u8> {
 
 /// The keys of `docker volume inspect` and our own. Those that the driver does not know are null or empty.
 fn all_that_is_known(invocation: &Invocation, volume: &dyn Volume) -> Result<Value> {
-    let found = lookup::find(volume)?;
+    let found = lookup::find(invocation, volume)?;
     let scope = volume.driver().capabilities()?;
     let record = ledger::peek(invocation, volume)?;
     let table = MountTable::read()?;

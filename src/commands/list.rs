@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
-use crate::base::text::{chain, escape_controls, one_line};
+use crate::base::text::{chain, escape_unprintable, one_line};
 use crate::cli::arguments::{Common, DriversArgs, DriversFormat, ListArgs, ListFormat};
 use crate::cli::stdout::{print, print_json};
 use crate::cli::table::columns;
@@ -33,7 +33,7 @@ fn list_one(args: &ListArgs, driver: &str, log: &mut Log) -> Result<u8> {
     let driver = driver::open(&invocation, driver)?;
     let volumes = driver.list().context("listing volumes")?;
     let rows: Vec<_> = volumes.iter().map(|it| (driver.name(), it)).collect();
-    print_list(&rows, args.format.unwrap_or(ListFormat::Names))?;
+    print_list(rows, args.format.unwrap_or(ListFormat::Names))?;
     Ok(0)
 }
 
@@ -51,7 +51,7 @@ fn list_all(args: &ListArgs, log: &mut Log) -> Result<u8> {
             }
         }
     }
-    print_list(&rows, args.format.unwrap_or(ListFormat::Table))?;
+    print_list(rows, args.format.unwrap_or(ListFormat::Table))?;
     Ok(code)
 }
 
@@ -65,10 +65,15 @@ fn begin_overview(common: &Common, log: &Log) -> Result<Invocation> {
     Invocation::new(common.config.as_deref(), limits, log.clone())
 }
 
-fn print_list(volumes: &[(&str, &VolumeInfo)], format: ListFormat) -> Result<()> {
+/// Prints volumes with their drivers: those of each driver in the order of their names. What has no name is left out.
+fn print_list(mut volumes: Vec<(&str, &VolumeInfo)>, format: ListFormat) -> Result<()> {
+    volumes.retain(|(_, volume)| !volume.name.is_empty());
+    for volumes in volumes.chunk_by_mut(|(one, _), (other, _)| one == other) {
+        volumes.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+    }
     match format {
         ListFormat::Names => {
-            let line = |(_, volume): &(&str, &VolumeInfo)| escape_controls(&volume.name) + "\n";
+            let line = |(_, volume): &(&str, &VolumeInfo)| escape_unprintable(&volume.name) + "\n";
             print(&volumes.iter().map(line).collect::<String>())
         }
         ListFormat::Table => {

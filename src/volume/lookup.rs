@@ -5,19 +5,33 @@ use std::path::PathBuf;
 use anyhow::{Context, Error, Result, anyhow};
 
 use crate::base::failure::Failure;
+use crate::base::text::escape_unprintable;
 use crate::driver::interface::{Lookup, Volume, VolumeInfo};
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::ledger;
 
-/// The volume as its driver describes it.
+/// The volume as its driver describes it, under the name that was asked for. Where the driver names another one, a warning says so:
+/// it may call this volume otherwise, or speak of another.
 ///
 /// # Errors
 ///
 /// Absent: it does not exist. Any other error: nobody can tell.
-pub fn find(volume: &dyn Volume) -> Result<VolumeInfo> {
+pub fn find(invocation: &Invocation, volume: &dyn Volume) -> Result<VolumeInfo> {
     match volume.get()? {
-        Lookup::Found(found) => Ok(*found),
+        Lookup::Found(found) => {
+            let (asked, label) = (volume.name(), volume.driver().label());
+            if found.name != asked {
+                let answered = escape_unprintable(&found.name);
+                invocation.log.warn(&format!(
+                    "{label}: asked for volume {asked}, it answers with volume {answered}"
+                ));
+            }
+            Ok(VolumeInfo {
+                name: asked.to_owned(),
+                ..*found
+            })
+        }
         Lookup::Absent => Err(Error::from(Failure::absent("no such volume")))
             .with_context(|| volume.driver().label()),
         Lookup::CannotSay => Err(cannot_say(volume)),

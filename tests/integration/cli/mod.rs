@@ -4,6 +4,7 @@ mod answers;
 mod docs;
 mod flags;
 mod go_flags;
+mod names;
 mod output;
 mod readme;
 mod usage;
