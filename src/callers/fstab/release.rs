@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::base::options::Options;
 use crate::base::secrets::Secrets;
@@ -82,7 +82,11 @@ fn release_recorded(
 /// Unmounts something that is not a volume held at the target. No holder is released.
 fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result<()> {
     if MountTable::read()?.at(target).is_none() {
-        bail!("not mounted");
+        invocation.log.warn(&format!(
+            "releasing {}: nothing is mounted there; nothing was left to do",
+            target.display()
+        ));
+        return Ok(());
     }
     if utab::lists(target) {
         invocation.log.warn(&format!(
