@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::base::boolean::parse_boolean;
 use crate::base::failure::Failure;
 use crate::base::options::Gathered;
 use crate::base::secrets::is_secret;
@@ -50,7 +51,8 @@ pub struct MountLine {
 }
 
 impl MountLine {
-    /// Reads options that are separated by commas. Within double quotes, which are removed, a comma belongs to the value.
+    /// Reads options that are separated by commas. Within double quotes a comma belongs to the value; around a value, they are
+    /// removed.
     ///
     /// # Errors
     ///
@@ -81,7 +83,7 @@ impl MountLine {
             "remount" => self.remount = true,
             "nofail" => self.no_fail = true,
             _ if is_of_mount(option) => {}
-            _ if option.contains('=') => self.volume.add("-o", option)?,
+            _ if let Some((name, value)) = option.split_once('=') => self.add_value(name, value)?,
             _ => match mountopts::class(option) {
                 Some(Class::Mount) => self.view.push(option.to_owned()),
                 Some(Class::Program) => {}
@@ -97,24 +99,46 @@ impl MountLine {
         }
         Ok(())
     }
+
+    /// An option with a value is the volume's, but for our own, and for words of mount(8) that say what they apply to.
+    fn add_value(&mut self, name: &str, value: &str) -> Result<()> {
+        let option = format!("{name}={value}");
+        let is_word = mountopts::class(name) == Some(Class::Mount);
+        match (name, value) {
+            ("explicitcreate", _) => {
+                self.explicit_create = parse_boolean(value).ok_or_else(|| {
+                    Failure::usage(format!("option {option}: neither true nor false"))
+                })?;
+            }
+            (_, "recursive" | "vfs") if is_word => self.view.push(name.to_owned()),
+            (_, "fs") if is_word => bail!(Failure::usage(format!(
+                "option {option} belongs to the file system, not to the place where it appears"
+            ))),
+            _ => self.volume.add("-o", &option)?,
+        }
+        Ok(())
+    }
 }
 
 /// Whether it is an option with a value that is mount(8)'s own.
 fn is_of_mount(option: &str) -> bool {
-    ["x-", "X-", "comment=", "user=", "helper=", "uhelper="]
+    ["x-", "X-", "comment=", "helper=", "uhelper="]
         .iter()
         .any(|own| option.starts_with(own))
 }
 
+/// The options, split where mount(8) splits them: not within double quotes, nor at a comma after a backslash.
 fn split(list: &str) -> Result<Vec<String>> {
     let mut options = vec![String::new()];
     let mut is_quoted = false;
+    let mut before = ' ';
     for character in list.chars() {
-        match (character, options.last_mut()) {
-            ('"', _) => is_quoted = !is_quoted,
-            (',', _) if !is_quoted => options.push(String::new()),
-            (character, Some(last)) => last.push(character),
-            (_, None) => {}
+        let is_escaped = before == '\\';
+        is_quoted ^= character == '"' && !is_escaped;
+        before = character;
+        match options.last_mut() {
+            Some(last) if character != ',' || is_quoted || is_escaped => last.push(character),
+            _ => options.push(String::new()),
         }
     }
     if is_quoted {
@@ -126,7 +150,20 @@ fn split(list: &str) -> Result<Vec<String>> {
         )));
     }
     options.retain(|option| !option.is_empty());
-    Ok(options)
+    Ok(options.iter().map(|option| plain(option)).collect())
+}
+
+/// An option without the double quotes around its value, and without the backslashes before quotes and commas.
+fn plain(option: &str) -> String {
+    let Some((name, value)) = option.split_once('=') else {
+        return option.to_owned();
+    };
+    let within = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .filter(|within| !within.replace("\\\"", "").contains('"'));
+    let value = within.unwrap_or(value);
+    format!("{name}={}", value.replace("\\\"", "\"").replace("\\,", ","))
 }
 
 #[cfg(test)]
@@ -167,7 +204,7 @@ mod tests {
     #[test]
     fn a_value_makes_it_the_volumes() {
         let line = MountLine::parse(
-            "rw,size=5,newfstype=xfs,ro,nofail,_netdev,noexec,x-systemd.automount,comment=a,user=root,o=\"addr=10.0.0.1,rw\",,defaults",
+            "rw,size=5,newfstype=xfs,ro,nofail,_netdev,noexec,x-systemd.automount,comment=a,helper=x,o=\"addr=10.0.0.1,rw\",,defaults",
             false,
         )
         .expect("a good line");
@@ -190,6 +227,43 @@ mod tests {
                 ..MountLine::default()
             }
         );
+    }
+
+    #[test]
+    fn quotes_around_a_value_are_removed_and_others_belong_to_it() {
+        for (list, value) in [
+            (r#"a="b,c=d""#, "b,c=d"),
+            (r#"a="b c""#, "b c"),
+            (r#"a="""#, ""),
+            (r#"a={"k":"v,w"}"#, r#"{"k":"v,w"}"#),
+            (r#"a="{\"k\":\"v,w\"}""#, r#"{"k":"v,w"}"#),
+            (r"a=b\,c", "b,c"),
+            (r"a=\\host\share", r"\\host\share"),
+            (r#"a=context="x:c1,c2""#, r#"context="x:c1,c2""#),
+        ] {
+            let line = MountLine::parse(&format!("ro,{list},noexec"), false).expect(list);
+            assert_eq!(line.volume.options, [pair("a", value)], "{list}");
+            assert_eq!(line.view, ["ro", "noexec"], "{list}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_mount_8_may_have_a_value() {
+        let line = MountLine::parse(
+            "noexec=recursive,nosuid=vfs,sync=1,user=joe,nousers,noowner,nogroup",
+            false,
+        )
+        .expect("a good line");
+        assert_eq!(line.view, ["noexec", "nosuid"]);
+        assert_eq!(
+            line.volume.options,
+            [pair("sync", "1"), pair("user", "joe")]
+        );
+        assert!(message("nodev=fs").contains("option nodev=fs belongs to the file system"));
+        let creates = |word| MountLine::parse(word, false).map(|line| !line.explicit_create);
+        assert!(creates("explicitcreate=false").expect("a truth value"));
+        assert!(!creates("explicitcreate=True").expect("a truth value"));
+        creates("explicitcreate=x").expect_err("no truth value");
     }
 
     #[test]

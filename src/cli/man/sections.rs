@@ -104,9 +104,9 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "Options are told apart by one rule: one with a value (KEY=VALUE) is the volume's, a word alone is a mount option \
-                 of mount(8). x-*, X-*, comment=, user=, helper= and uhelper= are mount(8)'s, too; the word explicitcreate is \
-                 dvdcli's. Within double quotes a comma belongs to the value: o=\"addr=10.0.0.1,rw\". A word that mount(8) does \
-                 not know is refused, unless -s is given; so is one that belongs to a file system as a whole (sync), which the \
+                 of mount(8). x-*, X-*, comment=, helper= and uhelper= are mount(8)'s, too, as are words of it with the \
+                 value recursive or vfs; explicitcreate is dvdcli's. Within double quotes, or after a backslash, a comma belongs to the \
+                 value: o=\"addr=10.0.0.1,rw\". A word that mount(8) does not know is refused, unless -s is given; so is one that belongs to a file system as a whole (sync), which the \
                  volume may take as mountopts=sync.",
             ),
             (

@@ -80,8 +80,11 @@ const WORDS: &[(&str, Effect)] = &[
     ("user", Ignored),
     ("nouser", Ignored),
     ("users", Ignored),
+    ("nousers", Ignored),
     ("group", Ignored),
+    ("nogroup", Ignored),
     ("owner", Ignored),
+    ("noowner", Ignored),
     ("_netdev", Ignored),
     ("nofail", Ignored),
 ];

@@ -49,6 +49,25 @@ fn of_an_option_that_is_given_twice_the_last_one_counts() {
 }
 
 #[test]
+fn values_reach_the_volume_as_they_are_written() {
+    let Some(host) = Host::new() else { return };
+    let plugin = FakePlugin::start(&host.env, "fake");
+    host.env.dir("db");
+    host.fstab(
+        "fake/db $ROOT/db dvdcli o=\"addr=10.0.0.4,nfsvers=4\",conf=\"{\\\"k\\\":\\\"v,w\\\"}\",note=\"a\\040b\",uid=5 0 0\n",
+    );
+    host.run("mount $ROOT/db").succeeds();
+    let expected = serde_json::json!({
+        "o": "addr=10.0.0.4,nfsvers=4",
+        "conf": r#"{"k":"v,w"}"#,
+        "note": "a b",
+        "uid": "5",
+    });
+    assert_eq!(plugin.options("db"), expected);
+    host.run("umount $ROOT/db").succeeds();
+}
+
+#[test]
 fn bad_input_is_named_and_nothing_is_mounted() {
     let Some((host, plugin)) = Host::with_db() else {
         return;
