@@ -10,6 +10,16 @@ _dvdcli() {
     cmd=""
     opts=""
 
+    for ((i = 1; i < COMP_CWORD; i++))
+    do
+        if [[ "${COMP_WORDS[i]}" == -- ]]; then
+            if ((i + 1 == COMP_CWORD)); then
+                COMPREPLY=( $(compgen -c -- "${cur}") )
+            fi
+            return 0
+        fi
+    done
+
     for i in "${COMP_WORDS[@]:0:COMP_CWORD}"
     do
         case "${cmd},${i}" in
@@ -40,6 +50,9 @@ _dvdcli() {
             dvdcli,list)
                 cmd="dvdcli__subcmd__list"
                 ;;
+            dvdcli,ls)
+                cmd="dvdcli__subcmd__list"
+                ;;
             dvdcli,man)
                 cmd="dvdcli__subcmd__man"
                 ;;
@@ -52,8 +65,14 @@ _dvdcli() {
             dvdcli,remove)
                 cmd="dvdcli__subcmd__remove"
                 ;;
+            dvdcli,rm)
+                cmd="dvdcli__subcmd__remove"
+                ;;
             dvdcli,run)
                 cmd="dvdcli__subcmd__run"
+                ;;
+            dvdcli,umount)
+                cmd="dvdcli__subcmd__unmount"
                 ;;
             dvdcli,unmount)
                 cmd="dvdcli__subcmd__unmount"
@@ -113,12 +132,84 @@ _dvdcli() {
 
     case "${cmd}" in
         dvdcli)
-            opts="-h -V --help --version create mount unmount run remove path get list inspect exists drivers version completions man help"
+            opts="-d -n -o -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --force --lazy --format --help --version create mount unmount umount run remove rm path get list ls inspect exists drivers version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --volumedriver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volumename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volumeopts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --explicitcreate)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --explicitCreate)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --explicit-create)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "names table json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

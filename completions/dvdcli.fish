@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dvdcli_global_optspecs
-    string join \n h/help V/version
+    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'force' 'lazy' 'format=' h/help V/version
 end
 
 function __fish_dvdcli_needs_command
@@ -24,16 +24,39 @@ function __fish_dvdcli_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
+false\t''"
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l target -d 'A directory where the volume appears as well' -r -F
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l format -d 'How to print them: names for one driver, else a table, unless given' -r -f -a "names\t''
+table\t''
+json\t''"
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l strict -d 'Fail where the volume exists with other options, instead of warning'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l from-env -d 'Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l force -d 'Release it for every holder'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s V -l version -d 'Print version'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "create" -d 'Create a volume'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "mount" -d 'Mount a volume and print its path'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "umount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "rm" -d 'Remove a volume and its data, unless it is held or mounted'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "get" -d 'Print a volume\'s name, if it exists'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "list" -d 'List the volumes of one driver, or of all'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "ls" -d 'List the volumes of one driver, or of all'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
@@ -78,6 +101,18 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Rele
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l target -d 'A directory where the volume appears as well' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l force -d 'Release it for every holder'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
@@ -100,6 +135,14 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l config -d 'The 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l force -d 'Let a volume that does not exist be no error'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l force -d 'Let a volume that does not exist be no error'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s h -l help -d 'Print help'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
@@ -124,6 +167,16 @@ table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l format -d 'How to print them: names for one driver, else a table, unless given' -r -f -a "names\t''
+table\t''
+json\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r

@@ -27,7 +27,7 @@ pub enum Verb {
     /// What is not mounted, or unknown to the driver, is no error: a warning says so.
     ///
     /// With --from-env it unmounts all volumes that the environment describes, and goes on where one fails.
-    #[command(alias = "umount")]
+    #[command(visible_alias = "umount")]
     Unmount(UnmountArgs),
     /// Run a command with a volume mounted, and unmount it when the command ends
     ///
@@ -36,7 +36,7 @@ pub enum Verb {
     /// unmounting [default: 110s, 590s].
     Run(RunArgs),
     /// Remove a volume and its data, unless it is held or mounted
-    #[command(alias = "rm")]
+    #[command(visible_alias = "rm")]
     Remove(RemoveArgs),
     /// Print where a volume is mounted, or nothing where it is not
     Path(Common),
@@ -46,7 +46,7 @@ pub enum Verb {
     ///
     /// Without --volumedriver every driver is asked, side by side; one that does not answer is named on stderr, and the
     /// exit code is 1.
-    #[command(alias = "ls")]
+    #[command(visible_alias = "ls")]
     List(ListArgs),
     /// Print all that is known of a volume, as a JSON array with Docker's keys
     Inspect(InspectArgs),

@@ -24,7 +24,7 @@ pub fn version() -> Result<u8> {
 }
 
 pub fn completions(args: &CompletionsArgs) -> Result<u8> {
-    print(&String::from_utf8(completions::script(args.shell))?)?;
+    print(&completions::script(args.shell))?;
     Ok(0)
 }
 

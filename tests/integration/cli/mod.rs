@@ -1,6 +1,7 @@
 //! The command line and what is printed.
 
 mod answers;
+mod completions;
 mod docs;
 mod flags;
 mod go_flags;
