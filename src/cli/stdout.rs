@@ -1,36 +1,47 @@
 //! The answer on stdout: the only code that writes there.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::invocation::budget::Budget;
+use crate::sys::process::output::{STDERR, STDOUT};
+
 const WRITING: &str = "writing the answer to stdout";
 
+/// For a verb whose answer is a path: before anything is done, makes sure that there is somebody to give it to, and to whom to say
+/// why there is none.
+///
+/// # Errors
+///
+/// stdout or stderr was closed when this process was started, or is not open for writing.
+pub fn check() -> Result<()> {
+    STDOUT.check().context(WRITING)?;
+    STDERR.check().context("writing messages to stderr")
+}
+
 /// Writes an answer that changes nothing when it is lost: a reader that has closed the pipe is no error.
-pub fn print(text: &str) -> Result<()> {
-    match write(text) {
+pub fn print(text: &str, budget: &Budget) -> Result<()> {
+    match STDOUT.write_all(text.as_bytes(), budget.ends()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context(WRITING),
         _ => Ok(()),
     }
 }
 
 /// [`print()`]s a value as indented JSON, with a line end.
-pub fn print_json(value: &Value) -> Result<()> {
-    print(&format!("{value:#}\n"))
+pub fn print_json(value: &Value, budget: &Budget) -> Result<()> {
+    print(&format!("{value:#}\n"), budget)
 }
 
-/// Writes an answer that has to arrive, such as the path of a mount.
+/// Writes an answer that has to arrive, such as the path of a mount. Time to undo the mount is kept back.
 ///
 /// # Errors
 ///
 /// A closed pipe is an error too: the caller must undo what it could not report.
-pub fn deliver(text: &str) -> Result<()> {
-    write(text).context(WRITING)
-}
-
-fn write(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "{text}")?;
-    stdout.flush()
+pub fn deliver(text: &str, budget: &Budget) -> Result<()> {
+    budget.reserve_undo_time();
+    let written = STDOUT.write_all(text.as_bytes(), budget.ends());
+    budget.use_undo_time();
+    written.context(WRITING)
 }

@@ -8,7 +8,7 @@ use crate::base::failure::ErrorKind;
 use crate::callers::task::described::{self, Described};
 use crate::callers::task::{mount as task_mount, unmount as task_unmount};
 use crate::cli::arguments::{MountArgs, UnmountArgs};
-use crate::cli::stdout::deliver;
+use crate::cli::stdout::{self, deliver};
 use crate::commands::mount::how_to_release;
 use crate::commands::opening::{code_of_signal, start};
 use crate::invocation::log::Log;
@@ -20,17 +20,19 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     if described.volumes.is_empty() {
         return Ok(0);
     }
+    stdout::check().context("mounting the volumes of a task")?;
     // First of all: a signal must not end us with some of them mounted.
     let foreground = Foreground::prepare().context("taking over the signals")?;
     let invocation = start(&args.common, TIMEOUT, log)?;
     let id = args.holder.id.as_deref();
     let interruption = || foreground.interruption();
     let mounted = task_mount::mount(&invocation, &described.volumes, id, interruption);
-    let failed = match mounted.map(|mounted| (deliver(&mounted.lines()), mounted)) {
-        Ok((Ok(()), _)) => return Ok(0),
-        Ok((Err(error), mounted)) => mounted.undone(error),
-        Err(error) => error,
-    };
+    let failed =
+        match mounted.map(|mounted| (deliver(&mounted.lines(), &invocation.budget), mounted)) {
+            Ok((Ok(()), _)) => return Ok(0),
+            Ok((Err(error), mounted)) => mounted.undone(error),
+            Err(error) => error,
+        };
     match foreground.interruption() {
         Some(signal) => {
             log.error(&failed);

@@ -8,7 +8,7 @@ use crate::base::options::Options;
 use crate::base::secrets::Secrets;
 use crate::base::text::escape_unprintable;
 use crate::cli::arguments::{Common, InspectArgs};
-use crate::cli::stdout::{print, print_json};
+use crate::cli::stdout::{self, print, print_json};
 use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::driver::interface::Volume;
 use crate::invocation::log::Log;
@@ -22,7 +22,7 @@ pub fn inspect(args: &InspectArgs, log: &mut Log) -> Result<u8> {
     let volume = open_volume(&invocation, &args.common, &Options::new())?;
     let known = all_that_is_known(&invocation, volume.as_ref())
         .with_context(|| format!("inspecting volume {}", shown_name(&args.common)))?;
-    print_json(&json!([known]))?;
+    print_json(&json!([known]), &invocation.budget)?;
     Ok(0)
 }
 
@@ -30,11 +30,12 @@ pub fn path(common: &Common, log: &mut Log) -> Result<u8> {
     let invocation = begin(common, &Options::new(), TIMEOUT, log)?;
     let volume = open_volume(&invocation, common, &Options::new())?;
     let doing = || format!("asking for the path of volume {}", shown_name(common));
+    stdout::check().with_context(doing)?;
     if let Some(path) = lookup::path(&invocation, volume.as_ref()).with_context(doing)? {
         mount_point::check(&invocation, &path)
             .context(volume.driver().label())
             .with_context(doing)?;
-        print(&format!("{}\n", path.display()))?;
+        print(&format!("{}\n", path.display()), &invocation.budget)?;
     }
     Ok(0)
 }
@@ -44,7 +45,8 @@ pub fn get(common: &Common, log: &mut Log) -> Result<u8> {
     let volume = open_volume(&invocation, common, &Options::new())?;
     let found = lookup::find(&invocation, volume.as_ref())
         .with_context(|| format!("looking up volume {}", shown_name(common)))?;
-    print(&format!("{}\n", escape_unprintable(&found.name)))?;
+    let name = escape_unprintable(&found.name);
+    print(&format!("{name}\n"), &invocation.budget)?;
     Ok(0)
 }
 

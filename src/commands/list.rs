@@ -15,6 +15,7 @@ use crate::commands::opening::begin;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::overview::{self, DriverInfo};
 use crate::driver::{self};
+use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, Limits, TIMEOUT};
 
@@ -33,7 +34,8 @@ fn list_one(args: &ListArgs, driver: &str, log: &mut Log) -> Result<u8> {
     let driver = driver::open(&invocation, driver)?;
     let volumes = driver.list().context("listing volumes")?;
     let rows: Vec<_> = volumes.iter().map(|it| (driver.name(), it)).collect();
-    print_list(rows, args.format.unwrap_or(ListFormat::Names))?;
+    let format = args.format.unwrap_or(ListFormat::Names);
+    print_list(rows, format, &invocation.budget)?;
     Ok(0)
 }
 
@@ -51,7 +53,8 @@ fn list_all(args: &ListArgs, log: &mut Log) -> Result<u8> {
             }
         }
     }
-    print_list(rows, args.format.unwrap_or(ListFormat::Table))?;
+    let format = args.format.unwrap_or(ListFormat::Table);
+    print_list(rows, format, &reading(&args.common))?;
     Ok(code)
 }
 
@@ -65,8 +68,17 @@ fn begin_overview(common: &Common, log: &Log) -> Result<Invocation> {
     Invocation::new(common.config.as_deref(), limits, log.clone())
 }
 
+/// The time of a person who reads an overview, which is not that of the drivers.
+fn reading(common: &Common) -> Budget {
+    Budget::new(common.timeout.unwrap_or(TIMEOUT))
+}
+
 /// Prints volumes with their drivers: those of each driver in the order of their names. What has no name is left out.
-fn print_list(mut volumes: Vec<(&str, &VolumeInfo)>, format: ListFormat) -> Result<()> {
+fn print_list(
+    mut volumes: Vec<(&str, &VolumeInfo)>,
+    format: ListFormat,
+    budget: &Budget,
+) -> Result<()> {
     volumes.retain(|(_, volume)| !volume.name.is_empty());
     for volumes in volumes.chunk_by_mut(|(one, _), (other, _)| one == other) {
         volumes.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
@@ -74,18 +86,18 @@ fn print_list(mut volumes: Vec<(&str, &VolumeInfo)>, format: ListFormat) -> Resu
     match format {
         ListFormat::Names => {
             let line = |(_, volume): &(&str, &VolumeInfo)| escape_unprintable(&volume.name) + "\n";
-            print(&volumes.iter().map(line).collect::<String>())
+            print(&volumes.iter().map(line).collect::<String>(), budget)
         }
         ListFormat::Table => {
             let row = |(driver, volume): &(&str, &VolumeInfo)| {
                 [(*driver).to_owned(), volume.name.clone()]
             };
             let rows: Vec<_> = volumes.iter().map(row).collect();
-            print(&columns(["DRIVER", "VOLUME NAME"], &rows))
+            print(&columns(["DRIVER", "VOLUME NAME"], &rows), budget)
         }
         ListFormat::Json => {
             let row = |(driver, volume): &(&str, &VolumeInfo)| json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
-            print_json(&volumes.iter().map(row).collect())
+            print_json(&volumes.iter().map(row).collect(), budget)
         }
     }
 }
@@ -94,12 +106,13 @@ pub fn drivers(args: &DriversArgs, log: &mut Log) -> Result<u8> {
     const HEAD: [&str; 5] = ["DRIVER", "TYPE", "SCOPE", "ADDRESS", "STATUS"];
     let invocation = begin_overview(&args.common, log)?;
     let drivers = overview::drivers(&invocation)?;
+    let budget = reading(&args.common);
     match args.format {
         DriversFormat::Table => {
             let rows: Vec<_> = drivers.iter().map(cells).collect();
-            print(&columns(HEAD, &rows))?;
+            print(&columns(HEAD, &rows), &budget)?;
         }
-        DriversFormat::Json => print_json(&drivers.iter().map(keys).collect())?,
+        DriversFormat::Json => print_json(&drivers.iter().map(keys).collect(), &budget)?,
     }
     Ok(0)
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::base::failure::with_undo_error;
 use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
-use crate::cli::stdout::deliver;
+use crate::cli::stdout::{self, deliver};
 use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
@@ -18,16 +18,18 @@ use crate::volume::{self};
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     let options = args.options.parse(log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
+    let doing = || format!("mounting volume {}", shown_name(&args.common));
+    stdout::check().with_context(doing)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
     let request = MountRequest {
         create: invocation.config.creates(args.creation.explicitcreate),
         holder: holder(&args.holder),
         view: View::of(args.read_only),
     };
-    let doing = || format!("mounting volume {}", shown_name(&args.common));
     let mounted =
         volume::mount::mount(&invocation, volume.as_ref(), request).with_context(doing)?;
-    if let Err(error) = deliver(&format!("{}\n", mounted.path.display())) {
+    let answer = format!("{}\n", mounted.path.display());
+    if let Err(error) = deliver(&answer, &invocation.budget) {
         // The caller never got the path: undo its hold.
         let undone = match mounted.is_new_holder {
             true => {

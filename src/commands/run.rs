@@ -73,8 +73,10 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
 /// Unmounting has a time of its own, from the command's end.
 fn unmount(args: &RunArgs, invocation: Invocation, driver: &str, holder: Holder) -> Result<()> {
     let timeout = args.common.timeout.or(invocation.config.timeout);
+    let budget = Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT));
+    invocation.log.set_end(budget.ends());
     let invocation = Invocation {
-        budget: Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT)),
+        budget,
         ..invocation
     };
     driver::open_exactly(&invocation, driver)

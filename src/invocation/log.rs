@@ -1,21 +1,33 @@
 //! What goes to stderr: warnings, the one line of a failure, and the steps that `--verbose` shows.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use anyhow::Error;
 
 use crate::base::secrets::Secrets;
 use crate::base::text::{chain, one_line};
+use crate::sys::process::output::STDERR;
 
 /// Writes lines to stderr, each beginning with `dvdcli: `, on which secrets are masked and control characters replaced.
 #[derive(Debug, Default, Clone)]
 pub struct Log {
     pub verbose: bool,
     pub secrets: Secrets,
-    /// The warnings of [`Log::warn_once`] so far; clones share them.
-    said: Arc<Mutex<BTreeSet<String>>>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// What all clones share.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The warnings of [`Log::warn_once`] so far.
+    said: BTreeSet<String>,
+    /// What a full pipe has not taken yet. It is not waited for as long as there is work to do, since a volume may be locked.
+    waiting: Vec<u8>,
+    /// Until when it is waited for at the end.
+    ends: Option<Instant>,
 }
 
 impl Log {
@@ -26,8 +38,8 @@ impl Log {
 
     /// A warning that several calls may give, such as that a plugin is not there; it is shown once.
     pub fn warn_once(&self, message: &str) {
-        let is_new = |mut said: MutexGuard<BTreeSet<String>>| said.insert(message.to_owned());
-        if self.said.lock().map_or(true, is_new) {
+        let is_new = self.shared().said.insert(message.to_owned());
+        if is_new {
             self.warn(message);
         }
     }
@@ -44,7 +56,7 @@ impl Log {
         self.line("", &chain(error));
     }
 
-    /// One write, so that lines of processes that share stderr do not mix. Where stderr is closed, nobody can be told.
+    /// One write, so that lines of processes that share stderr do not mix.
     fn line(&self, prefix: &str, message: &str) {
         let line = format!(
             "dvdcli: {prefix}{}\n",
@@ -54,6 +66,36 @@ impl Log {
         if crate::sys::tests::fake_host::write_stderr(&line).is_some() {
             return;
         }
-        let _ = io::stderr().write_all(line.as_bytes());
+        self.shared().write(&line);
+    }
+
+    /// Lets the end of the program wait so long for whoever reads stderr.
+    pub fn set_end(&self, ends: Instant) {
+        self.shared().ends = Some(ends);
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn write(&mut self, line: &str) {
+        self.waiting.extend(line.as_bytes());
+        while !self.waiting.is_empty() {
+            match STDERR.write_now(&self.waiting) {
+                Ok(written) => drop(self.waiting.drain(..written)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // Nobody can be told.
+                Err(_) => self.waiting.clear(),
+            }
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let ends = self.ends.unwrap_or_else(Instant::now);
+        let _ = STDERR.write_all(&self.waiting, ends);
     }
 }

@@ -58,8 +58,10 @@ impl Invocation {
         let paths = Paths::below(&root);
         let config = Config::load(config, &paths.configs, env::vars_os())?;
         let timeout = limits.timeout.or(config.timeout);
+        let budget = Budget::new(timeout.unwrap_or(limits.default_timeout));
+        log.set_end(budget.ends());
         Ok(Invocation {
-            budget: Budget::new(timeout.unwrap_or(limits.default_timeout)),
+            budget,
             wait: limits.wait.or(config.wait).unwrap_or(WAIT),
             paths,
             config,

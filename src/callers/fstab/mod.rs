@@ -18,6 +18,8 @@ use crate::callers::fstab::release::umount;
 use crate::cli::mount_helper::{HelperCommon, MountHelper, UmountHelper, parse};
 use crate::cli::stdout;
 use crate::cli::usage::Unparsed;
+use crate::invocation::TIMEOUT;
+use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
 
 /// mount(8), EXIT STATUS: incorrect invocation or permissions.
@@ -28,25 +30,35 @@ const BAD_INPUT: u8 = 2;
 const FAILURE: u8 = 32;
 
 /// Runs as a helper if the program was called by the name of one, else returns `None`.
-pub fn run() -> Option<ExitCode> {
+pub fn run(log: &mut Log) -> Option<ExitCode> {
     let name = env::args_os().next()?;
     match name.to_str()?.rsplit('/').next()? {
-        "mount.dvdcli" => Some(run_helper(parse(), |it: &MountHelper| &it.common, mount)),
-        "umount.dvdcli" => Some(run_helper(parse(), |it: &UmountHelper| &it.common, umount)),
+        "mount.dvdcli" => Some(run_helper(
+            log,
+            parse(),
+            |it: &MountHelper| &it.common,
+            mount,
+        )),
+        "umount.dvdcli" => Some(run_helper(
+            log,
+            parse(),
+            |it: &UmountHelper| &it.common,
+            umount,
+        )),
         _ => None,
     }
 }
 
 fn run_helper<A>(
+    log: &mut Log,
     parsed: Result<A, Unparsed>,
     common: impl FnOnce(&A) -> &HelperCommon,
     act: impl FnOnce(&A, &mut Log) -> Result<()>,
 ) -> ExitCode {
-    let mut log = Log::default();
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(Unparsed::Answer(text)) => {
-            return match stdout::print(&text) {
+            return match stdout::print(&text, &Budget::new(TIMEOUT)) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     log.error(&error);
@@ -65,7 +77,7 @@ fn run_helper<A>(
         return ExitCode::from(USAGE);
     }
     log.verbose = common.verbose;
-    match act(&arguments, &mut log) {
+    match act(&arguments, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.error(&error);

@@ -31,6 +31,13 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                  what was mounted is unmounted again and the exit status is 1. path prints what the driver says; some plugins \
                  name a directory where nothing is mounted yet.",
             ),
+            (
+                "",
+                "A path that reaches nobody is held by nobody. Where stdout or stderr is closed from the start, mount and path do \
+                 nothing; where stdout cannot be written or nobody reads it before --timeout is over, what was mounted is \
+                 unmounted again. Messages that a full pipe does not take are written at the end, when no volume is locked any \
+                 more.",
+            ),
         ],
     ),
     (

@@ -70,9 +70,10 @@ extern "C" fn look() {
 }
 
 /// Whether stdin (0), stdout (1) or stderr (2) was closed when this process was started.
-pub fn was_closed(number: usize) -> bool {
+pub fn was_closed(number: RawFd) -> bool {
+    let index = usize::try_from(number).unwrap_or(usize::MAX);
     CLOSED
-        .get(number)
+        .get(index)
         .is_some_and(|closed| closed.load(Ordering::Relaxed))
 }
 
@@ -119,7 +120,7 @@ pub fn give_back() -> io::Result<()> {
     umask(caller.umask);
     for number in (0..3).filter(|number| was_closed(*number)) {
         // SAFETY: the process uses none of its files any more.
-        unsafe { libc::close(number as RawFd) };
+        unsafe { libc::close(number) };
     }
     Ok(())
 }

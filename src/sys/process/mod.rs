@@ -7,4 +7,5 @@ pub mod foreground;
 pub mod host;
 pub mod inherited;
 pub mod limit;
+pub mod output;
 pub mod probe;

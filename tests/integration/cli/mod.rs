@@ -7,5 +7,6 @@ mod flags;
 mod go_flags;
 mod names;
 mod output;
+mod readers;
 mod readme;
 mod usage;

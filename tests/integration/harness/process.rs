@@ -23,8 +23,8 @@ use crate::harness::waiting::KILL_AFTER;
 pub struct Run<'a> {
     env: &'a Env,
     pub command: Command,
-    /// Where its stdout goes, which is then not compared.
-    sink: Option<fs::File>,
+    /// Where its stdout and its stderr go, which are then not compared.
+    sinks: [Option<Stdio>; 2],
     stdout: String,
     stderr: String,
 }
@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
         Run {
             env,
             command,
-            sink: None,
+            sinks: [None, None],
             stdout: String::new(),
             stderr: String::new(),
         }
@@ -97,9 +97,18 @@ impl<'a> Run<'a> {
     }
 
     /// A stdout that takes nothing.
-    pub fn into_full_device(mut self) -> Run<'a> {
+    pub fn into_full_device(self) -> Run<'a> {
         let full = fs::File::options().write(true).open("/dev/full");
-        self.sink = Some(full.unwrap());
+        self.prints_into(full.unwrap())
+    }
+
+    pub fn prints_into(mut self, stdout: impl Into<Stdio>) -> Run<'a> {
+        self.sinks[0] = Some(stdout.into());
+        self
+    }
+
+    pub fn says_into(mut self, stderr: impl Into<Stdio>) -> Run<'a> {
+        self.sinks[1] = Some(stderr.into());
         self
     }
 
@@ -134,12 +143,12 @@ impl<'a> Run<'a> {
     /// Starts it, and leaves it to the test.
     #[track_caller]
     pub fn start(mut self) -> Running<'a> {
-        self.command.stdout(match self.sink.take() {
-            Some(sink) => sink.into(),
-            None => Stdio::piped(),
-        });
-        self.command.stderr(Stdio::piped());
+        let [stdout, stderr] = self.sinks.each_mut().map(Option::take);
+        self.command.stdout(stdout.unwrap_or_else(Stdio::piped));
+        self.command.stderr(stderr.unwrap_or_else(Stdio::piped));
         let mut child = spawn(&mut self.command).unwrap();
+        // Or the writing ends of pipes would stay open here.
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
         let stdout = child.stdout.take().map(collect);
         let stderr = child.stderr.take().map(collect);
         Running {
