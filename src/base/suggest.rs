@@ -7,16 +7,20 @@ pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -
         .unwrap_or_default()
 }
 
-/// The nearest name, whatever the case of its letters. At most a third of it may be mistyped, but one letter always.
+/// The nearest name, whatever the case of its letters.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed = typed.to_lowercase();
-    let distance = |name: &str| strsim::damerau_levenshtein(&typed, &name.to_lowercase());
     known
         .into_iter()
-        .map(|name| (distance(name), name))
-        .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
+        .filter_map(|name| Some((mistakes(typed, name)?, name)))
         .min()
         .map(|(_, name)| name)
+}
+
+/// How many letters of a name are mistyped, whatever their case; `None` where they are too many. At most a third of it may be, but
+/// one letter always.
+pub fn mistakes(typed: &str, name: &str) -> Option<usize> {
+    let distance = strsim::damerau_levenshtein(&typed.to_lowercase(), &name.to_lowercase());
+    (distance <= name.chars().count().max(3) / 3).then_some(distance)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
-use crate::base::suggest;
 use crate::driver::plugin::managed::{self, Managed};
+use crate::driver::plugin::similar;
 use crate::invocation::paths::Paths;
 use crate::protocol::address::{Address, parse_json, parse_spec};
 use crate::sys::files::small as files;
@@ -220,13 +220,9 @@ pub fn not_found(paths: &Paths, name: &str) -> String {
         |_| String::new(),
         |place| format!(" or {}", place.display()),
     );
-    let bare = names
-        .iter()
-        .map(|name| name.split_once(':').map_or(*name, |(bare, _)| bare));
-    format!(
-        "not found in {places}{managed}; {there}{}",
-        suggest::did_you_mean(name, bare)
-    )
+    let meant = similar::most_similar(name, &names)
+        .map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+    format!("not found in {places}{managed}; {there}{meant}")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod managed;
 mod methods;
 mod refusals;
 mod shown;
+mod similar;
 mod wait;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::{DVDCLI, Env};
 use crate::harness::fs;
+use crate::harness::managed;
 use crate::harness::mounts::bind;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::{Run, is_warnings};
@@ -138,7 +139,17 @@ fn where_there_is_none_it_says_where_it_looked_and_what_is_there() {
         1,
         &message("RexRay", "there is rclone, rexray; did you mean rexray?"),
     );
-    for number in 0..20 {
+    // A plugin is suggested as it has to be written, and none that is another.
+    let _managed = managed::plugin(&env, managed::ID, "me/x:v1", "");
+    let there = "there is me/x:v1, rclone, rexray";
+    for name in ["me/x", "me/x:v2"] {
+        let meant = format!("{there}; did you mean me/x:v1?");
+        get(name).fails(1, &message(name, &meant));
+    }
+    for name in ["me/y", "x", "reclaim"] {
+        get(name).fails(1, &message(name, there));
+    }
+    for number in 0..19 {
         env.write(&format!("etc/docker/plugins/other{number}.spec"), "");
     }
     get("rexry").fails(
