@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Absent,
     /// Held, mounted or busy.
     InUse,
+    /// A plugin has the volume mounted under our own ID already.
+    AlreadyMounted,
 }
 
 impl ErrorKind {
@@ -36,7 +38,7 @@ impl ErrorKind {
             ErrorKind::Other | ErrorKind::Refused | ErrorKind::Unsure => 1,
             ErrorKind::Usage => 2,
             ErrorKind::Absent => 3,
-            ErrorKind::InUse => 4,
+            ErrorKind::InUse | ErrorKind::AlreadyMounted => 4,
         }
     }
 }

@@ -37,8 +37,9 @@ pub trait Driver: Send {
     /// From where its volumes can be reached (protocol: `Capabilities`).
     fn capabilities(&self) -> Result<Scope>;
 
-    /// Whether a mount goes on after its caller was killed, so that it may appear later.
-    fn may_finish_later(&self) -> bool {
+    /// Whether others than dvdcli use it as well, as Docker does with a plugin. What they have mounted is not ours to unmount, and a
+    /// mount goes on there after its caller was killed, so that it may appear later.
+    fn is_shared(&self) -> bool {
         false
     }
 
@@ -81,12 +82,12 @@ pub trait Volume: Send {
     /// Whether it exists, and what is known about it (protocol: `Get`).
     fn get(&self) -> Result<Lookup>;
 
-    /// The directory that users get, on this host (protocol: `Path`). `None` where it is not mounted or the driver does not say.
+    /// The directory that users get, on this host (protocol: `Path`). Only the mount table tells whether anything is mounted there.
     ///
     /// # Errors
     ///
     /// It is absent.
-    fn path(&self) -> Result<Option<PathBuf>>;
+    fn path(&self) -> Result<Whereabouts>;
 
     /// Mounts it (protocol: `Mount`) and returns the directory that users get, on this host, as the driver names it.
     ///
@@ -142,6 +143,28 @@ pub enum Lookup {
     Absent,
     /// The driver cannot tell: it has neither `Get` nor `List`.
     CannotSay,
+}
+
+impl From<Option<VolumeInfo>> for Lookup {
+    fn from(found: Option<VolumeInfo>) -> Lookup {
+        found.map_or(Lookup::Absent, |info| Lookup::Found(Box::new(info)))
+    }
+}
+
+/// Where a driver says that a volume is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    At(PathBuf),
+    /// It is not mounted, or the driver has no directory to name.
+    Nowhere,
+    /// The driver cannot tell: it has no `Path`.
+    CannotSay,
+}
+
+impl From<Option<PathBuf>> for Whereabouts {
+    fn from(path: Option<PathBuf>) -> Whereabouts {
+        path.map_or(Whereabouts::Nowhere, Whereabouts::At)
+    }
 }
 
 /// From where a driver's volumes can be reached (protocol: `Capabilities`).

@@ -1,86 +1,180 @@
 //! What is left of a mount after its driver was told to unmount it, and what is to be done about that.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
 
-use crate::base::failure::Failure;
+use crate::base::failure::{ErrorKind, Failure, with_more};
+use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
-use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::{busy, calls};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
+use crate::volume::release::Release;
+use crate::volume::sighting::Sighting;
 use crate::volume::{Locked, mount_point};
 
 /// What the mount table shows after the driver was told to unmount.
 enum Left {
     Nothing,
-    StillMounted(MountRecord),
-    /// Still mounted, but the process that served the mount has ended.
-    Abandoned(MountRecord),
+    /// The mount that the driver made for us.
+    Ours(MountRecord),
+    /// A mount at the place that the driver names, of which nothing is recorded.
+    Unrecorded(MountRecord),
 }
 
 impl Locked<'_> {
-    /// Reports what is left of the mount, and forgets the volume if nothing is.
+    /// Reports what is left of the mount, and forgets the volume if nothing is. `table` is from before.
     pub(super) fn conclude(
         &mut self,
         before: Option<HolderRecord>,
-        unmounted: Unmounted,
-        was_directory: bool,
+        told: Result<Unmounted>,
+        release: Release,
+        table: &MountTable,
     ) -> Result<()> {
-        let may_be_mounted_later = self.may_be_mounted_later(before.as_ref(), &unmounted);
         let mount = before.as_ref().and_then(|record| record.mount.as_ref());
-        let left = self.what_is_left(mount, &unmounted)?;
+        let left = self.what_is_left(mount)?;
+        // After a call that was cut off, our part may be released, and another caller hold what is there.
+        let is_certain = release.all || before.as_ref().is_some_and(|record| record.settled);
+        let concluded = match (told, left) {
+            (Ok(Unmounted::Done), left) => {
+                self.say_what_stays(&left);
+                Ok(())
+            }
+            (Ok(Unmounted::WasNot(why)), Left::Nothing) => {
+                self.say_nothing_was_left(mount, &why, table);
+                Ok(())
+            }
+            (Ok(Unmounted::WasNot(why)), Left::Ours(mount)) if is_certain => {
+                self.take_away(&mount, &why, release)
+            }
+            (Ok(Unmounted::WasNot(why)), Left::Ours(mount) | Left::Unrecorded(mount)) => {
+                Err(still_mounted(&mount, &why))
+            }
+            (Err(error), left) => self.go_on_without_driver(error, mount, left, release),
+        };
+        if concluded.is_ok() {
+            return self.ledger.clear();
+        }
+        // The record is as it was.
+        if let Some(record) = before {
+            let _ = self.ledger.save(record);
+        }
+        concluded
+    }
+
+    /// The driver could not unmount it: where our mount has gone, that does not matter any more.
+    fn go_on_without_driver(
+        &self,
+        error: Error,
+        mount: Option<&MountRecord>,
+        left: Left,
+        release: Release,
+    ) -> Result<()> {
+        if !self.volume.driver().is_shared() {
+            return Err(error);
+        }
+        // A plugin that is not there, or does not know the mount, does not miss it.
+        let may_go = matches!(ErrorKind::of(&error), ErrorKind::Other | ErrorKind::Refused);
+        match left {
+            Left::Nothing if mount.is_some_and(|mount| mount.is_mount) => {
+                self.say_nothing_to_do(&chain(&error));
+                Ok(())
+            }
+            Left::Ours(mount) if may_go && release.all => {
+                self.take_away(&mount, &chain(&error), release)
+            }
+            Left::Ours(_) if may_go => {
+                let repair = "unmount --force unmounts it without its driver";
+                Err(with_more(error, repair))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Forgets a volume for which nothing is due. A mount that was cut off may be finished later, by a plugin that is still at
+    /// work on it: that is remembered, so that the next call looks again.
+    pub(super) fn leave(&mut self, before: Option<&HolderRecord>, why: &str) -> Result<()> {
         let name = self.volume.name();
-        match (unmounted, left) {
-            (Unmounted::Done, Left::Nothing) => {}
-            (Unmounted::Done, Left::StillMounted(mount) | Left::Abandoned(mount)) => {
-                let place = mount.path.display();
-                self.warn(&format!(
-                    "volume {name}: the driver has released it, but {place} is still mounted; another caller may hold it"
-                ));
+        self.warn(&format!("unmounting volume {name}: {why}"));
+        match before.filter(|record| !record.settled && record.mount.is_none()) {
+            Some(record) => {
+                let mut unknown = self.ledger.new_record();
+                unknown.id.clone_from(&record.id);
+                self.ledger.save(unknown)
             }
-            // A plain directory that was held has nothing to unmount.
-            (Unmounted::WasNot(_), Left::Nothing) if was_directory => {}
-            (Unmounted::WasNot(why), Left::Nothing) => {
-                self.warn(&format!(
-                    "unmounting volume {name}: {why}; nothing was left to do"
-                ));
-            }
-            (Unmounted::WasNot(why), Left::Abandoned(mount)) => self.take_away(&mount, &why)?,
-            (Unmounted::WasNot(why), Left::StillMounted(mount)) => {
-                if let Some(record) = before {
-                    self.ledger.save(record)?;
-                }
-                let place = mount.path.display();
-                bail!(Failure::in_use(format!(
-                    "{why}, but {place} is still mounted; where the driver has lost it, run umount --lazy {place}"
-                )));
-            }
-        }
-        match may_be_mounted_later {
-            true => self.ledger.save(self.ledger.new_record()),
-            false => self.ledger.clear(),
+            None => self.ledger.clear(),
         }
     }
 
-    /// Whether a mount that was cut off may be finished later, by a plugin that is still at work on it: the next mount unmounts
-    /// first, so that the volume ends up mounted once.
-    fn may_be_mounted_later(&self, before: Option<&HolderRecord>, unmounted: &Unmounted) -> bool {
-        self.volume.driver().may_finish_later()
-            && matches!(unmounted, Unmounted::WasNot(_))
-            && before.is_some_and(|record| !record.settled && record.mount.is_none())
-    }
-
-    fn what_is_left(&self, mount: Option<&MountRecord>, unmounted: &Unmounted) -> Result<Left> {
+    fn what_is_left(&self, mount: Option<&MountRecord>) -> Result<Left> {
         let table = MountTable::read()?;
-        let still = mount.filter(|mount| mount.is_mount && mount.is_live(&table));
-        Ok(match (still.cloned(), unmounted) {
-            (None, _) => Left::Nothing,
-            (Some(mount), Unmounted::WasNot(_)) if self.is_abandoned(&mount) => {
-                Left::Abandoned(mount)
+        match mount {
+            Some(mount) if mount.is_mount && mount.is_live(&table) => Ok(Left::Ours(mount.clone())),
+            Some(_) => Ok(Left::Nothing),
+            None if self.volume.driver().is_shared() => self.what_is_seen(),
+            None => Ok(Left::Nothing),
+        }
+    }
+
+    /// What is mounted where the driver says; a driver that cannot be asked has been told, which is all that can be done.
+    fn what_is_seen(&self) -> Result<Left> {
+        match self.look_for_mount() {
+            Ok(Sighting::Mounted(seen)) => {
+                let (name, table) = (self.volume.name(), MountTable::read()?);
+                let mount = MountRecord::of(seen.path, name, false, &table, None)?;
+                Ok(Left::Unrecorded(mount))
             }
-            (Some(mount), _) => Left::StillMounted(mount),
-        })
+            _ => Ok(Left::Nothing),
+        }
+    }
+
+    fn say_what_stays(&self, left: &Left) {
+        let name = self.volume.name();
+        if let Left::Ours(mount) | Left::Unrecorded(mount) = left {
+            let place = mount.path.display();
+            self.warn(&format!(
+                "volume {name}: the driver has released it, but {place} is still mounted; another caller may hold it"
+            ));
+        }
+    }
+
+    fn say_nothing_was_left(&self, mount: Option<&MountRecord>, why: &str, table: &MountTable) {
+        // A plain directory that was held has nothing to unmount.
+        if mount.is_some_and(|mount| !mount.is_mount && mount.is_live(table)) {
+            return;
+        }
+        self.say_nothing_to_do(why);
+    }
+
+    fn say_nothing_to_do(&self, why: &str) {
+        let name = self.volume.name();
+        self.warn(&format!(
+            "unmounting volume {name}: {why}; nothing was left to do"
+        ));
+    }
+
+    /// Unmounts our own mount without its driver, which does not know it any more: it has been restarted, or is not there. Where
+    /// nobody serves the mount any more, it is detached.
+    fn take_away(&self, mount: &MountRecord, why: &str, release: Release) -> Result<()> {
+        let place = mount.mount_point();
+        let shown = place.display();
+        let is_abandoned = self.is_abandoned(mount);
+        calls::unmount(place, is_abandoned || release.lazy)
+            .map_err(
+                |error| match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
+                    Errno::EBUSY => Failure::busy(shown.to_string(), &busy::used_by(place)).into(),
+                    _ => Error::from(error).context(format!("unmounting {shown}")),
+                },
+            )
+            .with_context(|| why.to_owned())?;
+        let name = self.volume.name();
+        let state = match is_abandoned {
+            true => format!("nobody served {shown} any more, and it is unmounted"),
+            false => format!("{shown} was still mounted, and is unmounted without its driver"),
+        };
+        self.warn(&format!("unmounting volume {name}: {why}; {state}"));
+        Ok(())
     }
 
     /// Whether the process that served the mount has ended: it never answers again, and no plugin that was started anew knows it.
@@ -88,15 +182,13 @@ impl Locked<'_> {
         let answer = mount_point::answers(self.invocation, &mount.path);
         answer.is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
     }
+}
 
-    fn take_away(&self, mount: &MountRecord, why: &str) -> Result<()> {
-        let place = mount.mount_point();
-        let shown = place.display();
-        calls::unmount(place, true).with_context(|| format!("unmounting {shown}"))?;
-        let name = self.volume.name();
-        self.warn(&format!(
-            "unmounting volume {name}: {why}; nobody served {shown} any more, and it is unmounted"
-        ));
-        Ok(())
-    }
+/// It may be another caller's.
+fn still_mounted(mount: &MountRecord, why: &str) -> Error {
+    let place = mount.path.display();
+    Failure::in_use(format!(
+        "{why}, but {place} is still mounted; where no other caller holds it, run umount {place}"
+    ))
+    .into()
 }

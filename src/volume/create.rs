@@ -2,24 +2,50 @@
 
 use anyhow::Result;
 
-use crate::base::failure::ErrorKind;
-use crate::driver::interface::{Created, Lookup, Volume};
+use crate::driver::interface::{Created, Lookup, Volume, Whereabouts};
 use crate::volume::Locked;
+use crate::volume::lookup::absent;
 
 impl Locked<'_> {
-    /// Creates the volume if it is absent, or if the driver cannot say. Warns if it exists with other options.
-    pub fn create_if_absent(&self) -> Result<()> {
-        let created = match self.volume.get()? {
+    /// Creates the volume if it is absent, or if the driver cannot say. Warns if it exists with other options. Returns whether the
+    /// driver is known to name no directory for it.
+    pub fn create_if_absent(&self) -> Result<bool> {
+        let found = self.volume.get()?;
+        let is_nowhere = names_nothing(&found);
+        let created = match found {
             Lookup::Found(existing) if !self.volume.has_options() || existing.options.is_none() => {
-                return Ok(());
+                return Ok(is_nowhere);
             }
             Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => self.volume.create()?,
         };
+        let is_nowhere = is_nowhere || created == Created::New && self.is_named_nowhere();
         if let Created::Otherwise(options) = created {
             let (name, difference) = (self.volume.name(), difference(&options));
             self.warn(&format!("mounting volume {name}: {difference}"));
         }
-        Ok(())
+        Ok(is_nowhere)
+    }
+
+    /// A new volume is not mounted; a plugin that names a directory for it always names one.
+    fn is_named_nowhere(&self) -> bool {
+        self.volume.driver().is_shared() && matches!(self.volume.path(), Ok(Whereabouts::Nowhere))
+    }
+
+    /// Refuses a volume that is known to be absent, before a plugin is told to mount it: some would make one, or wait for long. A
+    /// built-in driver sees for itself. Returns whether the driver is known to name no directory for it.
+    ///
+    /// # Errors
+    ///
+    /// It is absent.
+    pub(super) fn refuse_absent(&self) -> Result<bool> {
+        let driver = self.volume.driver();
+        if !driver.is_shared() {
+            return Ok(false);
+        }
+        match self.volume.get()? {
+            Lookup::Absent => Err(absent(driver)),
+            found => Ok(names_nothing(&found)),
+        }
     }
 
     /// Creates the volume. Returns a warning if it exists with other options, or the driver does not tell them.
@@ -37,16 +63,18 @@ impl Locked<'_> {
     }
 }
 
+fn names_nothing(found: &Lookup) -> bool {
+    matches!(found, Lookup::Found(info) if info.mountpoint.is_none())
+}
+
 fn difference(options: &[String]) -> String {
     format!("it exists already with another {}", options.join(", "))
 }
 
-/// The driver is asked first, as Docker does: a plugin might make an existing volume anew. If it cannot say, or refuses in unknown
-/// words, `create` decides.
+/// The driver is asked first, as Docker does: a plugin might make an existing volume anew. If it cannot say, `create` decides.
 fn create_unless_found(volume: &dyn Volume) -> Result<Created> {
-    match volume.get() {
-        Ok(Lookup::Found(existing)) if existing.options.is_none() => Ok(Created::Existed),
-        Err(error) if ErrorKind::of(&error) != ErrorKind::Refused => Err(error),
+    match volume.get()? {
+        Lookup::Found(existing) if existing.options.is_none() => Ok(Created::Existed),
         _ => volume.create(),
     }
 }

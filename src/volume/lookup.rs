@@ -1,15 +1,18 @@
 //! Looking a volume up, without its lock: whether it exists, and where it is mounted.
 
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use anyhow::{Context, Error, Result, anyhow};
 
 use crate::base::failure::Failure;
 use crate::base::text::escape_unprintable;
-use crate::driver::interface::{Lookup, Volume, VolumeInfo};
+use crate::driver::interface::{Driver, Lookup, Volume, VolumeInfo, Whereabouts};
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::ledger;
+use crate::volume::holders::mount_record::mount_of;
+use crate::volume::mount_point;
 
 /// The volume as its driver describes it, under the name that was asked for. Where the driver names another one, a warning says so:
 /// it may call this volume otherwise, or speak of another.
@@ -32,8 +35,7 @@ pub fn find(invocation: &Invocation, volume: &dyn Volume) -> Result<VolumeInfo> 
                 ..*found
             })
         }
-        Lookup::Absent => Err(Error::from(Failure::absent("no such volume")))
-            .with_context(|| volume.driver().label()),
+        Lookup::Absent => Err(absent(volume.driver())),
         Lookup::CannotSay => Err(cannot_say(volume)),
     }
 }
@@ -56,12 +58,47 @@ fn cannot_say(volume: &dyn Volume) -> Error {
         .context(volume.driver().label())
 }
 
-/// Where the volume is mounted, as its driver says; where the driver does not say, as we remember and the mount table confirms.
+/// The error that the driver has no such volume.
+pub fn absent(driver: &dyn Driver) -> Error {
+    Error::from(Failure::absent("no such volume")).context(driver.label())
+}
+
+/// Where the volume is mounted: where we hold it, as we remember and the mount table confirms; else as its driver says. `None`
+/// where it is not mounted.
+///
+/// # Errors
+///
+/// It is absent; the driver names a path that is not good.
 pub fn path(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<PathBuf>> {
-    if let Some(path) = volume.path()? {
-        return Ok(Some(path));
-    }
     let record = ledger::peek(invocation, volume)?;
     let table = MountTable::read()?;
-    Ok(record.and_then(|record| record.live(&table).map(|mount| mount.path.clone())))
+    if let Some(mount) = record.as_ref().and_then(|record| record.live(&table)) {
+        mount_point::check(invocation, &mount.path).with_context(|| volume.driver().label())?;
+        return Ok(Some(mount.path.clone()));
+    }
+    match volume.path()? {
+        Whereabouts::At(path) => named(invocation, volume, path),
+        Whereabouts::Nowhere if volume.driver().is_shared() => match volume.get()? {
+            Lookup::Absent => Err(absent(volume.driver())),
+            _ => Ok(None),
+        },
+        Whereabouts::Nowhere | Whereabouts::CannotSay => Ok(None),
+    }
+}
+
+/// The path that the driver names. Some plugins name one for a volume that is not mounted: a directory that is missing, or one at
+/// which nothing is mounted, where the volume was mounted before.
+fn named(invocation: &Invocation, volume: &dyn Volume, path: PathBuf) -> Result<Option<PathBuf>> {
+    let checked = mount_point::check(invocation, &path);
+    let is_missing = |error: &Error| {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+    };
+    match checked {
+        Err(error) if is_missing(&error) => return Ok(None),
+        other => other.with_context(|| volume.driver().label())?,
+    };
+    let is_bare = mount_of(&path, volume.name(), &MountTable::read()?)?.is_none();
+    let is_unmounted = is_bare && ledger::memory(invocation, volume)?.was_mount;
+    Ok(Some(path).filter(|_| !is_unmounted))
 }

@@ -12,7 +12,10 @@ pub mod release;
 mod release_dead;
 mod remove;
 pub mod request;
+mod sighting;
 mod undo;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -32,6 +35,8 @@ pub struct Locked<'v> {
     volume: &'v dyn Volume,
     ledger: Ledger,
     holder: Holder,
+    /// The holder's target as the caller named it.
+    asked: Option<PathBuf>,
 }
 
 impl<'v> Locked<'v> {
@@ -50,6 +55,7 @@ impl<'v> Locked<'v> {
             volume,
             ledger: Ledger::lock(invocation, volume)?,
             holder,
+            asked: None,
         })
     }
 
@@ -68,9 +74,12 @@ impl<'v> Locked<'v> {
         self.record().and_then(|record| record.live(table))
     }
 
-    /// The ID under which the volume is mounted and unmounted: one per volume and host, the same after a reboot, and
-    /// hexadecimal as Docker's own, since some plugins use it as a file's name.
+    /// The ID under which the volume is mounted and unmounted: the one that it was mounted under, else one per volume and host, the
+    /// same after a reboot, and hexadecimal as Docker's own, since some plugins use it as a file's name.
     fn mount_id(&self) -> Result<String> {
+        if let Some(id) = self.record().and_then(|record| record.id.clone()) {
+            return Ok(id);
+        }
         let machine = host::machine_id()?;
         Ok(hash(&[
             &machine,

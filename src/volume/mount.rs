@@ -1,19 +1,20 @@
 //! Mounting a volume: once per host, for all its holders. What happens depends on how it stands.
 
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 
 use crate::base::failure::{Failure, with_undo_error};
 use crate::base::text::chain;
-use crate::driver::interface::Volume;
+use crate::driver::interface::{Volume, Whereabouts};
 use crate::invocation::Invocation;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::targets;
-use crate::volume::bind::view::{self, ViewRequest};
+use crate::volume::bind::view::{self, View, ViewRequest};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
+use crate::volume::holders::views::ViewRecord;
 use crate::volume::release::Release;
 use crate::volume::request::MountRequest;
 use crate::volume::{Locked, mount_point};
@@ -60,10 +61,12 @@ pub fn mount(
     }
     // Wrong options are an error even where the volume exists.
     volume.copy_source()?;
-    if let (Some(target), false) = (&request.holder.target, request.view.is_resolved()) {
+    let asked = request.holder.target.clone();
+    if let (Some(target), false) = (&asked, request.view.is_resolved()) {
         request.holder.target = Some(targets::resolve(invocation, target)?);
     }
     let mut locked = Locked::lock(invocation, volume, request.holder.clone())?;
+    locked.asked = asked.map(|target| absolute(&target).unwrap_or(target));
     if let Err(error) = locked.release_dead(false) {
         // Not fatal here: the next unmount reports it.
         invocation.log.step(|| chain(&error));
@@ -91,7 +94,42 @@ impl Locked<'_> {
             Some(mount) => mount,
             None => self.mount_anew(request)?,
         };
-        self.hold(mount, holders_before, request)
+        match self.refuse_own_place(&mount, request) {
+            Ok(()) => self.hold(mount, holders_before, request),
+            Err(error) => Err(self.give_up(error, mount, holders_before)),
+        }
+    }
+
+    fn refuse_own_place(&self, mount: &MountRecord, request: &MountRequest) -> Result<()> {
+        let what = match request.view {
+            View::ContainerPath => "container path",
+            _ => "target",
+        };
+        match &self.holder.target {
+            Some(target) => targets::refuse_own(what, target, mount),
+            None => Ok(()),
+        }
+    }
+
+    /// Releases a mount that was made for a holder who cannot have it; where others hold it, it stays.
+    fn give_up(
+        &mut self,
+        error: Error,
+        mount: MountRecord,
+        holders_before: Option<HolderRecord>,
+    ) -> Error {
+        if holders_before.is_some() {
+            return error;
+        }
+        let mut record = self.ledger.record_or_new();
+        record.mount = Some(mount);
+        record.settled = true;
+        let is_held = record.is_held();
+        let undone = self.ledger.save(record).and_then(|()| match is_held {
+            true => Ok(()),
+            false => self.release(Release::ONE),
+        });
+        with_undo_error(error, undone)
     }
 
     fn standing(&self) -> Result<Standing> {
@@ -132,7 +170,7 @@ impl Locked<'_> {
         match mount_point::check(self.invocation, &mount.path) {
             Ok(_) => {
                 self.check_mode(&mount, request)?;
-                Ok(Some(mount))
+                Ok(Some(mount).filter(|mount| mount.is_mount || !self.is_disowned(mount)))
             }
             Err(error) if mount_point::is_dead(&error) => {
                 let (name, why) = (self.volume.name(), chain(&error));
@@ -141,6 +179,18 @@ impl Locked<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the plugin says by now that the volume is not at the directory that it handed out. The mount table cannot tell that
+    /// of a plain directory.
+    fn is_disowned(&self, mount: &MountRecord) -> bool {
+        let is_shared = self.volume.driver().is_shared();
+        is_shared
+            && match self.volume.path() {
+                Ok(Whereabouts::At(path)) => path != mount.path,
+                Ok(Whereabouts::Nowhere) => true,
+                Ok(Whereabouts::CannotSay) | Err(_) => false,
+            }
     }
 
     /// A caller that asks for a writable path must not get a read-only one, and the reverse.
@@ -178,6 +228,7 @@ impl Locked<'_> {
         let shown = self
             .ledger
             .save(record)
+            .and_then(|()| self.remember(&mount))
             .and_then(|()| self.show(&mount, old.as_ref(), request, &others));
         match shown {
             Ok(ownership_before) => Ok(Outcome {
@@ -196,7 +247,7 @@ impl Locked<'_> {
     }
 
     fn show(
-        &self,
+        &mut self,
         mount: &MountRecord,
         old: Option<&MountRecord>,
         request: &MountRequest,
@@ -205,10 +256,23 @@ impl Locked<'_> {
         let Some(target) = &self.holder.target else {
             return Ok(None);
         };
-        let request = ViewRequest {
+        let asked = ViewRequest {
             target,
             view: request.view,
         };
-        view::show(self.invocation, mount, old, request, others)
+        let ownership_before = view::show(self.invocation, mount, old, asked, others)?;
+        let view = ViewRecord::at(target, self.asked.clone(), &MountTable::read()?);
+        let mut record = self.ledger.record_or_new();
+        record.note_view(&self.holder, view);
+        self.ledger.save(record)?;
+        Ok(ownership_before)
+    }
+
+    /// A plugin may hand the volume out otherwise later, and then it matters how it did so now.
+    fn remember(&self, mount: &MountRecord) -> Result<()> {
+        match self.volume.driver().is_shared() {
+            true => self.ledger.memory.remember(mount),
+            false => Ok(()),
+        }
     }
 }

@@ -1,21 +1,31 @@
 //! Has the driver mount a volume. If the call is cut off at any point, the next call can recover.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Error, Result, anyhow};
 
 use crate::base::failure::{ErrorKind, with_undo_error};
 use crate::driver::interface::MountMode;
+use crate::invocation::budget::Backoff;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::request::MountRequest;
+use crate::volume::sighting::Sighting;
 use crate::volume::{Locked, mount_point};
+
+/// How long a mount may take to appear after the driver has answered: some plugins start a file system and do not wait for it.
+const APPEARING: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 2000 });
 
 impl Locked<'_> {
     /// Creates the volume if asked to, cleans up after a call that was cut off, and mounts. The record is left unsettled.
     pub(super) fn mount_anew(&mut self, request: &MountRequest) -> Result<MountRecord> {
-        if request.create {
-            self.create_if_absent()?;
+        let is_nowhere = match request.create {
+            true => self.create_if_absent()?,
+            false => self.refuse_absent()?,
+        };
+        if is_nowhere && self.volume.driver().is_shared() {
+            self.ledger.memory.learn_silence()?;
         }
         let id = self.mount_id()?;
         let mode = MountMode {
@@ -25,17 +35,25 @@ impl Locked<'_> {
         let adopted = self.recover_interrupted(mode)?;
         let was_known = self.record().is_some();
         // Holders of a vanished mount keep their place in the new one.
-        self.ledger.save(self.ledger.record_or_new().unsettled())?;
-        let path = match adopted {
-            Some(path) => path,
-            None => self.ask_driver(mode, was_known)?,
-        };
-        self.verify(&path, mode)
+        let mut record = self.ledger.record_or_new().unsettled();
+        record.id = Some(id.clone());
+        self.ledger.save(record)?;
+        if let Some(path) = adopted {
+            return self.verify(&path, mode, None, 1);
+        }
+        let before = MountTable::read()?;
+        let path = self.ask_driver(mode, was_known)?;
+        let mount = self.verify(&path, mode, Some(&before), 1)?;
+        match self.wait_until_mounted(mount, mode, &before, 1)? {
+            Some(mount) => Ok(mount),
+            None => self.mount_again(mode, &before),
+        }
     }
 
     /// An earlier call left the driver in a state that we do not know, or the mount has gone. A mount that is found is taken
-    /// over, unless it has the other mode; otherwise the driver is told to unmount, so that a plugin that counts starts from
-    /// nothing. Only a missing answer is an error; a refusal is fine.
+    /// over, unless it has the other mode. Otherwise the driver is told to unmount, so that a plugin that counts starts from
+    /// nothing; but not where nothing is mounted for all we know, since some plugins count below zero then. Only a missing answer
+    /// is an error; a refusal is fine.
     fn recover_interrupted(&self, mode: MountMode) -> Result<Option<PathBuf>> {
         let Some(record) = self.record() else {
             return Ok(None);
@@ -44,12 +62,18 @@ impl Locked<'_> {
         self.invocation
             .log
             .step(|| format!("volume {name}: an earlier call was cut off, or its mount has gone"));
-        if !record.settled
-            && let Ok(Some(path)) = self.volume.path()
-            && let Some(mount) = MountTable::read()?.of_volume(&path, name)
-            && mount.is_read_only() == mode.read_only
-        {
-            return Ok(Some(path));
+        if !record.settled {
+            match self.look_for_mount()? {
+                Sighting::Mounted(seen) if seen.mount.is_read_only() == mode.read_only => {
+                    return Ok(Some(seen.path));
+                }
+                Sighting::Named(path) if self.ledger.memory.read().hands_out() => {
+                    return Ok(Some(path));
+                }
+                Sighting::Mounted(_) => {}
+                _ if self.volume.driver().is_shared() => return Ok(None),
+                _ => {}
+            }
         }
         match self.volume.unmount(mode.id, false) {
             Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => Err(error),
@@ -57,26 +81,88 @@ impl Locked<'_> {
         }
     }
 
+    /// Asks the driver to mount. Where it has the volume mounted under our ID already, as after its restart, that mount is taken.
     fn ask_driver(&mut self, mode: MountMode, was_known: bool) -> Result<PathBuf> {
-        self.volume.mount(mode).inspect_err(|error| {
-            // Where the answer is missing, the record stays, so that the next call recovers.
-            if ErrorKind::of(error) != ErrorKind::Unsure && !was_known {
-                let _ = self.ledger.clear();
-            }
+        let error = match self.volume.mount(mode) {
+            Ok(path) => return Ok(path),
+            Err(error) => error,
+        };
+        if ErrorKind::of(&error) == ErrorKind::AlreadyMounted
+            && let Ok(Sighting::Mounted(seen)) = self.look_for_mount()
+        {
+            return Ok(seen.path);
+        }
+        // Where the answer is missing, the record stays, so that the next call recovers.
+        if ErrorKind::of(&error) != ErrorKind::Unsure && !was_known {
+            let _ = self.ledger.clear();
+        }
+        Err(error)
+    }
+
+    /// Checks the path that the driver returned; where it is not good, unmounts again, as often as the driver was asked to mount.
+    fn verify(
+        &mut self,
+        path: &Path,
+        mode: MountMode,
+        before: Option<&MountTable>,
+        asked: usize,
+    ) -> Result<MountRecord> {
+        let checked = mount_point::check(self.invocation, path).and_then(|table| {
+            let name = self.volume.name();
+            MountRecord::of(path.to_owned(), name, mode.read_only, &table, before)
+        });
+        checked.map_err(|error| {
+            let error = error.context(self.volume.driver().label());
+            self.undo_mount(error, mode, asked)
         })
     }
 
-    /// Checks the path that the driver returned; where it is not good, unmounts again.
-    fn verify(&mut self, path: &Path, mode: MountMode) -> Result<MountRecord> {
-        let checked = mount_point::check(self.invocation, path).and_then(|table| {
-            MountRecord::of(path.to_owned(), self.volume.name(), mode.read_only, &table)
-        });
-        checked.map_err(|error| {
-            let undone = self
-                .volume
-                .unmount(mode.id, false)
-                .and_then(|_| self.ledger.clear());
-            with_undo_error(error.context(self.volume.driver().label()), undone)
-        })
+    fn undo_mount(&mut self, error: Error, mode: MountMode, asked: usize) -> Error {
+        let mut undone = Ok(());
+        for _ in 0..asked {
+            undone = self.volume.unmount(mode.id, false).map(drop);
+        }
+        with_undo_error(error, undone.and_then(|()| self.ledger.clear()))
+    }
+
+    /// Waits for a moment where a plugin that mounted this volume before has answered with a directory at which nothing is
+    /// mounted: what is written there would land on this host's disk. `None` where nothing appears.
+    fn wait_until_mounted(
+        &mut self,
+        mut mount: MountRecord,
+        mode: MountMode,
+        before: &MountTable,
+        asked: usize,
+    ) -> Result<Option<MountRecord>> {
+        let was_mount = self.volume.driver().is_shared() && self.ledger.memory.read().was_mount;
+        let ends = Instant::now() + APPEARING.min(self.invocation.budget.left() / 2);
+        let mut backoff = Backoff::new();
+        while was_mount && mount.is_bare() {
+            if !backoff.sleep(ends.saturating_duration_since(Instant::now())) {
+                return Ok(None);
+            }
+            mount = self.verify(&mount.path, mode, Some(before), asked)?;
+        }
+        Ok(Some(mount))
+    }
+
+    /// A plugin that has counted an Unmount too many answers one Mount without mounting; the next one mounts. Where that does not
+    /// either, both are undone.
+    fn mount_again(&mut self, mode: MountMode, before: &MountTable) -> Result<MountRecord> {
+        let path = match self.volume.mount(mode) {
+            Ok(path) => path,
+            Err(error) => return Err(self.undo_mount(error, mode, 1)),
+        };
+        let mount = self.verify(&path, mode, Some(before), 2)?;
+        if let Some(mount) = self.wait_until_mounted(mount, mode, before, 2)? {
+            return Ok(mount);
+        }
+        let label = self.volume.driver().label();
+        let (path, memory) = (path.display(), self.ledger.memory.path().display());
+        let error = anyhow!(
+            "{label}: nothing is mounted at {path}, where the volume was mounted before; restart the plugin, or remove {memory} if \
+             the volume is a plain directory now"
+        );
+        Err(self.undo_mount(error, mode, 2))
     }
 }

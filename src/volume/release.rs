@@ -1,5 +1,7 @@
 //! Releases a volume: a holder lets go; the last one has the driver unmount it.
 
+use std::path::{PathBuf, absolute};
+
 use anyhow::Result;
 
 use crate::base::failure::ErrorKind;
@@ -11,6 +13,7 @@ use crate::volume::Locked;
 use crate::volume::bind::targets;
 use crate::volume::holders::record::{Holder, HolderRecord};
 use crate::volume::release_dead::patiently;
+use crate::volume::sighting::Sighting;
 
 /// How a volume is released.
 #[derive(Debug, Clone, Copy)]
@@ -46,10 +49,9 @@ pub fn unmount(
     mut holder: Holder,
     release: Release,
 ) -> Result<()> {
-    holder.target = holder
-        .target
-        .map(|target| targets::name(invocation, &target));
+    let asked = holder.target.take();
     let mut locked = Locked::lock(invocation, volume, holder)?;
+    locked.find_target(asked)?;
     locked.adopt_holder_at_target();
     locked.refuse_other_at_target()?;
     if locked.holder.process.is_some() && !locked.is_held() {
@@ -64,6 +66,21 @@ pub fn unmount(
 }
 
 impl Locked<'_> {
+    /// The target as it is recorded, whatever its path leads to by now.
+    fn find_target(&mut self, asked: Option<PathBuf>) -> Result<()> {
+        let Some(asked) = asked else {
+            return Ok(());
+        };
+        let path = targets::name(self.invocation, &asked);
+        let asked = absolute(&asked).unwrap_or(asked);
+        let table = MountTable::read()?;
+        let recorded = self
+            .record()
+            .and_then(|record| record.target_of(&asked, &path, &table));
+        self.holder.target = Some(recorded.unwrap_or(path));
+        Ok(())
+    }
+
     /// `unmount --target P` without `--id` releases whoever holds P.
     fn adopt_holder_at_target(&mut self) {
         let Holder {
@@ -121,10 +138,49 @@ impl Locked<'_> {
         {
             return Ok(());
         }
-        let mount = before.as_ref().and_then(|record| record.mount.as_ref());
-        let was_directory = mount.is_some_and(|mount| !mount.is_mount && mount.is_live(&table));
-        let unmounted = self.tell_driver(before.as_ref(), release.lazy)?;
-        self.conclude(before, unmounted, was_directory)
+        match self.what_is_due(before.as_ref(), release, &table)? {
+            Due::Nothing(why) => self.leave(before.as_ref(), &why),
+            Due::Unmount => {
+                let told = self.tell_driver(release.lazy)?;
+                self.conclude(before, told, release, &table)
+            }
+        }
+    }
+
+    /// Whether the driver is told to unmount. A plugin may have mounted for others, and some count below zero: who holds nothing
+    /// releases nothing, and where nothing is mounted, nothing is unmounted.
+    fn what_is_due(
+        &self,
+        before: Option<&HolderRecord>,
+        release: Release,
+        table: &MountTable,
+    ) -> Result<Due> {
+        let is_known = |record: &HolderRecord| {
+            let cut_off = record.mount.as_ref().filter(|mount| mount.is_mount);
+            record.settled || cut_off.is_some_and(|mount| mount.is_live(table))
+        };
+        if !self.volume.driver().is_shared() || before.is_some_and(is_known) {
+            return Ok(Due::Unmount);
+        }
+        let is_ours = before.is_some() || release.all;
+        let is_handed_out = before.is_some() && self.ledger.memory.read().hands_out();
+        Ok(match self.look_for_mount()? {
+            Sighting::Named(_) if is_handed_out => Due::Unmount,
+            Sighting::Named(path) => Due::Nothing(format!(
+                "{}: nothing is mounted at {}; nothing was left to do",
+                self.volume.driver().label(),
+                path.display()
+            )),
+            Sighting::NotMounted(why) => Due::Nothing(format!("{why}; nothing was left to do")),
+            _ if is_ours => Due::Unmount,
+            Sighting::CannotSay => {
+                Due::Nothing("nobody holds it here, and it is left as it is".into())
+            }
+            Sighting::Mounted(seen) => Due::Nothing(format!(
+                "nobody holds it here, but {} is mounted, and left as it is; unmount --force unmounts it",
+                seen.mount.mount_point.display()
+            )),
+        })
     }
 
     /// Takes the holder and its targets out of the record; true where other holders remain, so that the volume stays mounted.
@@ -171,8 +227,8 @@ impl Locked<'_> {
         }
     }
 
-    /// Where the driver refuses, the record is as it was; where its answer is missing, it stays unsettled.
-    fn tell_driver(&mut self, before: Option<&HolderRecord>, lazy: bool) -> Result<Unmounted> {
+    /// The inner error is that the driver could not unmount it. Where its answer is missing, the record stays unsettled.
+    fn tell_driver(&mut self, lazy: bool) -> Result<Result<Unmounted>> {
         let id = self.mount_id()?;
         let driver = self.volume.driver();
         if lazy && self.holder.target.is_none() && !driver.can_unmount_lazily() {
@@ -181,12 +237,16 @@ impl Locked<'_> {
                 "{label}: --lazy has no effect: a plugin has no lazy unmount"
             ));
         }
-        self.volume.unmount(&id, lazy).inspect_err(|error| {
-            if let Some(record) = before
-                && ErrorKind::of(error) != ErrorKind::Unsure
-            {
-                let _ = self.ledger.save(record.clone());
-            }
-        })
+        match self.volume.unmount(&id, lazy) {
+            Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => Err(error),
+            told => Ok(told),
+        }
     }
+}
+
+/// What is to be done when no holder is left.
+enum Due {
+    /// Nothing, with the reason.
+    Nothing(String),
+    Unmount,
 }

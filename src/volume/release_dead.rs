@@ -1,6 +1,5 @@
 //! Releasing the holders whose processes have died.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,6 +11,7 @@ use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
 use crate::volume::bind::targets;
 use crate::volume::holders::record::{Dead, HolderRecord};
+use crate::volume::holders::views::Target;
 
 /// How long processes that die along with another one may take to let go of a volume.
 const DYING: Duration = Duration::from_secs(2);
@@ -69,7 +69,7 @@ impl Locked<'_> {
     /// Takes the volume away from a target; what else is mounted there stays.
     pub(super) fn unbind(
         &self,
-        target: &Path,
+        target: &Target,
         record: &HolderRecord,
         table: &MountTable,
         lazy: bool,

@@ -23,7 +23,7 @@ pub fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
     let doing = || format!("releasing {}", arguments.dir.display());
     let invocation = start(&arguments.common, UNMOUNT_TIMEOUT, log).with_context(doing)?;
     let target = targets::name(&invocation, &arguments.dir);
-    let record = recorded_at(&invocation, &target).with_context(doing)?;
+    let record = recorded_at(&invocation, &arguments.dir, &target).with_context(doing)?;
     let Some(record) = record else {
         return unmount_foreign(&invocation, &target, arguments.lazy).with_context(doing);
     };
@@ -36,10 +36,14 @@ pub fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
 }
 
 /// The record of the volume that is seen at the target, else of one that is held there but no longer seen.
-fn recorded_at(invocation: &Invocation, target: &Path) -> Result<Option<HolderRecord>> {
+fn recorded_at(
+    invocation: &Invocation,
+    asked: &Path,
+    target: &Path,
+) -> Result<Option<HolderRecord>> {
     let table = MountTable::read()?;
     let mut held = ledger::all(invocation)?;
-    held.retain(|record| record.holder_at(target).is_some());
+    held.retain(|record| record.target_of(asked, target, &table).is_some());
     let is_seen = |record: &HolderRecord| {
         targets::look(target, record.mount.as_ref(), &table) == Seen::Volume
     };

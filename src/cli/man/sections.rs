@@ -52,7 +52,24 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "mount --target PATH lets the volume appear at PATH, a directory, as well, and prints PATH; unmount --target \
-                 PATH takes it away from there.",
+                 PATH takes it away from there, also where a directory above it was renamed meanwhile. PATH must not be the \
+                 volume's own mount point, nor lie above it.",
+            ),
+            (
+                "",
+                "Who holds nothing releases nothing: where nobody holds a plugin's volume here, unmount sends no Unmount, which \
+                 would take the volume from a Docker container, and which some plugins count below zero. Where it is mounted \
+                 all the same, as by Docker, or by dvdcli 0.2.1 before an upgrade, a warning says so; unmount --force unmounts it. A \
+                 call that was cut off is put right by the next one. What was mounted at the volume's place before dvdcli had it \
+                 mounted, such as an administrator's own mount point, stays.",
+            ),
+            (
+                "",
+                "The mount table has the last word. A mount that has gone is released, whatever the plugin answers; one that a \
+                 plugin has forgotten, as after its restart, is unmounted without it; with --force also where the plugin is not \
+                 there or refuses. A plugin that mounted a volume before, and then hands out a directory at which nothing is \
+                 mounted, is asked once more; where nothing is mounted then, mount fails, since what is written there would land on \
+                 the host's own disk. A file in /run/dvdcli remembers that until the volume is removed or the host restarts.",
             ),
         ],
     ),

@@ -2,18 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::options::Options;
-use crate::driver::interface::{Created, Lookup, Scope, Unmounted, VolumeInfo};
+use crate::driver::interface::{Created, Lookup, Scope, Unmounted, VolumeInfo, Whereabouts};
 use crate::driver::plugin::connection::Connection;
 use crate::driver::plugin::refusals::Meaning;
 use crate::protocol::messages as wire;
 use crate::protocol::messages::{Refusal, WireVolume};
-use crate::sys::mount::mountinfo::MountTable;
 
 /// A plugin's methods, each called over its connection.
 pub struct Methods<'a> {
@@ -29,53 +28,41 @@ impl Methods<'_> {
         let request = wire::CreateMessage { name: volume, opts };
         match self.empty("Create", &request)? {
             Ok(()) => Ok(Created::New),
-            Err(refusal) if refusal.means(Meaning::AlreadyExists, volume) => Ok(Created::Existed),
+            Err(refusal) if self.has_been_created(volume, &refusal)? => Ok(Created::Existed),
             Err(refusal) => Err(self.refused("Create", volume, refusal)),
         }
     }
 
-    /// A mounted volume is not removed: some plugins delete its data while it is in use.
-    pub fn remove(&self, volume: &str) -> Result<()> {
-        match self.get(volume)? {
-            Lookup::Absent => {
-                let absent = Error::from(Failure::absent("no such volume"));
-                return Err(absent.context(self.connection.label()));
-            }
-            Lookup::Found(found) => {
-                let table = MountTable::read()?;
-                let mount = found
-                    .mountpoint
-                    .and_then(|path| table.of_volume(&path, volume));
-                if let Some(mount) = mount {
-                    let place = mount.mount_point.display();
-                    bail!(Failure::in_use(format!(
-                        "it is mounted at {place}; unmount it first"
-                    )));
-                }
-            }
-            Lookup::CannotSay => {}
+    /// Whether `Create` was refused because the volume exists. Something else may exist already, so the plugin is asked again.
+    fn has_been_created(&self, volume: &str, refusal: &Refusal) -> Result<bool> {
+        if !refusal.speaks_of_existence(volume) {
+            return Ok(false);
         }
+        Ok(match self.get(volume) {
+            Ok(Lookup::Found(_)) => true,
+            Ok(Lookup::CannotSay) => refusal.means(Meaning::AlreadyExists, volume),
+            Ok(Lookup::Absent) => false,
+            Err(error) if ErrorKind::of(&error) == ErrorKind::Refused => false,
+            Err(error) => return Err(error),
+        })
+    }
+
+    pub fn remove(&self, volume: &str) -> Result<()> {
         self.empty("Remove", &wire::NameMessage { name: volume })?
             .map_err(|refusal| self.refused("Remove", volume, refusal))
     }
 
     pub fn mount(&self, volume: &str, id: &str) -> Result<PathBuf> {
         let request = wire::MountMessage { name: volume, id };
-        let answer = self.connection.call("Mount", &request)?;
-        match answer {
+        match self.connection.call("Mount", &request)? {
             Ok(wire::MountpointAnswer { mountpoint }) => {
                 Ok(self.connection.on_host(mountpoint.unwrap_or_default()))
-            }
-            Err(refusal) if refusal.means(Meaning::AlreadyMounted, volume) => {
-                match self.existing_mount(volume) {
-                    Ok(Some(path)) => Ok(path),
-                    _ => Err(self.refused("Mount", volume, refusal)),
-                }
             }
             Err(refusal) => Err(self.refused("Mount", volume, refusal)),
         }
     }
 
+    /// Words that there is nothing to unmount are not proof: the caller looks at the mount table.
     pub fn unmount(&self, volume: &str, id: &str) -> Result<Unmounted> {
         let request = wire::MountMessage { name: volume, id };
         let Err(refusal) = self.empty("Unmount", &request)? else {
@@ -89,39 +76,49 @@ impl Methods<'_> {
         }
         let label = self.connection.label();
         let said = format!("{label}: VolumeDriver.Unmount: {}", refusal.words);
-        self.check_not_mounted(volume)
-            .with_context(|| said.clone())?;
         Ok(Unmounted::WasNot(said))
     }
 
-    pub fn path(&self, volume: &str) -> Result<Option<PathBuf>> {
+    /// REX-Ray refuses in words of absence where a volume is not attached.
+    pub fn path(&self, volume: &str) -> Result<Whereabouts> {
         let request = wire::NameMessage { name: volume };
-        let answer = self.connection.call("Path", &request)?;
-        match answer {
-            Ok(wire::MountpointAnswer { mountpoint }) => Ok(self.mount_point(mountpoint)),
-            Err(refusal) if refusal.means(Meaning::NotMounted, volume) => Ok(None),
+        match self.connection.call("Path", &request)? {
+            Ok(wire::MountpointAnswer { mountpoint }) => Ok(self.mount_point(mountpoint).into()),
+            Err(refusal) if refusal.unimplemented => Ok(Whereabouts::CannotSay),
+            Err(refusal) if refusal.means(Meaning::NotMounted, volume) => Ok(Whereabouts::Nowhere),
+            Err(refusal) if refusal.means(Meaning::Absent, volume) => match self.get(volume)? {
+                Lookup::Found(_) => Ok(Whereabouts::Nowhere),
+                _ => Err(self.refusal("Path", ErrorKind::Absent, refusal)),
+            },
             Err(refusal) => Err(self.refused("Path", volume, refusal)),
         }
     }
 
-    /// Where the plugin has no `Get`, its `List` tells.
+    /// Words that do not mean absence as a whole decide nothing: then `List` tells, as it does where there is no `Get`.
     pub fn get(&self, volume: &str) -> Result<Lookup> {
-        let found = |info: Option<VolumeInfo>| {
-            info.map_or(Lookup::Absent, |info| Lookup::Found(Box::new(info)))
-        };
         let request = wire::NameMessage { name: volume };
-        let answer = self.connection.call("Get", &request)?;
-        match answer {
+        match self.connection.call("Get", &request)? {
             Ok(wire::GetAnswer { volume: known }) => {
                 let known = known.map(|known| self.info(known));
-                Ok(found(known.filter(|info| !info.name.is_empty())))
+                Ok(known.filter(|info| !info.name.is_empty()).into())
             }
             Err(refusal) if refusal.means(Meaning::Absent, volume) => Ok(Lookup::Absent),
-            Err(refusal) if refusal.unimplemented => match self.list()? {
-                None => Ok(Lookup::CannotSay),
-                Some(volumes) => Ok(found(volumes.into_iter().find(|info| info.name == volume))),
-            },
-            Err(refusal) => Err(self.refused("Get", volume, refusal)),
+            Err(refusal) => self.get_from_list(volume, refusal),
+        }
+    }
+
+    /// What `List` has, where `Get` was refused. Only a list without the volume is an answer then.
+    fn get_from_list(&self, volume: &str, refusal: Refusal) -> Result<Lookup> {
+        let listed = match self.list() {
+            Err(error) if refusal.unimplemented => return Err(error),
+            listed => listed.ok().flatten(),
+        };
+        let found = listed.map(|volumes| volumes.into_iter().find(|info| info.name == volume));
+        match found {
+            Some(found) if refusal.unimplemented => Ok(found.into()),
+            Some(None) => Ok(Lookup::Absent),
+            None if refusal.unimplemented => Ok(Lookup::CannotSay),
+            _ => Err(self.refused_in_words("Get", volume, refusal)),
         }
     }
 
@@ -135,7 +132,7 @@ impl Methods<'_> {
                 Ok(Some(volumes.collect()))
             }
             Err(refusal) if refusal.unimplemented => Ok(None),
-            Err(refusal) => Err(self.refused("List", "", refusal)),
+            Err(refusal) => Err(self.refused_in_words("List", "", refusal)),
         }
     }
 
@@ -161,39 +158,29 @@ impl Methods<'_> {
         Ok(answer.map(drop))
     }
 
-    /// Where the volume is mounted already, for a plugin that refuses to mount it again under our ID after a restart of its own
-    /// or of dvdcli. Its path counts only if the mount table has a mount there.
-    fn existing_mount(&self, volume: &str) -> Result<Option<PathBuf>> {
-        let Some(path) = self.path(volume)? else {
-            return Ok(None);
-        };
-        let is_mounted = MountTable::read()?.of_volume(&path, volume).is_some();
-        Ok(is_mounted.then_some(path))
-    }
-
-    /// Refuses to believe a plugin that says there is nothing to unmount while the mount table still has the mount.
-    fn check_not_mounted(&self, volume: &str) -> Result<()> {
-        let path = self.path(volume).ok().flatten();
-        if let Some(path) = path
-            && MountTable::read()?.of_volume(&path, volume).is_some()
-        {
-            bail!(Failure::in_use(format!(
-                "but {} is mounted; another caller holds it",
-                path.display()
-            )));
-        }
-        Ok(())
-    }
-
-    /// A plugin's refusal as an error, of the kind that its words mean.
+    /// A plugin's refusal as an error, of the kind that its words mean. Words of absence count where `Get` does not have the volume
+    /// either.
     fn refused(&self, method: &str, volume: &str, refusal: Refusal) -> Error {
-        let kind = if refusal.means(Meaning::Absent, volume) {
-            ErrorKind::Absent
+        if refusal.means(Meaning::Absent, volume)
+            && matches!(self.get(volume), Ok(Lookup::Absent | Lookup::CannotSay))
+        {
+            return self.refusal(method, ErrorKind::Absent, refusal);
+        }
+        self.refused_in_words(method, volume, refusal)
+    }
+
+    fn refused_in_words(&self, method: &str, volume: &str, refusal: Refusal) -> Error {
+        let kind = if refusal.means(Meaning::AlreadyMounted, volume) {
+            ErrorKind::AlreadyMounted
         } else if refusal.means(Meaning::InUse, volume) {
             ErrorKind::InUse
         } else {
             ErrorKind::Refused
         };
+        self.refusal(method, kind, refusal)
+    }
+
+    fn refusal(&self, method: &str, kind: ErrorKind, refusal: Refusal) -> Error {
         Error::from(Failure::new(kind, refusal.words))
             .context(format!("VolumeDriver.{method}"))
             .context(self.connection.label())

@@ -16,7 +16,7 @@ use anyhow::{Result, anyhow, bail};
 use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::driver::interface::{
-    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo,
+    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
 use crate::driver::plugin::connection::Connection;
 use crate::driver::plugin::methods::Methods;
@@ -82,7 +82,7 @@ impl Driver for Plugin<'_> {
         self.methods.capabilities()
     }
 
-    fn may_finish_later(&self) -> bool {
+    fn is_shared(&self) -> bool {
         true
     }
 
@@ -126,7 +126,7 @@ impl Volume for PluginVolume<'_> {
         self.plugin.methods.get(&self.name)
     }
 
-    fn path(&self) -> Result<Option<PathBuf>> {
+    fn path(&self) -> Result<Whereabouts> {
         self.plugin.methods.path(&self.name)
     }
 

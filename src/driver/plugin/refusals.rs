@@ -1,4 +1,4 @@
-//! What a plugin's refusal means. Plugins have no error codes, so its words have to tell.
+//! What a plugin's refusal means. Plugins have no error codes, so its words have to tell; they count only as a whole.
 
 use crate::protocol::messages::Refusal;
 
@@ -7,19 +7,25 @@ use crate::protocol::messages::Refusal;
 pub enum Meaning {
     Absent,
     AlreadyExists,
+    /// Mounted under the very ID that was sent.
     AlreadyMounted,
     NotMounted,
     InUse,
 }
 
-/// The phrases by which each meaning is recognized, as [`normal`] writes them.
+/// The phrases by which each meaning is recognized, as [`normal`] writes them, without the volume's name.
 ///
-/// The phrases for absence are long: a volume that is absent is created, and "executable file not found" must not lead to that.
+/// "Unknown volume type gp9" and "unable to find volume attachment: connection lost" begin like an absence, and creating the volume
+/// would be wrong: so each phrase is a whole text.
 const PHRASES: &[(Meaning, &[&str])] = &[
     (
         Meaning::Absent,
         &[
+            "not found",
+            "does not exist",
+            "doesnt exist",
             "no such volume",
+            "no such volume found",
             "volume not found",
             "volume is not found",
             "volume was not found",
@@ -27,6 +33,7 @@ const PHRASES: &[(Meaning, &[&str])] = &[
             "volume does not exist",
             "volume doesnt exist",
             "volume not exist",
+            "volume with name not found",
             "resource not found",
             "could not find volume",
             "couldnt find volume",
@@ -34,54 +41,138 @@ const PHRASES: &[(Meaning, &[&str])] = &[
             "cant find volume",
             "unable to find volume",
             "unknown volume",
+            "volume unknown",
             "no volume found",
             "no volume named",
             "no volume with name",
+            "no volume with name found",
         ],
     ),
     (
         Meaning::AlreadyExists,
-        &["already exist", "exists already", "volume exists"],
+        &[
+            "already exists",
+            "exists already",
+            "volume exists",
+            "volume already exists",
+            "volume exists already",
+            "volume with name already exists",
+        ],
     ),
-    (Meaning::AlreadyMounted, &["already mounted"]),
+    (
+        Meaning::AlreadyMounted,
+        &[
+            "already mounted by this id",
+            "volume already mounted by this id",
+            "volume is already mounted by this id",
+        ],
+    ),
     (
         Meaning::NotMounted,
         &[
             "not mounted",
+            "is not mounted",
             "isnt mounted",
+            "was not mounted",
             "not currently mounted",
-            "not been mounted",
+            "is not currently mounted",
+            "has not been mounted",
+            "volume not mounted",
+            "volume is not mounted",
+            "volume isnt mounted",
+            "volume was not mounted",
+            "volume is not currently mounted",
+            "volume has not been mounted",
+            "volume is not mounted by this id",
         ],
     ),
     (
         Meaning::InUse,
         &[
             "in use",
-            "busy",
+            "is in use",
+            "already mounted",
+            "is already mounted",
             "is mounted",
-            "still mounted",
-            "currently mounted",
-            "has active mounts",
+            "is still mounted",
+            "busy",
+            "device busy",
+            "device is busy",
+            "device in use",
+            "device is in use",
+            "device or resource busy",
+            "resource busy",
+            "target is busy",
+            "volume in use",
+            "volume is in use",
+            "volume still in use",
+            "volume is still in use",
+            "volume is currently in use",
+            "volume is currently used by a container",
+            "volume busy",
+            "volume is busy",
+            "volume already mounted",
+            "volume is already mounted",
+            "volume mounted",
+            "volume is mounted",
+            "volume still mounted",
+            "volume is still mounted",
+            "volume currently mounted",
+            "volume is currently mounted",
+            "volume has active mounts",
         ],
     ),
 ];
 
+/// What plugins and the libraries that they are built with put before their words, as [`normal`] writes it.
+const PREFIXES: &[&str] = &[
+    "error ",
+    "docker ",
+    "volumedriver get ",
+    "volumedriver path ",
+    "volumedriver mount ",
+    "volumedriver unmount ",
+    "volumedriver create ",
+    "volumedriver remove ",
+    "rpc error code notfound desc ",
+    "rpc error code alreadyexists desc ",
+    "rpc error code unknown desc ",
+];
+
 impl Refusal {
-    /// Whether the refusal has that meaning. It answers a call for `volume`, whose name is taken out of the words first: a volume
-    /// may be called `busy-box`.
+    /// Whether the whole text has that meaning. It answers a call for `volume`, whose name is taken out of the words first: a
+    /// volume may be called `busy-box`.
     pub fn means(&self, meaning: Meaning, volume: &str) -> bool {
-        let words = normal(&without_name(&self.words, volume));
-        let phrases = PHRASES
-            .iter()
-            .filter(|(known, _)| *known == meaning)
-            .flat_map(|(_, phrases)| phrases.iter());
-        let whole = meaning == Meaning::Absent
-            && matches!(
-                words.as_str(),
-                "not found" | "does not exist" | "doesnt exist"
-            );
-        !self.unimplemented && (whole || phrases.into_iter().any(|phrase| words.contains(phrase)))
+        let mut words = self.normal_words(volume);
+        // Whoever was busy is told before the colons: "umount: /mnt/db: target is busy".
+        if meaning == Meaning::InUse {
+            let last = self.words.rsplit(": ").next().unwrap_or_default();
+            words = normal(&without_name(last, volume));
+        }
+        let words = without_prefixes(&words);
+        let is_known = |phrases: &[&str]| phrases.contains(&words);
+        let of_meaning = PHRASES.iter().filter(|(known, _)| *known == meaning);
+        !self.unimplemented && of_meaning.into_iter().any(|(_, phrases)| is_known(phrases))
     }
+
+    /// Whether the words speak of something that exists already. It need not be the volume: that has to be asked.
+    pub fn speaks_of_existence(&self, volume: &str) -> bool {
+        let words = self.normal_words(volume);
+        let phrases = ["already exist", "exists already", "volume exists"];
+        phrases.iter().any(|phrase| words.contains(phrase))
+    }
+
+    fn normal_words(&self, volume: &str) -> String {
+        let words = self.words.split(" (HTTP status ").next();
+        normal(&without_name(words.unwrap_or_default(), volume))
+    }
+}
+
+fn without_prefixes(mut words: &str) -> &str {
+    while let Some(rest) = PREFIXES.iter().find_map(|it| words.strip_prefix(it)) {
+        words = rest;
+    }
+    words
 }
 
 /// The text with a blank in place of the name, except where the name is a part of a longer word.
@@ -117,34 +208,51 @@ fn normal(text: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn absence_is_told_by_whole_phrases() {
-        let absent = |words: &str| {
-            Refusal {
-                words: words.into(),
-                unimplemented: false,
-            }
-            .means(Meaning::Absent, "db")
-        };
-        for text in [
-            "volume not found",
-            "resource not found",
-            "Could not find volume db.",
-            "Volume 'db' not found",
-            "no such volume: db",
-            "db: not found",
-            "volume \"db\" doesn't exist",
-        ] {
-            assert!(absent(text), "{text}");
+    fn refusal(words: &str) -> Refusal {
+        Refusal {
+            words: words.into(),
+            unimplemented: false,
         }
-        for text in [
-            "volume db: exec: rbd: executable file not found in $PATH",
-            "host not found",
-            "looking up volume db: backend not found",
-            "plugin not found",
-            "boom",
+    }
+
+    #[test]
+    fn only_a_whole_text_means_something() {
+        use Meaning::*;
+        for (words, meaning) in [
+            ("volume not found", Some(Absent)),
+            ("volume not found (HTTP status 404)", Some(Absent)),
+            ("resource not found", Some(Absent)),
+            ("Could not find volume db.", Some(Absent)),
+            ("Volume 'db' not found", Some(Absent)),
+            ("no such volume: db", Some(Absent)),
+            ("db: not found", Some(Absent)),
+            ("volume \"db\" doesn't exist", Some(Absent)),
+            ("VolumeDriver.Get: Volume db not found", Some(Absent)),
+            (
+                "rpc error: code = NotFound desc = volume db not found",
+                Some(Absent),
+            ),
+            ("volume db is not mounted", Some(NotMounted)),
+            ("volume db already exists", Some(AlreadyExists)),
+            ("volume is already mounted by this id", Some(AlreadyMounted)),
+            ("volume db is in use", Some(InUse)),
+            ("umount: /mnt/db: target is busy.", Some(InUse)),
+            ("unknown volume type gp9", None),
+            ("unable to find volume attachment: connection lost", None),
+            ("unknown volume state: device not mounted yet", None),
+            ("initiator group already exists", None),
+            (
+                "volume db: exec: rbd: executable file not found in $PATH",
+                None,
+            ),
+            ("host not found", None),
+            ("looking up volume db: backend not found", None),
+            ("plugin not found", None),
+            ("boom", None),
         ] {
-            assert!(!absent(text), "{text}");
+            let all = [Absent, AlreadyExists, AlreadyMounted, NotMounted, InUse];
+            let found = all.into_iter().find(|it| refusal(words).means(*it, "db"));
+            assert_eq!(found, meaning, "{words}");
         }
     }
 }

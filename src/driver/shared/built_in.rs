@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::interface::{
-    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo,
+    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
@@ -242,9 +242,10 @@ impl Volume for BuiltInVolume<'_> {
         Ok(found.map_or(Lookup::Absent, |info| Lookup::Found(Box::new(info))))
     }
 
-    fn path(&self) -> Result<Option<PathBuf>> {
+    fn path(&self) -> Result<Whereabouts> {
         let file = self.place().existing_file()?;
-        self.existing(&file)?.path(&MountTable::read()?)
+        let path = self.existing(&file)?.path(&MountTable::read()?)?;
+        Ok(path.into())
     }
 
     fn mount(&self, mode: MountMode) -> Result<PathBuf> {

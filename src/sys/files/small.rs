@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::libc::O_NONBLOCK;
 
 /// The most that is read, in bytes. Specs, records, keys and configurations are far smaller.
-const LIMIT: u64 = 1 << 20;
+pub const LIMIT: u64 = 1 << 20;
 
 /// Reads the whole of a regular file.
 ///

@@ -9,6 +9,9 @@ use anyhow::{Context, Result};
 /// The file with the ID of the installation (machine-id(5)).
 pub const MACHINE_ID: &str = "/etc/machine-id";
 
+/// What the file says before the first boot of an installation (machine-id(5)); every such machine has it.
+const UNINITIALIZED: &str = "uninitialized";
+
 /// The ID of the installation (machine-id(5)), or the host's name where it has none.
 ///
 /// # Errors
@@ -19,7 +22,10 @@ pub fn machine_id() -> Result<String> {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         other => other.with_context(|| format!("reading {MACHINE_ID}"))?,
     };
-    Ok(if id.is_empty() { name() } else { id })
+    Ok(match id.as_str() {
+        "" | UNINITIALIZED => name(),
+        _ => id,
+    })
 }
 
 /// The ID of the present boot: it changes when the host is restarted.

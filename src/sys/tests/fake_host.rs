@@ -146,6 +146,15 @@ impl FakeHost {
         last.map(|last| self.mounts.remove(last)).is_some()
     }
 
+    /// A directory above a mount point is renamed.
+    pub fn rename(&mut self, from: &Path, to: &Path) {
+        for mount in &mut self.mounts {
+            if mount.mount_point == from {
+                to.clone_into(&mut mount.mount_point);
+            }
+        }
+    }
+
     /// All mounts but the root, with their options.
     pub fn mounted(&self) -> impl Iterator<Item = (&Path, &str)> {
         let mounts = self.mounts.iter().skip(1);

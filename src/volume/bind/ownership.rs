@@ -29,13 +29,6 @@ pub fn bind_with_ownership(
     others: &str,
 ) -> Result<Option<Ownership>> {
     let volume = mounted.real();
-    if volume.starts_with(path) {
-        bail!(Failure::usage(format!(
-            "container path {} would hide the volume's own mount point {}",
-            path.display(),
-            volume.display()
-        )));
-    }
     let Arrival { parent, directory } = open(path).context("container path")?;
     let before = carry_over(volume, &directory, path, others)?;
     let bound = bind_at(volume, &directory)

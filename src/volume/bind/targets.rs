@@ -11,10 +11,11 @@ use crate::base::failure::Failure;
 use crate::base::text::plain;
 use crate::invocation::Invocation;
 use crate::sys::mount::calls::unmount;
-use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, utab};
 use crate::sys::process::host;
 use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::holders::views::Target;
 use crate::volume::mount_point;
 
 /// The path of a target in the form that the mount table uses.
@@ -27,7 +28,11 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
     refuse_unprintable(target)?;
     match resolve_without_hanging(invocation, target) {
         Ok(path) => refuse_unprintable(&path)
-            .and_then(|()| refuse_hiding(invocation, &path).context("target"))
+            .and_then(|()| {
+                refuse_hiding(invocation, &path)
+                    .and_then(|()| refuse_fleeting(&path))
+                    .context("target")
+            })
             .map(|()| path),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             bail!(Failure::usage(format!(
@@ -74,6 +79,18 @@ pub fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Refuses a directory of a process, which vanishes with it and takes the way to a mount along.
+fn refuse_fleeting(path: &Path) -> Result<()> {
+    let table = MountTable::read()?;
+    match table.covering(path) {
+        Some(mount) if mount.fs_type == "proc" => bail!(Failure::usage(format!(
+            "{}: a directory in /proc is gone with its process",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The path that [`resolve`] returned, also where the directory cannot be looked at any more.
@@ -155,25 +172,49 @@ pub fn refuse_other_at(
     Ok(())
 }
 
-/// Unmounts the volume from the target. Anything else that is mounted there stays.
+/// Refuses a target at which a view would hide the volume's own directory: the mount there would be taken for the view, and
+/// unmounted with it.
+///
+/// # Errors
+///
+/// Wrong usage: the volume is mounted at the target or below it.
+pub fn refuse_own(what: &str, target: &Path, volume: &MountRecord) -> Result<()> {
+    let hidden = [volume.real(), volume.path.as_path()];
+    if let Some(hidden) = hidden.into_iter().find(|path| path.starts_with(target)) {
+        bail!(Failure::usage(format!(
+            "{what} {} would hide the volume's own mount point {}",
+            target.display(),
+            hidden.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Unmounts the volume from the target, wherever the view is by now. Anything else that is mounted there stays.
 pub fn unbind(
-    target: &Path,
+    target: &Target,
     volume: Option<&MountRecord>,
     table: &MountTable,
     lazy: bool,
     ends: Instant,
 ) -> Result<()> {
-    if look(target, volume, table) != Seen::Volume {
+    let moved = target.view.place(table);
+    let is_here = || look(&target.path, volume, table) == Seen::Volume;
+    let Some(place) = moved.or_else(|| is_here().then_some(target.path.as_path())) else {
+        return Ok(());
+    };
+    let is_own = |mount: &Mount| volume.is_some_and(|volume| volume.is_own(mount));
+    if table.at(place).is_some_and(is_own) {
         return Ok(());
     }
     // utab lists the target, so umount(8) has to drop its entry. Where umount(8) fails, the system call works or says why not.
-    if utab::lists(target) && utab::unmount(target, lazy, ends).is_ok() {
+    if utab::lists(place) && utab::unmount(place, lazy, ends).is_ok() {
         return Ok(());
     }
-    unmount(target, lazy)
+    unmount(place, lazy)
         .map_err(|error| match error.kind() {
-            ErrorKind::ResourceBusy => Failure::busy("it", &busy::used_by(target)).into(),
+            ErrorKind::ResourceBusy => Failure::busy("it", &busy::used_by(place)).into(),
             _ => Error::from(error),
         })
-        .with_context(|| format!("unmounting {}", target.display()))
+        .with_context(|| format!("unmounting {}", place.display()))
 }

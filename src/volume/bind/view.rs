@@ -16,6 +16,7 @@ use crate::volume::bind::ownership::bind_with_ownership;
 use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::lock::TargetLock;
 use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::holders::views::Target;
 
 /// How the volume is bound to a target. The words are mount options of mount(8) for a bind mount; they include `ro` where the
 /// view is to be read-only.
@@ -73,7 +74,8 @@ pub fn show(
         return check(mounted, request, &table).map(|()| None);
     }
     let gone = if is_seen { Some(mounted) } else { old };
-    targets::unbind(target, gone, &table, !is_seen, ends)?;
+    let here = Target::at(target);
+    targets::unbind(&here, gone, &table, !is_seen, ends)?;
     targets::refuse_other(target, None, &MountTable::read()?)?;
     if let View::ContainerPath = request.view {
         return bind_with_ownership(mounted, target, others);
@@ -85,7 +87,7 @@ pub fn show(
     let bound = bind_view(mounted, request, &table, ends);
     if let Err(error) = bound {
         let undone = MountTable::read()
-            .and_then(|table| targets::unbind(target, Some(mounted), &table, true, ends));
+            .and_then(|table| targets::unbind(&here, Some(mounted), &table, true, ends));
         return Err(with_undo_error(error, undone));
     }
     if !is_in_utab(request.view, target) {

@@ -1,22 +1,32 @@
 //! The records in `/run/dvdcli/` of who holds which volume, kept for as long as the host runs.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use crate::base::text::plain;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::sys::files::small;
 use crate::sys::process::host;
 use crate::volume::holders::lock::{Lock, hash};
+use crate::volume::holders::memory::{Memory, MemoryFile};
 use crate::volume::holders::record::HolderRecord;
 
-/// The record of a volume without its lock, for verbs that only look; a damaged one counts as none.
+/// The record of a volume without its lock, for verbs that only look; one that cannot be read counts as none.
 pub fn peek(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<HolderRecord>> {
     let path = record_path(&invocation.paths.holders, volume);
     Ok(read(&path, &host::boot_id()?)?.unwrap_or_default())
+}
+
+/// What is remembered of a volume while nobody holds it.
+pub fn memory(invocation: &Invocation, volume: &dyn Volume) -> Result<Memory> {
+    let path = record_path(&invocation.paths.holders, volume);
+    let (driver, name) = (volume.driver().name(), volume.name());
+    Ok(MemoryFile::new(&path, &host::boot_id()?, driver, name).read())
 }
 
 /// The records of this boot, without their locks; those that cannot be read are passed over.
@@ -51,6 +61,8 @@ pub struct Ledger {
     record: Option<HolderRecord>,
     /// A fresh record, for a volume without one.
     new: HolderRecord,
+    /// What is remembered while there is no record.
+    pub memory: MemoryFile,
     lock: Lock,
 }
 
@@ -62,8 +74,10 @@ impl Ledger {
         let lock = Lock::acquire(invocation, path.with_extension("lock"))
             .with_context(|| format!("locking the volume in {}", directory.display()))?;
         let boot = host::boot_id()?;
+        let (driver, name) = (volume.driver().name(), volume.name());
         let mut ledger = Ledger {
-            new: HolderRecord::new(&boot, volume.driver().name(), volume.name()),
+            new: HolderRecord::new(&boot, driver, name),
+            memory: MemoryFile::new(&path, &boot, driver, name),
             record: None,
             path,
             lock,
@@ -75,12 +89,13 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// A damaged record is never fatal; what it said is unknown, as after a call that was cut off.
-    fn set_aside(&mut self, invocation: &Invocation, damage: &serde_json::Error) -> Result<()> {
+    /// A record that is damaged or cannot be read is never fatal; what it said is unknown, as after a call that was cut off.
+    fn set_aside(&mut self, invocation: &Invocation, damage: &Damage) -> Result<()> {
         let aside = self.path.with_extension("damaged");
+        let _ = fs::remove_dir_all(&aside).or_else(|_| fs::remove_file(&aside));
         let _ = fs::rename(&self.path, &aside);
         invocation.log.warn(&format!(
-            "the holders' record {} is damaged ({damage}); set aside",
+            "the holders' record {} {damage}; set aside",
             aside.display()
         ));
         self.save(self.new_record())
@@ -105,12 +120,24 @@ impl Ledger {
         let writing = || format!("writing {}", self.path.display());
         let aside = self.path.with_extension("new");
         let text = serde_json::to_vec(&record).with_context(writing)?;
+        self.refuse_crowd(&record, text.len())?;
         let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &self.path));
         if written.is_err() {
             let _ = fs::remove_file(&aside);
         }
         written.with_context(writing)?;
         self.record = Some(record);
+        Ok(())
+    }
+
+    /// What is written must not be more than can be read again. Half of that is for holders, so that all else can always be written.
+    fn refuse_crowd(&self, record: &HolderRecord, length: usize) -> Result<()> {
+        let before = self.record.as_ref().map_or(0, HolderRecord::count);
+        if length as u64 > small::LIMIT / 2 && record.count() > before {
+            bail!(
+                "it has {before} holders, and there is no room for another; unmount --force releases them all"
+            );
+        }
         Ok(())
     }
 
@@ -126,6 +153,7 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         if self.record.is_none() {
             let _ = fs::remove_file(self.path.with_extension("new"));
+            self.memory.sweep();
             self.lock.remove_file();
         }
     }
@@ -138,15 +166,33 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// `None` where there is none, or none of this boot; the inner error is that of a damaged one.
-fn read(path: &Path, boot: &str) -> Result<Result<Option<HolderRecord>, serde_json::Error>> {
+/// Why a record is of no use. An error that may pass, such as too many open files, is none of these.
+#[derive(Debug)]
+enum Damage {
+    Text(serde_json::Error),
+    /// It is too long, or no regular file.
+    NoFile(io::Error),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Damage::Text(error) => write!(f, "is damaged ({error})"),
+            Damage::NoFile(error) => write!(f, "cannot be read ({})", plain(error)),
+        }
+    }
+}
+
+/// `None` where there is none, or none of this boot.
+fn read(path: &Path, boot: &str) -> Result<Result<Option<HolderRecord>, Damage>> {
     let text = match small::read(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Ok(None));
         }
+        Err(error) if error.raw_os_error().is_none() => return Ok(Err(Damage::NoFile(error))),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    let record = serde_json::from_slice::<HolderRecord>(&text);
+    let record = serde_json::from_slice::<HolderRecord>(&text).map_err(Damage::Text);
     Ok(record.map(|record| Some(record).filter(|record| record.boot == boot)))
 }

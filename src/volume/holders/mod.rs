@@ -2,6 +2,8 @@
 
 pub mod ledger;
 pub mod lock;
+pub mod memory;
 pub mod mount_record;
 pub mod process;
 pub mod record;
+pub mod views;

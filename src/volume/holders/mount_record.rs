@@ -16,8 +16,12 @@ pub struct MountRecord {
     pub read_only: bool,
     /// Whether the mount is read-only, for instance by an option of the volume.
     pub is_read_only: bool,
-    /// Whether the driver mounted something; false for a driver that returned a plain directory.
+    /// Whether the driver mounted something; false for a driver that returned a plain directory, or one where something was mounted
+    /// before.
     pub is_mount: bool,
+    /// What was mounted there before the driver was asked to mount: another caller's, or the administrator's. It is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    foreign: Option<MountIdentity>,
     /// The path without symbolic links, in the form that the mount table uses.
     real: PathBuf,
     /// The mount on which the path lies.
@@ -28,7 +32,7 @@ pub struct MountRecord {
 
 /// Distinguishes a mount from another one that was made later at the same place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct MountIdentity {
+pub struct MountIdentity {
     id: u32,
     mount_point: PathBuf,
     device: String,
@@ -50,25 +54,78 @@ impl From<&Mount> for MountIdentity {
     }
 }
 
+impl MountIdentity {
+    /// Whether the mount table has this very mount.
+    fn is_in(&self, table: &MountTable) -> bool {
+        table
+            .iter()
+            .any(|mount| MountIdentity::from(mount) == *self)
+    }
+}
+
+/// The mount that a volume's directory belongs to, by whatever names the driver calls it. The directory must answer: links are
+/// resolved.
+pub fn mount_of<'t>(
+    directory: &Path,
+    volume: &str,
+    table: &'t MountTable,
+) -> Result<Option<&'t Mount>> {
+    let real = |path: &Path| {
+        fs::canonicalize(path).with_context(|| format!("resolving {}", path.display()))
+    };
+    if let Some(mount) = table.of_volume(&real(directory)?, volume) {
+        return Ok(Some(mount));
+    }
+    // The directory above may have the volume's name only before links are resolved.
+    let above = directory.parent();
+    let above = above.filter(|above| above.file_name().is_some_and(|name| name == volume));
+    match above {
+        Some(above) => Ok(table.at(&real(above)?)),
+        None => Ok(None),
+    }
+}
+
 impl MountRecord {
-    /// The mount at a path that has been checked. Its directory has just answered, so resolving links does not hang.
+    /// The mount at a path that has been checked. Its directory has just answered, so resolving links does not hang. What the
+    /// table `before` had is not the driver's.
     pub fn of(
         path: PathBuf,
         volume: &str,
         read_only: bool,
         table: &MountTable,
+        before: Option<&MountTable>,
     ) -> Result<MountRecord> {
         let real =
             fs::canonicalize(&path).with_context(|| format!("resolving {}", path.display()))?;
+        let mount = mount_of(&path, volume, table)?.map(MountIdentity::from);
+        let was_there = before
+            .zip(mount.as_ref())
+            .is_some_and(|(before, mount)| mount.is_in(before));
         Ok(MountRecord {
             read_only,
             is_read_only: table.covering(&real).is_some_and(Mount::is_read_only),
-            is_mount: table.of_volume(&real, volume).is_some(),
+            is_mount: mount.is_some() && !was_there,
+            foreign: mount.filter(|_| was_there),
             on: table.covering(&real).map(MountIdentity::from),
             namespace: host::mount_namespace()?,
             real,
             path,
         })
+    }
+
+    /// What was mounted there before.
+    pub fn foreign(&self) -> Option<&MountIdentity> {
+        self.foreign.as_ref()
+    }
+
+    /// Whether the driver handed out a directory at which nothing is mounted.
+    pub fn is_bare(&self) -> bool {
+        !self.is_mount && self.foreign.is_none()
+    }
+
+    /// Whether this is the volume's own mount, and no view of it.
+    pub fn is_own(&self, mount: &Mount) -> bool {
+        self.on.as_ref().is_some_and(|on| on.id == mount.id)
     }
 
     /// The path without symbolic links.

@@ -1,6 +1,6 @@
 //! What is remembered about a mounted volume: its mount, and who holds it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::process::HolderProcess;
+use crate::volume::holders::views::{Target, ViewRecord};
 
 /// A holder of a volume, as a caller names it.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,9 @@ pub struct Holder {
     /// Of `run`: the holder is this process, and holds the volume for as long as the process lives. The ID is only a label then.
     pub process: Option<HolderProcess>,
 }
+
+/// How many holders a message names.
+const NAMED: usize = 10;
 
 /// The name of the holder that gave neither an ID nor a target.
 const ANONYMOUS: &str = "";
@@ -50,6 +54,9 @@ pub struct HolderRecord {
     pub volume: String,
     /// False while a mount or unmount is under way. A call that finds it false knows that an earlier one was cut off.
     pub settled: bool,
+    /// The ID under which the driver was asked to mount. It is computed from the host's identity, which may change meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The mount; while the record is unsettled, the last one known.
     #[serde(rename = "mounted")]
     pub mount: Option<MountRecord>,
@@ -62,7 +69,7 @@ struct Hold {
     /// Whether it holds the mount itself, apart from any target.
     plain: bool,
     /// The extra directories at which it sees the volume.
-    targets: BTreeSet<PathBuf>,
+    targets: BTreeMap<PathBuf, ViewRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
 }
@@ -97,6 +104,7 @@ impl HolderRecord {
             driver: driver.into(),
             volume: volume.into(),
             settled: false,
+            id: None,
             mount: None,
             holders: BTreeMap::new(),
         }
@@ -117,9 +125,38 @@ impl HolderRecord {
 
     /// Whether the volume is still seen at any holder's target.
     pub fn is_seen(&self, table: &MountTable) -> bool {
-        let mut targets = self.holders.values().flat_map(|hold| &hold.targets);
         let mounted = self.mount.as_ref();
-        targets.any(|target| mounted.is_some_and(|mounted| mounted.is_seen_at(target, table)))
+        let is_seen = |(target, view): (&PathBuf, &ViewRecord)| {
+            mounted.is_some_and(|it| it.is_seen_at(target, table)) || view.place(table).is_some()
+        };
+        self.views().any(is_seen)
+    }
+
+    fn views(&self) -> impl Iterator<Item = (&PathBuf, &ViewRecord)> {
+        self.holders.values().flat_map(|hold| &hold.targets)
+    }
+
+    /// The target under which a directory is recorded that a caller names: it is the target, or the view is there now, or the
+    /// target was named so. In the form of the mount table it is `path`.
+    pub fn target_of(&self, asked: &Path, path: &Path, table: &MountTable) -> Option<PathBuf> {
+        let here = table.at(path);
+        let found = self
+            .views()
+            .find(|(target, _)| *target == path)
+            .or_else(|| {
+                self.views()
+                    .find(|(_, view)| here.is_some_and(|it| view.is(it)))
+            })
+            .or_else(|| {
+                self.views()
+                    .find(|(_, view)| view.asked.as_deref() == Some(asked))
+            });
+        found.map(|(target, _)| target.clone())
+    }
+
+    /// How many holders there are.
+    pub fn count(&self) -> usize {
+        self.holders.len()
     }
 
     /// The mount, if it is held in another mount namespace and not seen in this one.
@@ -144,8 +181,21 @@ impl HolderRecord {
             id: holder.id.clone(),
         });
         match &holder.target {
-            Some(target) => hold.targets.insert(target.clone()),
+            Some(target) if hold.targets.contains_key(target) => false,
+            Some(target) => {
+                hold.targets.insert(target.clone(), ViewRecord::default());
+                true
+            }
             None => !std::mem::replace(&mut hold.plain, true),
+        }
+    }
+
+    /// Notes the view that the holder has at its target now.
+    pub fn note_view(&mut self, holder: &Holder, view: ViewRecord) {
+        if let Some(target) = &holder.target
+            && let Some(hold) = self.holders.get_mut(&holder.name())
+        {
+            hold.targets.insert(target.clone(), view);
         }
     }
 
@@ -153,18 +203,19 @@ impl HolderRecord {
     pub fn has(&self, holder: &Holder) -> bool {
         let hold = self.holders.get(&holder.name());
         hold.is_some_and(|hold| match &holder.target {
-            Some(target) => hold.targets.contains(target),
+            Some(target) => hold.targets.contains_key(target),
             None => hold.plain,
         })
     }
 
     /// Removes the holder, or `all` of them, and returns the targets to unmount: those that no other holder has. If the holder
     /// names a target, only that target is removed, and the holder itself once nothing else is left of it.
-    pub fn release(&mut self, holder: &Holder, all: bool) -> Vec<PathBuf> {
+    pub fn release(&mut self, holder: &Holder, all: bool) -> Vec<Target> {
         if all {
             let gone = std::mem::take(&mut self.holders).into_values();
-            let targets: BTreeSet<PathBuf> = gone.flat_map(|hold| hold.targets).collect();
-            return targets.into_iter().collect();
+            let targets: BTreeMap<PathBuf, ViewRecord> =
+                gone.flat_map(|hold| hold.targets).collect();
+            return self.unheld(targets);
         }
         let name = holder.name();
         let Some(target) = &holder.target else {
@@ -174,28 +225,25 @@ impl HolderRecord {
         let Some(hold) = self.holders.get_mut(&name) else {
             return Vec::new();
         };
-        let had = hold.targets.remove(target);
+        let had = hold.targets.remove_entry(target);
         if !hold.plain && hold.targets.is_empty() {
             self.holders.remove(&name);
         }
-        self.unheld(had.then(|| target.clone()))
+        self.unheld(had)
     }
 
-    fn unheld(&self, targets: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
-        let is_held = |target: &PathBuf| {
-            self.holders
-                .values()
-                .any(|hold| hold.targets.contains(target))
+    fn unheld(&self, targets: impl IntoIterator<Item = (PathBuf, ViewRecord)>) -> Vec<Target> {
+        let is_held = |path: &PathBuf| {
+            let mut holds = self.holders.values();
+            holds.any(|hold| hold.targets.contains_key(path))
         };
-        targets
-            .into_iter()
-            .filter(|target| !is_held(target))
-            .collect()
+        let unheld = targets.into_iter().filter(|(path, _)| !is_held(path));
+        unheld.map(|(path, view)| Target { path, view }).collect()
     }
 
     /// The name of a holder that sees the volume at the target.
     pub fn holder_at(&self, target: &Path) -> Option<&str> {
-        let has = |hold: &Hold| hold.targets.contains(target);
+        let has = |hold: &Hold| hold.targets.contains_key(target);
         let mut holders = self.holders.iter();
         holders
             .find(|(_, hold)| has(hold))
@@ -213,7 +261,7 @@ impl HolderRecord {
     }
 
     /// Removes a dead holder, and returns the targets to unmount as [`HolderRecord::release`] does.
-    pub fn remove_dead(&mut self, dead: &Dead) -> Vec<PathBuf> {
+    pub fn remove_dead(&mut self, dead: &Dead) -> Vec<Target> {
         let gone = self.holders.remove(&dead.name).unwrap_or_default();
         self.unheld(gone.targets)
     }
@@ -238,7 +286,13 @@ impl HolderRecord {
             ANONYMOUS => "a caller without an ID".to_owned(),
             _ => shown(name, hold),
         });
-        names.collect::<Vec<_>>().join(", ")
+        let names: Vec<_> = names.collect();
+        let more = names.len().saturating_sub(NAMED);
+        let named = names[..names.len() - more].join(", ");
+        match more {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
     }
 
     /// The names of the holders that are alive.

@@ -48,7 +48,7 @@ fn rows() -> Vec<Row> {
         row(Getting::CannotSay, false, Ok(Created::Existed), both("")),
         row(Getting::CannotSay, true, Ok(Created::Existed), (("get create", UNTOLD), ("get create", ""))),
         row(Getting::CannotSay, true, other(), both(OTHER_SIZE)),
-        row(Getting::Fails(ErrorKind::Refused), false, Ok(Created::New), (("get create", ""), ("get", "Refused: get: Refused"))),
+        row(Getting::Fails(ErrorKind::Refused), false, Ok(Created::New), (("get", "Refused: get: Refused"), ("get", "Refused: get: Refused"))),
         row(Getting::Fails(ErrorKind::Other), true, Ok(Created::New), (("get", "Other: get: Other"), ("get", "Other: get: Other"))),
         row(Getting::Fails(ErrorKind::Unsure), true, Ok(Created::New), (("get", "Unsure: get: Unsure"), ("get", "Unsure: get: Unsure"))),
     ]
@@ -68,7 +68,7 @@ fn what_is_there_already_is_compared_where_its_options_are_known() {
             let seen = scene.see(|| {
                 let locked = Locked::lock(&scene.invocation, volume.as_ref(), Holder::default())?;
                 match is_mount {
-                    true => locked.create_if_absent().map(|()| String::new()),
+                    true => locked.create_if_absent().map(|_| String::new()),
                     false => Ok(locked.create()?.unwrap_or_default()),
                 }
             });

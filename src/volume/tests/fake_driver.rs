@@ -9,7 +9,7 @@ use anyhow::{Error, Result, anyhow};
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::options::Options;
 use crate::driver::interface::{
-    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo,
+    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
 use crate::sys::tests::fake_host;
 
@@ -67,11 +67,13 @@ pub struct Plan {
     pub wrong_options: bool,
     pub has_options: bool,
     pub can_mount_read_only: bool,
-    pub may_finish_later: bool,
+    pub is_shared: bool,
     /// Where it mounts.
     pub place: PathBuf,
     /// A directory that it may hand out.
     pub plain: PathBuf,
+    /// How many of the next mounts answer with the place, and mount nothing.
+    pub bare_mounts: usize,
     /// How often it is mounted, by ID.
     pub counts: BTreeMap<String, usize>,
     /// What it was asked, without the IDs.
@@ -94,9 +96,10 @@ impl Plan {
             wrong_options: false,
             has_options: false,
             can_mount_read_only: true,
-            may_finish_later: false,
+            is_shared: false,
             place: root.join("mnt/db"),
             plain: root.join("plain/db"),
+            bare_mounts: 0,
             counts: BTreeMap::new(),
             calls: Vec::new(),
             ids: BTreeSet::new(),
@@ -144,7 +147,7 @@ pub struct FakeDriver {
     pub plan: Arc<Mutex<Plan>>,
     pub name: &'static str,
     can_mount_read_only: bool,
-    may_finish_later: bool,
+    is_shared: bool,
 }
 
 impl FakeDriver {
@@ -154,7 +157,7 @@ impl FakeDriver {
             plan: Arc::clone(plan),
             name,
             can_mount_read_only: known.can_mount_read_only,
-            may_finish_later: known.may_finish_later,
+            is_shared: known.is_shared,
         }
     }
 }
@@ -186,8 +189,8 @@ impl Driver for FakeDriver {
         Ok(Scope::Local)
     }
 
-    fn may_finish_later(&self) -> bool {
-        self.may_finish_later
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     fn can_mount_read_only(&self) -> bool {
@@ -245,11 +248,11 @@ impl Volume for FakeVolume {
         }
     }
 
-    fn path(&self) -> Result<Option<PathBuf>> {
+    fn path(&self) -> Result<Whereabouts> {
         let mut plan = self.plan();
         plan.calls.push("path".into());
         match plan.tells_path {
-            Some(tells) => Ok(Some(plan.place.clone()).filter(|_| tells)),
+            Some(tells) => Ok(Some(plan.place.clone()).filter(|_| tells).into()),
             None => Err(failure("path", ErrorKind::Refused)),
         }
     }
@@ -258,6 +261,10 @@ impl Volume for FakeVolume {
         let mut plan = self.plan();
         plan.note("mount", mode.id, if mode.read_only { " ro" } else { "" });
         let options = if mode.read_only { "ro" } else { "rw" };
+        if plan.bare_mounts > 0 {
+            plan.bare_mounts -= 1;
+            return Ok(plan.place.clone());
+        }
         match plan.mounting {
             Mounting::Mounts => plan.mount(mode.id, options),
             Mounting::MountsReadOnly => plan.mount(mode.id, "ro"),

@@ -5,6 +5,7 @@ use std::fs;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
+use crate::base::text::chain;
 use crate::sys::process::host;
 use crate::sys::tests::fake_host;
 use crate::volume::Locked;
@@ -49,11 +50,11 @@ fn literal() -> Value {
             "namespace": 4026531841_u64
         },
         "holders": {
-            "": {"plain": true, "targets": []},
-            "me": {"plain": false, "targets": ["/a", "/b"]},
+            "": {"plain": true, "targets": {}},
+            "me": {"plain": false, "targets": {"/a": {}, "/b": {"asked": "/link", "mount": {"id": 8, "device": "8:0", "root": "/"}}}},
             "run 7 9 4026531836": {
                 "plain": true,
-                "targets": [],
+                "targets": {},
                 "run": {"process": {"pid": 7, "started": 9, "namespace": 4026531836_u64}, "id": "task"}
             }
         }
@@ -185,4 +186,55 @@ fn a_record_that_cannot_be_written_is_an_error_and_nothing_has_changed() {
     assert!(error.to_string().starts_with("writing "), "{error}");
     assert_eq!(ledger.record(), None);
     assert!(!scene.file("new").exists());
+}
+
+/// A record that is too long, or no file: nothing that is there may keep the volume from being used.
+#[test]
+fn a_record_that_cannot_be_read_is_set_aside() {
+    for is_directory in [false, true] {
+        let scene = Scene::new();
+        let path = scene.file("json");
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        match is_directory {
+            true => fs::create_dir(&path).expect("a directory"),
+            false => fs::write(&path, vec![b' '; (1 << 20) + 1]).expect("a long file"),
+        }
+        for _ in 0..2 {
+            assert!(lock(&scene).record().is_some_and(|record| !record.settled));
+        }
+        assert!(scene.file("damaged").exists());
+        let warnings = fake_host::with(|host| host.stderr.concat());
+        assert_eq!(
+            warnings.matches("cannot be read (").count(),
+            1,
+            "{warnings}"
+        );
+    }
+}
+
+/// What is written must not be more than can be read again.
+#[test]
+fn holders_are_refused_before_the_record_is_too_long() {
+    let scene = Scene::new();
+    let mut ledger = lock(&scene);
+    let mut record = ledger.record_or_new();
+    let long = "x".repeat(4000);
+    let mut refused = None;
+    for number in 0..1000 {
+        record.hold(&named(&format!("{long}{number}")));
+        if let Err(error) = ledger.save(record.clone()) {
+            refused = Some((number, chain(&error)));
+            break;
+        }
+    }
+    let (number, words) = refused.expect("refused in the end");
+    let expected = format!(
+        "it has {number} holders, and there is no room for another; unmount --force releases them all"
+    );
+    assert_eq!(words, expected);
+    drop(ledger);
+    assert_eq!(
+        lock(&scene).record().map(|record| record.count()),
+        Some(number)
+    );
 }

@@ -13,6 +13,7 @@ mod mount;
 mod records;
 mod release;
 mod remove;
+mod shared;
 mod standings;
 mod targets;
 mod undo;
@@ -224,8 +225,7 @@ impl Scene {
                 _ => self.shorten(name),
             };
             names.extend(Some(name.clone()).filter(|_| hold["plain"] == true));
-            let targets = hold["targets"].as_array().expect("targets").iter();
-            let targets = targets.filter_map(Value::as_str);
+            let targets = hold["targets"].as_object().expect("targets").keys();
             names.extend(targets.map(|target| format!("{name} at {}", self.shorten(target))));
         }
         listed(names.into_iter().collect())
@@ -238,6 +238,7 @@ impl Scene {
         let kind = |path: PathBuf| Some(path.extension()?.to_string_lossy().into_owned());
         let files = entries.filter_map(|entry| kind(entry.path()));
         // One of another boot counts as none; the next mount replaces it.
+        let files = files.filter(|kind| kind != "seen");
         files
             .filter(|kind| kind != "json" || self.record() != NO_RECORD)
             .collect()

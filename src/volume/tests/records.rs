@@ -1,10 +1,11 @@
 //! Records: who is in, who is out, and how holders are named.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pretty_assertions::assert_eq;
 
 use crate::volume::holders::record::{Holder, HolderRecord};
+use crate::volume::holders::views::Target;
 use crate::volume::tests::{dead, living, named};
 
 fn at(target: &str, holder: Holder) -> Holder {
@@ -22,8 +23,11 @@ fn held(holders: &[Holder]) -> HolderRecord {
     record
 }
 
-fn paths(paths: &[&str]) -> Vec<PathBuf> {
-    paths.iter().map(PathBuf::from).collect()
+fn paths(paths: &[&str]) -> Vec<Target> {
+    paths
+        .iter()
+        .map(|path| Target::at(Path::new(path)))
+        .collect()
 }
 
 #[test]
@@ -42,7 +46,8 @@ fn a_holder_is_in_or_out() {
         assert!(!record.hold(&holder), "not new: {holder:?}");
         assert!(record.has(&holder) && record.is_held(), "{holder:?}");
         let targets = record.release(&holder, false);
-        assert_eq!(targets, holder.target.iter().cloned().collect::<Vec<_>>());
+        let expected = holder.target.iter().map(|path| Target::at(path));
+        assert_eq!(targets, expected.collect::<Vec<_>>());
         assert!(!record.has(&holder) && !record.is_held(), "{holder:?}");
     }
 }

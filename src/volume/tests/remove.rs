@@ -26,7 +26,7 @@ const ROWS: [Row; 13] = [
     (Settled, Vanished, &["other"], ""),
     (Unsettled, Never, &[], ""),
     (Unsettled, Unknown, &[], ""),
-    (Unsettled, Writable, &[], ""),
+    (Unsettled, Writable, &[], "nobody any more"),
     (Damaged, Vanished, &["other"], ""),
 ];
 

@@ -110,7 +110,7 @@ impl Standing {
         }
         let table = MountTable::read().expect("a mount table");
         let read_only = self.mounted == Mounted::ReadOnly;
-        let mount = MountRecord::of(path.clone(), "db", read_only, &table).expect("a mount");
+        let mount = MountRecord::of(path.clone(), "db", read_only, &table, None).expect("a mount");
         fake_host::with(|host| match self.mounted {
             Mounted::Vanished | Mounted::Elsewhere | Mounted::ElsewhereGone => {
                 host.namespaces.push(USED_NAMESPACE);

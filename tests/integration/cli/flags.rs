@@ -58,9 +58,9 @@ fn explicitcreate_is_understood_in_all_spellings() {
             if creates {
                 env.dvdcli(&line).prints("$ROOT/volumes/db\n").succeeds();
             } else {
-                let absent = "dvdcli: mounting volume db: plugin fake: VolumeDriver.Mount: volume not found\n";
+                let absent = "dvdcli: mounting volume db: plugin fake: no such volume\n";
                 env.dvdcli(&line).fails(3, absent);
-                assert_eq!(plugin.take_calls(), ["Activate", "Mount"], "{line}");
+                assert_eq!(plugin.take_calls(), ["Activate", "Get"], "{line}");
             }
         }
     }

@@ -85,7 +85,7 @@ fn a_flag_is_no_value_of_another_and_surplus_words_are_refused() {
 #[test]
 fn explicitcreate_takes_a_truth_value_as_a_word_of_its_own() {
     let (env, plugin) = FakePlugin::with_db();
-    let absent = "dvdcli: mounting volume x: plugin fake: VolumeDriver.Mount: volume not found\n";
+    let absent = "dvdcli: mounting volume x: plugin fake: no such volume\n";
     for (words, creates) in [
         (["1", "t", "T", "TRUE", "True", "true"], false),
         (["0", "f", "F", "FALSE", "False", "false"], true),
@@ -156,7 +156,7 @@ fn of_a_flag_that_is_given_twice_the_last_one_counts() {
     ] {
         env.dvdcli(&format!("mount -d fake -n x {flags}")).fails(
             3,
-            "dvdcli: mounting volume x: plugin fake: VolumeDriver.Mount: volume not found\n",
+            "dvdcli: mounting volume x: plugin fake: no such volume\n",
         );
     }
     env.dvdcli("mount -d fake -n x --explicitcreate --explicitcreate=0")

@@ -118,7 +118,7 @@ fn bad_input_is_named_and_nothing_is_mounted() {
         (
             "fake/none $ROOT/db -o explicitcreate",
             32,
-            "plugin fake: VolumeDriver.Mount: volume not found",
+            "plugin fake: no such volume",
         ),
     ] {
         let (spec, rest) = line.split_once(' ').unwrap();
@@ -156,7 +156,7 @@ fn an_absent_volume_that_may_fail_is_passed_over() {
     host.env.dir("db");
     host.fstab("fake/none $ROOT/db dvdcli explicitcreate,nofail 0 0\n");
     host.run("mount -a")
-        .warns("dvdcli: warning: mounting fake/none at $ROOT/db: plugin fake: VolumeDriver.Mount: volume not found\n")
+        .warns("dvdcli: warning: mounting fake/none at $ROOT/db: plugin fake: no such volume\n")
         .succeeds();
     assert_eq!(host.volumes().len(), 0);
 }

@@ -76,7 +76,7 @@ pub fn volume(env: &Env, driver: &str, name: &str) -> PathBuf {
 pub fn is_removed(env: &Env, driver: &str) {
     env.dvdcli(&format!("remove -d {driver} -n db")).succeeds();
     assert_eq!(env.names(&format!("var/lib/dvdcli/{driver}")), [""; 0]);
-    assert_eq!(env.names("run/dvdcli"), [""; 0]);
+    assert_eq!(env.records(), [""; 0]);
     eventually("the loop device", || bound_below(env).is_empty());
 }
 

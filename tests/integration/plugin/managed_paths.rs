@@ -72,7 +72,9 @@ fn its_volumes_are_held_by_whatever_name_it_is_called() {
     );
     let path = format!("var/lib/docker/plugins/{ID}/rootfs/db");
     env.dir(&path);
-    plugin.on("Mount", json(json!({ "Mountpoint": "/db" })));
+    for method in ["Mount", "Path"] {
+        plugin.on(method, json(json!({ "Mountpoint": "/db" })));
+    }
     for name in ["ebs", "rexray/ebs", "rexray/ebs:latest", ID, "01"] {
         env.dvdcli(&format!("mount -d {name} -n db"))
             .prints(&format!("$ROOT/{path}\n"))

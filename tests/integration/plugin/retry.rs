@@ -21,6 +21,9 @@ fn calls_that_change_nothing_are_repeated_with_their_whole_body() {
     ] {
         for broken in [close(), begun(), Answer::ActInSilence] {
             let (env, plugin) = FakePlugin::with_db();
+            if method == "Unmount" {
+                env.mount_db();
+            }
             plugin.on_each(method, [broken, Answer::Act]);
             env.dvdcli(line).prints(stdout).succeeds();
             let bodies = plugin.bodies(method);
@@ -68,6 +71,9 @@ fn calls_that_change_something_are_never_repeated() {
             Answer::BytesAndClose(b"HTTP/1.1 200 OK\r\nConte".to_vec()),
         ] {
             let (env, plugin) = FakePlugin::with_db();
+            if method == "Unmount" {
+                env.mount_db();
+            }
             plugin.on_each(method, [broken, Answer::Act]);
             env.dvdcli(line).fails(
                 1,
@@ -89,11 +95,14 @@ fn a_connection_that_was_closed_between_two_calls_is_made_anew() {
         .prints("$ROOT/volumes/db\n")
         .succeeds();
     assert_eq!(plugin.options("db"), json!({ "a": "1" }));
-    assert_eq!(plugin.take_calls(), ["Activate", "Get", "Create", "Mount"]);
+    assert_eq!(
+        plugin.take_calls(),
+        ["Activate", "Get", "Create", "Path", "Mount"]
+    );
     env.dvdcli("unmount -d fake -n db").succeeds();
     assert_eq!(plugin.take_calls(), ["Activate", "Unmount"]);
     env.dvdcli("remove -d fake -n db").succeeds();
-    assert_eq!(plugin.take_calls(), ["Activate", "Get", "Remove"]);
+    assert_eq!(plugin.take_calls(), ["Activate", "Get", "Path", "Remove"]);
 }
 
 /// The next request lies unread in a connection that the plugin closes.
@@ -185,6 +194,9 @@ fn a_plugin_that_hangs_at_any_point_is_given_up_in_time() {
     at_once(cases.into_iter().flatten().enumerate(), |(number, case)| {
         let ((line, method, doing), answer) = case;
         let (env, plugin) = FakePlugin::with_db();
+        if method == "Unmount" {
+            env.mount_db();
+        }
         plugin.on(method, answer);
         env.dvdcli(&format!("{line} {SHORT}")).fails(
             1,

@@ -287,7 +287,8 @@ fn all_calls_work_in_forms_that_end_the_connection() {
         "Create",
         Answer::BytesAndClose(response(200, "Connection: close\r\n", "{}")),
     );
+    plugin.on("Path", no_length(json!({})));
     plugin.on("Mount", no_length(json!({ "Mountpoint": path })));
     env.mount_db();
-    assert_eq!(plugin.connections(), 4);
+    assert_eq!(plugin.connections(), 5);
 }

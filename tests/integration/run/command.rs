@@ -26,11 +26,13 @@ fn the_command_has_the_volume_for_as_long_as_it_runs() {
             .succeeds();
         assert_eq!(
             plugin.take_calls(),
-            ["Activate", "Get", "Create", "Mount", "Activate", "Unmount"]
+            [
+                "Activate", "Get", "Create", "Path", "Mount", "Activate", "Unmount"
+            ]
         );
         let written = fs::read_to_string(env.path("volumes/db/file")).unwrap();
         assert_eq!((written.as_str(), plugin.mounts("db")), ("text\n", 0));
-        assert_eq!(env.names("run/dvdcli").len(), 0);
+        assert_eq!(env.records(), [""; 0]);
     }
 }
 
@@ -138,14 +140,16 @@ fn what_fails_before_the_command_has_our_exit_codes() {
     let plugin = FakePlugin::start(&env, "fake");
     let doing = "dvdcli: running sh with volume db: mounting it: plugin fake: VolumeDriver";
     let touch = "touch $ROOT/started";
-    script(&env, &format!("{DB} --explicitcreate"), touch)
-        .fails(3, &format!("{doing}.Mount: volume not found\n"));
+    script(&env, &format!("{DB} --explicitcreate"), touch).fails(
+        3,
+        "dvdcli: running sh with volume db: mounting it: plugin fake: no such volume\n",
+    );
     plugin.on("Mount", refuses("volume is in use"));
     script(&env, DB, touch).fails(4, &format!("{doing}.Mount: volume is in use\n"));
     plugin.on("Mount", refuses("boom"));
     script(&env, DB, touch).fails(1, &format!("{doing}.Mount: boom\n"));
     assert!(!env.path("started").exists());
-    assert_eq!(env.names("run/dvdcli").len(), 0);
+    assert_eq!(env.records(), [""; 0]);
 }
 
 #[test]
@@ -196,7 +200,7 @@ fn a_plugin_that_has_gone_meanwhile_is_waited_for_and_told() {
     let plugin = FakePlugin::start(&env, "fake").with_volume("db");
     env.dvdcli("unmount -d fake -n db").succeeds();
     assert_eq!(plugin.bodies("Unmount").len(), 1);
-    assert_eq!(env.names("run/dvdcli").len(), 0);
+    assert_eq!(env.records(), [""; 0]);
 }
 
 /// Those whom a Ctrl-C has killed with the command need a moment to die.
@@ -218,7 +222,7 @@ fn the_command_may_take_any_time() {
     let (env, plugin) = FakePlugin::with_db();
     run(&env, "-d fake -n db --timeout 2s", ["sleep", "2.2"]).succeeds();
     assert_eq!(plugin.mounts("db"), 0);
-    assert_eq!(env.names("run/dvdcli").len(), 0);
+    assert_eq!(env.records(), [""; 0]);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn what_is_mounted_there_already_is_seen_before_anything_is_done() {
     task(&env, UNMOUNT, &variables[1..])
         .warns(
             "dvdcli: warning: container path: $ROOT/taken: something is mounted there that is not this volume\n\
-             dvdcli: warning: unmounting volume b: plugin rexray: VolumeDriver.Unmount: volume not found; nothing was left to do\n",
+             dvdcli: warning: unmounting volume b: plugin rexray: VolumeDriver.Path: volume not found; nothing was left to do\n",
         )
         .succeeds();
     assert_eq!(env.mounts(), [path]);

@@ -27,7 +27,7 @@ fn ten_volumes_are_mounted_in_the_order_of_their_digits() {
         assert_eq!(plugin.bodies("Mount").len(), 10);
         task(&env, UNMOUNT, &variables).succeeds();
         assert_eq!(plugin.bodies("Unmount").len(), 10);
-        assert_eq!(env.names("run/dvdcli").len(), 0);
+        assert_eq!(env.records(), [""; 0]);
     }
 }
 
@@ -76,15 +76,11 @@ fn a_volume_that_is_to_exist_is_not_created() {
         task(
             &env,
             MOUNT,
-            &[
-                ("NAME", "a"),
-                ("NAME1", "new"),
-                ("EXPLICITCREATE1", value),
-            ],
+            &[("NAME", "a"), ("NAME1", "new"), ("EXPLICITCREATE1", value)],
         )
         .fails(
             3,
-            "dvdcli: mounting volume new (DVDI_VOLUME_NAME1): plugin rexray: VolumeDriver.Mount: volume not found\n",
+            "dvdcli: mounting volume new (DVDI_VOLUME_NAME1): plugin rexray: no such volume\n",
         );
     }
     assert_eq!((plugin.bodies("Create").len(), plugin.mounts("a")), (0, 0));
@@ -196,16 +192,16 @@ fn what_was_never_mounted_is_no_error() {
     warnings.sort_unstable();
     let warning = |name, why| {
         format!(
-            "dvdcli: warning: unmounting volume {name}: plugin rexray: VolumeDriver.Unmount: {why}; nothing was left to do"
+            "dvdcli: warning: unmounting volume {name}: plugin rexray: {why}; nothing was left to do"
         )
     };
     assert_eq!((found.code, found.stdout.as_str()), (0, ""));
     assert_eq!(
         warnings,
         [
-            warning("a", "volume is not mounted"),
-            warning("b", "volume not found"),
-            warning("c", "volume not found")
+            warning("a", "it is not mounted"),
+            warning("b", "VolumeDriver.Path: volume not found"),
+            warning("c", "VolumeDriver.Path: volume not found")
         ]
     );
     assert_eq!(plugin.bodies("Create").len(), 0);
@@ -232,7 +228,7 @@ fn unmounting_goes_on_and_names_every_failure() {
     assert_eq!((plugin.mounts("a"), other.mounts("b")), (1, 0));
     plugin.on("Unmount", crate::harness::http::Answer::Act);
     task(&env, UNMOUNT, &variables)
-        .warns("dvdcli: warning: unmounting volume b: plugin other: VolumeDriver.Unmount: volume is not mounted; nothing was left to do\n")
+        .warns("dvdcli: warning: unmounting volume b: plugin other: it is not mounted; nothing was left to do\n")
         .succeeds();
     assert_eq!(plugin_mounts(&plugin, ["a", "c"]), [0, 0]);
 }

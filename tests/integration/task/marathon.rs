@@ -118,7 +118,7 @@ fn a_task_of_mesos_module_dvdi_has_its_volumes_or_none() {
     assert_eq!(plugin.options("db"), options);
     in_shell(&env, &log.0).fails(
         3,
-        "dvdcli: mounting volume log: plugin rexray: VolumeDriver.Mount: volume not found\n",
+        "dvdcli: mounting volume log: plugin rexray: no such volume\n",
     );
     in_shell(&env, &db.1).succeeds();
     assert_eq!(

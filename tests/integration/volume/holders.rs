@@ -14,11 +14,14 @@ fn many_mounts_and_one_unmount_come_out_right() {
     for kind in KINDS {
         let (env, plugin) = FakePlugin::of_kind_with_db(kind);
         for _ in 0..2 {
-            for _ in 0..5 {
+            env.mount_db();
+            assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount"]);
+            for _ in 0..4 {
                 env.mount_db();
                 assert_eq!(plugin.mounts("db"), 1);
+                // Of a plain directory only the plugin knows whether the volume is still there.
+                assert_eq!(plugin.take_calls(), ["Activate", "Path"]);
             }
-            assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount"]);
             env.dvdcli("unmount -d fake -n db").succeeds();
             assert_eq!(plugin.mounts("db"), 0);
             assert_eq!(plugin.take_calls(), ["Activate", "Unmount"]);
@@ -48,7 +51,8 @@ fn a_volume_is_unmounted_when_its_last_holder_goes() {
             .warns(&stays("b"))
             .succeeds();
         assert_eq!(plugin.mounts("db"), 1);
-        assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount"]);
+        assert_eq!(plugin.bodies("Unmount").len(), 0);
+        plugin.take_calls();
         env.dvdcli("unmount -d fake -n db --id b").succeeds();
         assert_eq!(plugin.mounts("db"), 0);
         assert_eq!(plugin.take_calls(), ["Activate", "Unmount"]);
@@ -106,14 +110,27 @@ fn force_and_the_setting_release_every_holder() {
 }
 
 #[test]
-fn what_somebody_else_mounted_is_unmounted_by_one_call() {
-    let (env, plugin) = FakePlugin::with_db();
+fn what_somebody_else_mounted_is_unmounted_by_force_only() {
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
+    let path = env.dir("volumes/db");
+    env.mount_tmpfs(&path);
     env.mount_db();
-    // As after a reboot.
+    // What was mounted by dvdcli 0.2.1, or by Docker.
     fs::remove_dir_all(env.path("run/dvdcli")).unwrap();
     plugin.take_calls();
-    env.dvdcli("unmount -d fake -n db --id x").succeeds();
-    assert_eq!(plugin.take_calls(), ["Activate", "Unmount"]);
+    for id in ["", "--id x"] {
+        env.dvdcli(&format!("unmount -d fake -n db {id}"))
+            .warns("dvdcli: warning: unmounting volume db: nobody holds it here, but $ROOT/volumes/db is mounted, and left as it is; unmount --force unmounts it\n")
+            .succeeds();
+        assert_eq!(plugin.take_calls(), ["Activate", "Path"]);
+    }
+    env.dvdcli("unmount -d fake -n db --force").succeeds();
+    assert_eq!(
+        plugin.take_calls(),
+        ["Activate", "Path", "Unmount", "Path", "Get"]
+    );
     assert_eq!(plugin.mounts("db"), 0);
 }
 
@@ -145,13 +162,27 @@ fn a_mount_that_has_gone_is_mounted_anew() {
     env.mount_db();
     env.mount_db();
     assert_eq!(plugin.bodies("Mount").len(), 1);
+    // Where the volume was mounted, a plain directory is a mistake: what is written there would land on the host's disk.
     nix::mount::umount(&path).unwrap();
-    env.mount_db();
-    assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (2, 1));
-    // Another one at the same place is not the one that we made.
-    env.mount_tmpfs(&path);
-    env.mount_db();
-    assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (3, 1));
+    env.dvdcli("mount -d fake -n db").fails(
+        1,
+        "dvdcli: mounting volume db: plugin fake: nothing is mounted at $ROOT/volumes/db, where the volume was mounted before; \
+         restart the plugin, or remove $ROOT/run/dvdcli/[..].seen if the volume is a plain directory now\n",
+    );
+    assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (3, 0));
+    for mounts in [4, 5] {
+        // The kernel would give it the number of the one that has gone.
+        env.mount_tmpfs(&env.dir(&format!("other{mounts}")));
+        env.mount_tmpfs(&path);
+        env.mount_db();
+        env.mount_db();
+        assert_eq!(
+            (plugin.bodies("Mount").len(), plugin.mounts("db")),
+            (mounts, 1)
+        );
+        // Another one at the same place is not the one that was there.
+        nix::mount::umount(&path).unwrap();
+    }
 }
 
 #[test]
@@ -163,13 +194,17 @@ fn the_mount_table_has_the_last_word_on_what_is_unmounted() {
     env.mount_tmpfs(&path);
     plugin.on("Path", json(json!({ "Mountpoint": path })));
     plugin.on("Unmount", refuses("volume is not mounted"));
-    let failed = "dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted: but $ROOT/volumes/db is mounted; another caller holds it\n";
-    env.dvdcli("unmount -d fake -n db").fails(4, failed);
+    env.dvdcli("unmount -d fake -n db --force").fails(
+        4,
+        "dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted, but $ROOT/volumes/db is still mounted; \
+         where no other caller holds it, run umount $ROOT/volumes/db\n",
+    );
+    // What was mounted before our mount is not ours, and stays.
     env.mount_db();
-    env.dvdcli("unmount -d fake -n db").fails(4, failed);
+    env.dvdcli("unmount -d fake -n db").succeeds();
     nix::mount::umount(&path).unwrap();
-    env.dvdcli("unmount -d fake -n db")
-        .warns("dvdcli: warning: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted; nothing was left to do\n")
+    env.dvdcli("unmount -d fake -n db --force")
+        .warns("dvdcli: warning: unmounting volume db: plugin fake: nothing is mounted at $ROOT/volumes/db; nothing was left to do\n")
         .succeeds();
 }
 
@@ -227,7 +262,9 @@ fn what_is_remembered_dies_with_the_boot() {
         )
         .unwrap();
     }
-    assert_eq!(changed, 1);
-    env.dvdcli("unmount -d fake -n db --id b").succeeds();
-    assert_eq!(plugin.mounts("db"), 0);
+    assert_eq!(changed, 2);
+    env.dvdcli("unmount -d fake -n db --id b")
+        .warns("dvdcli: warning: unmounting volume db: plugin fake: nothing is mounted at $ROOT/volumes/db; nothing was left to do\n")
+        .succeeds();
+    assert_eq!(plugin.bodies("Unmount").len(), 0);
 }

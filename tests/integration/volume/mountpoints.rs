@@ -139,7 +139,9 @@ fn a_symbolic_link_to_a_directory_is_good() {
     let (env, plugin) = FakePlugin::with_db();
     env.dir("real");
     symlink("real", env.path("link")).unwrap();
-    plugin.on("Mount", json(json!({ "Mountpoint": env.path("link") })));
+    for method in ["Mount", "Path"] {
+        plugin.on(method, json(json!({ "Mountpoint": env.path("link") })));
+    }
     env.dvdcli("mount -d fake -n db")
         .prints("$ROOT/link\n")
         .succeeds();

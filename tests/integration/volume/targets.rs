@@ -236,7 +236,7 @@ fn the_clean_up_after_a_target_that_was_refused_succeeds() {
     env.dvdcli("unmount -d fake -n db --target $ROOT/target")
         .warns(
             "dvdcli: warning: target $ROOT/target: something is mounted there that is not this volume\n\
-             dvdcli: warning: unmounting volume db: plugin fake: VolumeDriver.Unmount: volume is not mounted; nothing was left to do\n",
+             dvdcli: warning: unmounting volume db: plugin fake: it is not mounted; nothing was left to do\n",
         )
         .succeeds();
     assert_eq!(env.mounts(), [target]);

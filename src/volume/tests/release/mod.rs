@@ -10,11 +10,8 @@ use crate::volume::release::Release;
 use crate::volume::tests::fake_driver::Unmounting;
 use crate::volume::tests::invariants::{Before, check_release};
 use crate::volume::tests::release::expected::Expected;
-use crate::volume::tests::release::rows::{
-    ANSWERS, Asked, LAST, NOBODY, ROWS, Row, TASK, WHO, remain, row,
-};
-use crate::volume::tests::standings::Mounted::{Never, Vanished};
-use crate::volume::tests::standings::Remembered::{Damaged, OfAnotherBoot, Unsettled};
+use crate::volume::tests::release::rows::{ANSWERS, Asked, LAST, ROWS, Row, TASK, WHO, remain};
+use crate::volume::tests::standings::Remembered::{Damaged, OfAnotherBoot};
 use crate::volume::tests::standings::holder;
 use crate::volume::tests::{NO_RECORD, Scene};
 
@@ -115,37 +112,4 @@ fn busy_mounts_are_detached() {
         lazy: true,
     };
     assert!(check_all(&["me"], lazy) > 100);
-}
-
-/// A plugin may finish a mount after its caller was killed: the next mount unmounts first.
-#[test]
-fn a_mount_that_was_cut_off_is_remembered_where_it_may_be_finished_later() {
-    let mut scene = Scene::new();
-    for (may_finish_later, mounted, answer, record) in [
-        (
-            true,
-            Never,
-            Unmounting::KnowsNothing,
-            "unsettled nowhere: nobody",
-        ),
-        (true, Never, Unmounting::KeepsForAnother, NO_RECORD),
-        (true, Vanished, Unmounting::KnowsNothing, NO_RECORD),
-        (false, Never, Unmounting::KnowsNothing, NO_RECORD),
-    ] {
-        scene.again();
-        row("", Unsettled, mounted, &[], NOBODY)
-            .standing
-            .arrange(&scene);
-        scene.plan().may_finish_later = may_finish_later;
-        scene.plan().unmounting = answer;
-        let seen = scene.see(|| {
-            scene.unmount(holder(&scene, "me"), Release::ONE)?;
-            Ok(String::new())
-        });
-        assert_eq!(
-            (seen.result.as_str(), seen.record.as_str()),
-            ("", record),
-            "{answer:?}"
-        );
-    }
 }

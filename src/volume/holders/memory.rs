@@ -1,0 +1,128 @@
+//! What is remembered of a volume while nobody holds it: how its driver handed it out. It is kept until the volume is removed, or
+//! the host restarts.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::sys::files::small;
+use crate::sys::mount::mountinfo::Mount;
+use crate::volume::holders::mount_record::{MountIdentity, MountRecord};
+
+/// In the file `HASH.seen`, beside the volume's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    boot: String,
+    /// With `volume`, for people who read the file: its name is a hash.
+    driver: String,
+    volume: String,
+    /// Whether anything was ever mounted where the driver handed it out. A plain directory is a mistake from then on.
+    pub was_mount: bool,
+    /// Whether the driver was seen to name no directory while the volume was not mounted. Others always name one.
+    #[serde(default)]
+    is_silent: bool,
+    /// What was mounted there before, and stayed.
+    pub foreign: Option<MountIdentity>,
+}
+
+impl Memory {
+    /// Whether a directory that the driver names is where the volume is, though nothing is mounted there.
+    pub fn hands_out(&self) -> bool {
+        self.is_silent && !self.was_mount
+    }
+
+    /// Whether this mount was there before ours, and stayed.
+    pub fn is_foreign(&self, mount: &Mount) -> bool {
+        self.foreign.as_ref() == Some(&MountIdentity::from(mount))
+    }
+}
+
+/// Where the memory of one volume is kept.
+#[derive(Debug)]
+pub struct MemoryFile {
+    path: PathBuf,
+    empty: Memory,
+}
+
+impl MemoryFile {
+    pub fn new(record: &Path, boot: &str, driver: &str, volume: &str) -> MemoryFile {
+        MemoryFile {
+            path: record.with_extension("seen"),
+            empty: Memory {
+                boot: boot.into(),
+                driver: driver.into(),
+                volume: volume.into(),
+                was_mount: false,
+                is_silent: false,
+                foreign: None,
+            },
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A damaged file counts as none.
+    pub fn read(&self) -> Memory {
+        let text = small::read(&self.path).unwrap_or_default();
+        serde_json::from_slice(&text)
+            .ok()
+            .filter(|memory: &Memory| memory.boot == self.empty.boot)
+            .unwrap_or_else(|| self.empty.clone())
+    }
+
+    /// Remembers how the volume has been handed out.
+    pub fn remember(&self, mount: &MountRecord) -> Result<()> {
+        self.change(|before| Memory {
+            was_mount: before.was_mount || !mount.is_bare(),
+            foreign: mount.foreign().cloned(),
+            ..before
+        })
+    }
+
+    /// Remembers that the driver names no directory while the volume is not mounted.
+    pub fn learn_silence(&self) -> Result<()> {
+        self.change(|before| Memory {
+            is_silent: true,
+            ..before
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(Memory) -> Memory) -> Result<()> {
+        let before = self.read();
+        let memory = change(before.clone());
+        if memory == before {
+            return Ok(());
+        }
+        let writing = || format!("writing {}", self.path.display());
+        let text = serde_json::to_vec(&memory).with_context(writing)?;
+        let aside = self.aside();
+        let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &self.path));
+        if written.is_err() {
+            let _ = fs::remove_file(&aside);
+        }
+        written.with_context(writing)
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.path.with_extension("seen-new")
+    }
+
+    /// Removes what a call has left that was killed while it wrote.
+    pub fn sweep(&self) {
+        let _ = fs::remove_file(self.aside());
+    }
+
+    pub fn forget(&self) -> Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("removing {}", self.path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
