@@ -3,6 +3,7 @@
 mod holders;
 mod interrupted;
 mod mountpoints;
+mod moved_targets;
 mod races;
 mod targets;
 mod undo;
