@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::mount::mountinfo::MountTable;
+use crate::volume::holders::hold::{ANONYMOUS, Hold, Run, listed, now};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::views::{Target, ViewRecord};
@@ -19,12 +20,6 @@ pub struct Holder {
     /// Of `run`: the holder is this process, and holds the volume for as long as the process lives. The ID is only a label then.
     pub process: Option<HolderProcess>,
 }
-
-/// How many holders a message names.
-const NAMED: usize = 10;
-
-/// The name of the holder that gave neither an ID nor a target.
-const ANONYMOUS: &str = "";
 
 impl Holder {
     /// The name under which the holder is recorded: its process, else its ID, else its target, else [`ANONYMOUS`].
@@ -61,31 +56,6 @@ pub struct HolderRecord {
     #[serde(rename = "mounted")]
     pub mount: Option<MountRecord>,
     holders: BTreeMap<String, Hold>,
-}
-
-/// What one holder holds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Hold {
-    /// Whether it holds the mount itself, apart from any target.
-    plain: bool,
-    /// The extra directories at which it sees the volume.
-    targets: BTreeMap<PathBuf, ViewRecord>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    run: Option<Run>,
-}
-
-/// A holder that lives as long as its process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Run {
-    process: HolderProcess,
-    /// For people.
-    id: Option<String>,
-}
-
-impl Hold {
-    fn has_died(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.process.has_died())
-    }
 }
 
 /// A holder whose process has died.
@@ -176,6 +146,7 @@ impl HolderRecord {
     /// Adds the holder, or its target. False if it was there already.
     pub fn hold(&mut self, holder: &Holder) -> bool {
         let hold = self.holders.entry(holder.name()).or_default();
+        hold.since = hold.since.or_else(now);
         hold.run = holder.process.map(|process| Run {
             process,
             id: holder.id.clone(),
@@ -255,7 +226,7 @@ impl HolderRecord {
         let dead = self.holders.iter().filter(|(_, hold)| hold.has_died());
         let dead = dead.map(|(name, hold)| Dead {
             name: name.clone(),
-            shown: shown(name, hold),
+            shown: hold.shown(name),
         });
         dead.collect()
     }
@@ -282,33 +253,12 @@ impl HolderRecord {
     fn names_but(&self, left_out: Option<&str>) -> String {
         let others = self.holders.iter();
         let others = others.filter(|(name, _)| left_out != Some(name.as_str()));
-        let names = others.map(|(name, hold)| match name.as_str() {
-            ANONYMOUS => "a caller without an ID".to_owned(),
-            _ => shown(name, hold),
-        });
-        let names: Vec<_> = names.collect();
-        let more = names.len().saturating_sub(NAMED);
-        let named = names[..names.len() - more].join(", ");
-        match more {
-            0 => named,
-            more => format!("{named} and {more} more"),
-        }
+        listed(others.collect())
     }
 
     /// The names of the holders that are alive.
     pub fn living(&self) -> Vec<String> {
         let living = self.holders.iter().filter(|(_, hold)| !hold.has_died());
-        living.map(|(name, hold)| shown(name, hold)).collect()
-    }
-}
-
-fn shown(name: &str, hold: &Hold) -> String {
-    match &hold.run {
-        None => name.to_owned(),
-        Some(Run { process, id: None }) => format!("run {}", process.pid),
-        Some(Run {
-            process,
-            id: Some(id),
-        }) => format!("{id} (run {})", process.pid),
+        living.map(|(name, hold)| hold.shown(name)).collect()
     }
 }
