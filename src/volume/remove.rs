@@ -64,10 +64,16 @@ impl Locked<'_> {
     }
 
     fn refuse_sighted(&self, sighting: Sighting) -> Result<()> {
-        let Sighting::Mounted(seen) = sighting else {
-            return Ok(());
+        let memory = self.ledger.memory.read();
+        let seen = match sighting {
+            Sighting::Mounted(seen) => seen,
+            Sighting::Named(path) if memory.hands_out() => bail!(Failure::in_use(format!(
+                "it is mounted at {}; unmount it first",
+                path.display()
+            ))),
+            _ => return Ok(()),
         };
-        let used = match self.ledger.memory.read().is_foreign(&seen.mount) {
+        let used = match memory.is_foreign(&seen.mount) {
             true => used_elsewhere(&seen.mount)?,
             false => Some(String::new()),
         };

@@ -84,6 +84,8 @@ const PHRASES: &[(Meaning, &[&str])] = &[
             "volume is not currently mounted",
             "volume has not been mounted",
             "volume is not mounted by this id",
+            "umount not mounted",
+            "unable to find volume mounted on",
         ],
     ),
     (
@@ -143,12 +145,15 @@ impl Refusal {
     /// Whether the whole text has that meaning. It answers a call for `volume`, whose name is taken out of the words first: a
     /// volume may be called `busy-box`.
     pub fn means(&self, meaning: Meaning, volume: &str) -> bool {
-        let mut words = self.normal_words(volume);
-        // Whoever was busy is told before the colons: "umount: /mnt/db: target is busy".
-        if meaning == Meaning::InUse {
-            let last = self.words.rsplit(": ").next().unwrap_or_default();
-            words = normal(&without_name(last, volume));
-        }
+        let said = self.said();
+        let text = match meaning {
+            // Who was busy is told before the colons: "umount: /mnt/db: target is busy".
+            Meaning::InUse => said.rsplit(": ").next().unwrap_or_default().to_owned(),
+            // The directory is named: "umount: /mnt/db: not mounted". But a file that is not found is no absent volume.
+            Meaning::NotMounted => without_paths(said),
+            _ => said.to_owned(),
+        };
+        let words = normal(&without_name(&text, volume));
         let words = without_prefixes(&words);
         let is_known = |phrases: &[&str]| phrases.contains(&words);
         let of_meaning = PHRASES.iter().filter(|(known, _)| *known == meaning);
@@ -157,15 +162,24 @@ impl Refusal {
 
     /// Whether the words speak of something that exists already. It need not be the volume: that has to be asked.
     pub fn speaks_of_existence(&self, volume: &str) -> bool {
-        let words = self.normal_words(volume);
+        let words = normal(&without_name(self.said(), volume));
         let phrases = ["already exist", "exists already", "volume exists"];
         phrases.iter().any(|phrase| words.contains(phrase))
     }
 
-    fn normal_words(&self, volume: &str) -> String {
-        let words = self.words.split(" (HTTP status ").next();
-        normal(&without_name(words.unwrap_or_default(), volume))
+    /// The plugin's own words, without the status that was added to plain text.
+    fn said(&self) -> &str {
+        self.words
+            .split(" (HTTP status ")
+            .next()
+            .unwrap_or_default()
     }
+}
+
+fn without_paths(text: &str) -> String {
+    let is_path = |word: &&str| word.trim_start_matches(['\'', '"', '`']).starts_with('/');
+    let left = text.split_whitespace().filter(|word| !is_path(word));
+    left.collect::<Vec<_>>().join(" ")
 }
 
 fn without_prefixes(mut words: &str) -> &str {
@@ -233,6 +247,16 @@ mod tests {
                 Some(Absent),
             ),
             ("volume db is not mounted", Some(NotMounted)),
+            ("umount: /mnt/db: not mounted.", Some(NotMounted)),
+            (
+                "/mnt/quobyte/db not mounted (HTTP status 500)",
+                Some(NotMounted),
+            ),
+            (
+                "Unable to find volume mounted on /srv/_glusterfs/db",
+                Some(NotMounted),
+            ),
+            ("/usr/bin/rbd: not found", None),
             ("volume db already exists", Some(AlreadyExists)),
             ("volume is already mounted by this id", Some(AlreadyMounted)),
             ("volume db is in use", Some(InUse)),
