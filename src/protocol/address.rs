@@ -9,7 +9,7 @@ use serde::Deserialize;
 use ureq::http::Uri;
 
 use crate::base::secrets::MASK;
-use crate::protocol::json::Json;
+use crate::protocol::json;
 
 /// How to reach a plugin.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn parse_json(text: &[u8]) -> Result<Address> {
         #[serde(rename = "TLSConfig")]
         tls: Option<TlsFiles>,
     }
-    let spec: Spec = Json::parse(text)?.read()?;
+    let spec: Spec = json::read(text)?;
     parse_address(&spec.addr, spec.tls.unwrap_or_default())
 }
 

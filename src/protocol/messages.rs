@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::base::text::{one_line, shorten_to_words};
 use crate::protocol::client::Response;
-use crate::protocol::json::Json;
+use crate::protocol::json::{Json, text};
 use crate::protocol::missing;
 
 /// To `VolumeDriver.Create`. The options are strings, as in Docker.
@@ -117,13 +117,15 @@ pub fn read<A: DeserializeOwned>(response: &Response) -> Result<Result<A, Refusa
         text if text == NOT_AS_EXPECTED => anyhow!("{text}: {}", quoted(&error.to_string())),
         text => anyhow!(text),
     };
-    let json = Json::parse(&response.body);
-    let errors = json.as_ref().ok().and_then(|json| json.read().ok());
-    if let Some(refusal) = refusal(response, errors.as_ref()) {
+    let text = text::clean(&response.body);
+    // An error that cannot be read is no success: then the answer is none.
+    let json = Json::parse(&text).and_then(|json| Ok((json.read::<Errors>()?, json)));
+    let errors = json.as_ref().ok().map(|(errors, _)| errors);
+    if let Some(refusal) = refusal(response, errors) {
         return Ok(Err(refusal));
     }
-    let answer = json.and_then(|json| json.read());
-    answer.map(Ok).map_err(wrong)
+    let (_, json) = json.map_err(wrong)?;
+    json.read().map(Ok).map_err(wrong)
 }
 
 /// The keys that hold an error, in any answer. Their values may be of any JSON type.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::invocation::paths::Paths;
 use crate::protocol::address::Address;
-use crate::protocol::json::Json;
+use crate::protocol::json;
 use crate::sys::files::small as files;
 
 /// A managed plugin, as its `config.json` describes it.
@@ -87,7 +87,7 @@ fn data_root(text: &[u8]) -> Result<Option<PathBuf>> {
     if text.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let daemon: Daemon = Json::parse(text)?.read()?;
+    let daemon: Daemon = json::read(text)?;
     Ok(daemon.data_root.filter(|root| !root.as_os_str().is_empty()))
 }
 
@@ -132,7 +132,7 @@ fn is_hex(text: &str) -> bool {
 fn read(directory: &Path, id: String) -> Option<Managed> {
     let directory = directory.join(&id);
     let text = files::read(&directory.join("config.json")).ok()?;
-    let ConfigFile { plugin } = Json::parse(&text).ok()?.read().ok()?;
+    let ConfigFile { plugin } = json::read(&text).ok()?;
     Some(Managed {
         id,
         name: plugin.name,

@@ -1,18 +1,20 @@
 //! Requests and answers as `--verbose` shows them.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::secrets::{MASK, is_secret};
-use crate::protocol::json::Json;
+use crate::protocol::json::text;
 
 /// A body, with the secrets among its fields masked.
 pub fn shown(body: &[u8]) -> String {
-    match Json::parse(body).and_then(|json| json.read::<Value>()) {
+    let text = text::clean(body);
+    match Value::deserialize(&mut serde_json::Deserializer::from_str(&text)) {
         Ok(mut value) => {
             mask(&mut value);
             value.to_string()
         }
-        Err(_) => String::from_utf8_lossy(body).into_owned(),
+        Err(_) => text.into_owned(),
     }
 }
 

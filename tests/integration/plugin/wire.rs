@@ -147,7 +147,10 @@ fn no_answers() -> Vec<(Answer, &'static str)> {
             status(200, &deep),
             "the answer is not as the protocol has it[..]",
         ),
-        (status(200, &deep.replace("Mountpoint", "Err")), "[..]"),
+        (
+            status(200, &deep.replace("Mountpoint", "Err")),
+            "the answer is not as the protocol has it: Err: recursion limit exceeded[..]",
+        ),
         (status(200, &mib(20)), "the answer is longer than 10 MiB"),
         (
             Answer::BytesAndClose(

@@ -9,107 +9,62 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 use serde_json::{Error, Value};
 
+pub mod text;
+
 /// How deep arrays and objects may be in each other. Who reads them by recursion needs a stack for them.
 const DEEPEST: usize = 100;
 
-/// The first JSON value of a text.
-#[derive(Debug)]
-pub struct Json(Box<RawValue>);
+/// The keys of an object and the texts of their values, in their order.
+type Members<'a> = Vec<(Cow<'a, str>, &'a str)>;
 
-impl Json {
-    /// What follows the value is not looked at. In strings, the replacement character stands for each byte that is not UTF-8
-    /// and for each half of a surrogate pair, so that one bad name does not spoil a list.
-    ///
+/// Reads the first JSON value of a text, as [`Json::read`] does.
+///
+/// # Errors
+///
+/// The text does not begin with a JSON value, or that is nested too deep, or of another type than it should be.
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    let text = text::clean(text);
+    let json = Json::parse(&text)?;
+    if text::deepest(&text) > DEEPEST {
+        let problem = format!("it is nested more than {DEEPEST} deep");
+        return Err(Error::custom(problem));
+    }
+    json.read()
+}
+
+/// The first JSON value of a text. What follows it is not looked at.
+#[derive(Debug)]
+pub enum Json<'a> {
+    /// It is read more than once, and may be long: only its values are parsed anew.
+    Object(Members<'a>),
+    Other(&'a str),
+}
+
+impl<'a> Json<'a> {
     /// # Errors
     ///
-    /// The text does not begin with a JSON value, or that is nested too deep.
-    pub fn parse(text: &[u8]) -> Result<Json, Error> {
-        let text = with_whole_surrogates(utf8(text));
-        let mut deserializer = serde_json::Deserializer::from_str(&text);
-        let value = Box::<RawValue>::deserialize(&mut deserializer)?;
-        if deepest(value.get()) > DEEPEST {
-            let problem = format!("it is nested more than {DEEPEST} deep");
-            return Err(Error::custom(problem));
+    /// The text does not begin with a JSON value.
+    pub fn parse(text: &'a str) -> Result<Json<'a>, Error> {
+        if text.trim_ascii_start().starts_with('{') {
+            return members(text).map(Json::Object);
         }
-        Ok(Json(value))
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        <&RawValue>::deserialize(&mut deserializer).map(|value| Json::Other(value.get()))
     }
 
-    /// Reads the value. The keys of a structure are found in any case, though the exact one comes first; of keys that stand
-    /// more than once, the last counts. `null` is the same as no value.
+    /// Reads the value as a structure. Its keys are found in any case, though the exact one comes first; of keys that stand more than
+    /// once, the last counts. `null` is the same as no value, at any depth.
     ///
     /// # Errors
     ///
     /// A value of another type than it should have, with its key.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        T::deserialize(Part {
-            text: self.0.get(),
-            key: "",
-        })
-    }
-}
-
-/// The text with a replacement character for each byte that is not UTF-8.
-fn utf8(text: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = str::from_utf8(text) {
-        return text.into();
-    }
-    let mut whole = String::with_capacity(text.len());
-    for chunk in text.utf8_chunks() {
-        whole.push_str(chunk.valid());
-        whole.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    whole.into()
-}
-
-/// The text with the escape of a replacement character for each escape `\uD800` to `\uDFFF` that has no other half.
-fn with_whole_surrogates(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains("\\ud") && !text.contains("\\uD") {
-        return text;
-    }
-    let mut whole = String::with_capacity(text.len());
-    let mut rest = &*text;
-    while let Some((before, escape)) = rest.find('\\').map(|at| rest.split_at(at)) {
-        whole.push_str(before);
-        let unit = utf16_unit(escape);
-        let next = escape.get(6..).and_then(utf16_unit);
-        let is_pair = matches!((unit, next), (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)));
-        let (replaced, length) = match unit {
-            _ if is_pair => (None, 12),
-            Some(0xd800..=0xdfff) => (Some("\\ufffd"), 6),
-            // Of another escape, the backslash and what it escapes.
-            _ => (
-                None,
-                1 + escape[1..].chars().next().map_or(0, char::len_utf8),
-            ),
-        };
-        whole.push_str(replaced.unwrap_or(&escape[..length]));
-        rest = &escape[length..];
-    }
-    (whole + rest).into()
-}
-
-/// The number in an escape `\uXXXX` at the beginning of the text.
-fn utf16_unit(text: &str) -> Option<u16> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
-}
-
-/// How deep the arrays and objects of a JSON value are in each other.
-fn deepest(value: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut is_escaped) = (0_usize, 0, false, false);
-    for byte in value.bytes() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => depth += 1,
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
+        let key = "";
+        match self {
+            Json::Object(members) => T::deserialize(Object(members)),
+            Json::Other(text) => T::deserialize(Part { text, key }),
         }
-        deepest = deepest.max(depth);
     }
-    deepest
 }
 
 /// A value within a text, with the key that it has, if any.
@@ -172,21 +127,17 @@ impl<'de> Deserializer<'de> for Part<'de> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         let members = match self.is_null() {
             true => Vec::new(),
-            false => serde_json::Deserializer::from_str(self.text)
-                .deserialize_map(Members)
-                .map_err(|_| self.named(Error::custom("it is no object")))?,
+            false => {
+                members(self.text).map_err(|_| self.named(Error::custom("it is no object")))?
+            }
         };
-        let found = fields.iter().filter_map(|key| {
-            let text = find(&members, key)?;
-            Some((*key, Part { text, key }))
-        });
-        visitor.visit_map(MapDeserializer::new(found))
+        Object(&members).deserialize_struct(name, fields, visitor)
     }
 
     forward_to_deserialize_any! {
@@ -203,11 +154,48 @@ impl<'de> IntoDeserializer<'de, Error> for Part<'de> {
     }
 }
 
-/// What reads an object as its keys and the texts of its values, in their order.
-struct Members;
+/// The members of an object, as a structure.
+struct Object<'m, 'a>(&'m Members<'a>);
 
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, &'de str)>;
+impl<'de> Deserializer<'de> for Object<'_, 'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(Error::custom("it is an object"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let found = fields.iter().filter_map(|key| {
+            let text = find(self.0, key)?;
+            Some((*key, Part { text, key }))
+        });
+        visitor.visit_map(MapDeserializer::new(found))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// Reads a text that begins with an object.
+fn members(text: &str) -> Result<Members<'_>, Error> {
+    serde_json::Deserializer::from_str(text).deserialize_map(MembersVisitor)
+}
+
+struct MembersVisitor;
+
+/// A key, which is only copied where it has escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an object")
@@ -215,7 +203,7 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
-        while let Some((key, value)) = map.next_entry::<_, &RawValue>()? {
+        while let Some((Key(key), value)) = map.next_entry::<Key, &RawValue>()? {
             members.push((key, value.get()));
         }
         Ok(members)
@@ -223,7 +211,7 @@ impl<'de> Visitor<'de> for Members {
 }
 
 /// The value of the last key that is the exact one, else of the last that differs from it in case only.
-fn find<'a>(members: &[(String, &'a str)], key: &str) -> Option<&'a str> {
+fn find<'a>(members: &Members<'a>, key: &str) -> Option<&'a str> {
     let values = || members.iter().rev().filter(|(_, value)| *value != "null");
     let exact = values().find(|(found, _)| found == key);
     let found = exact.or_else(|| values().find(|(found, _)| is_folded(found, key)));
@@ -254,8 +242,7 @@ mod tests {
     }
 
     fn read(text: &[u8]) -> Result<Task, String> {
-        let task = Json::parse(text).and_then(|json| json.read());
-        task.map_err(|error| error.to_string())
+        super::read(text).map_err(|error| error.to_string())
     }
 
     #[test]
