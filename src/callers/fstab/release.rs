@@ -74,7 +74,7 @@ fn release_recorded(
     };
     let how = Release { all: false, lazy };
     let released = release::unmount(invocation, volume.as_ref(), holder, how);
-    if released.is_err() && MountTable::read()?.at(target).is_none() {
+    if released.is_err() && MountTable::read()?.seen_at(target).is_none() {
         // Nothing is mounted there any more, so umount(8) will not call us again.
         let (driver, volume, target) = (&record.driver, &record.volume, target.display());
         let repair = format!("dvdcli unmount -d {driver} -n {volume} --target {target}");
@@ -85,7 +85,7 @@ fn release_recorded(
 
 /// Unmounts something that is not a volume held at the target. No holder is released.
 fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result<()> {
-    if MountTable::read()?.at(target).is_none() {
+    if MountTable::read()?.seen_at(target).is_none() {
         invocation.log.warn(&format!(
             "releasing {}: nothing is mounted there; nothing was left to do",
             target.display()

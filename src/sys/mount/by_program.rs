@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::sys::mount::calls::{self, doing};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
-use crate::sys::process::child;
+use crate::sys::process::child::{self, Group};
 
 /// How long a mount may come after its program has ended, as with a daemon that goes into the background before it mounts. It
 /// never gets more than half of the time left, so that the rest is enough to undo what else was done.
@@ -52,8 +52,9 @@ pub fn mount(
         arguments.extend(["-o", options]);
     }
     arguments.extend(["--", source, target_text]);
-    let before = MountTable::read()?.at(target).map(|mount| mount.id);
-    child::run(&program, &arguments, None, ends)
+    let table = MountTable::read()?;
+    let before = table.at(target).map(|mount| mount.id);
+    child::run_in(group_for(target, &table), &program, &arguments, ends)
         .and_then(|()| wait_for_mount(target, before, ends))
         .and_then(|mount| complete_flags(&mount, options))
         .with_context(|| doing(source, target, fs_type, options))
@@ -70,16 +71,24 @@ pub fn unmount(mount_point: &Path, arguments: &[&str], lazy: bool, ends: Instant
     let words = [arguments, lazy, &["--"]].concat();
     let mut arguments: Vec<&OsStr> = words.into_iter().map(OsStr::new).collect();
     arguments.push(mount_point.as_os_str());
-    let seen = || anyhow::Ok(MountTable::read()?.at(mount_point).map(|mount| mount.id));
-    let before = seen()?;
-    child::run(&program, &arguments, None, ends)?;
-    if before.is_some() && seen()? == before {
+    let seen = |table: &MountTable| table.at(mount_point).map(|mount| mount.id);
+    let table = MountTable::read()?;
+    child::run_in(group_for(mount_point, &table), &program, &arguments, ends)?;
+    let before = seen(&table);
+    if before.is_some() && seen(&MountTable::read()?) == before {
         bail!(
             "umount has ended without an error, but {} is still mounted",
             mount_point.display()
         );
     }
     Ok(())
+}
+
+fn group_for(mount_point: &Path, table: &MountTable) -> Group {
+    match table.has_trigger_at(mount_point) {
+        true => Group::Ours,
+        false => Group::Own,
+    }
 }
 
 /// The mount that a program has made, which may come a moment after the program has ended.

@@ -30,6 +30,11 @@ impl Mount {
     pub fn is_read_only(&self) -> bool {
         self.options.split(',').any(|option| option == "ro")
     }
+
+    /// Whether it is a place where another mount is made when somebody looks there, as with systemd.automount(5).
+    fn is_trigger(&self) -> bool {
+        self.fs_type == "autofs"
+    }
 }
 
 /// All mounts of this namespace, in the order in which they were made.
@@ -93,6 +98,17 @@ impl MountTable {
     /// The mount at `path` itself. Of several, the last one hides the others.
     pub fn at(&self, path: &Path) -> Option<&Mount> {
         self.0.iter().rev().find(|mount| mount.mount_point == path)
+    }
+
+    /// As [`MountTable::at`], but `None` where only a trigger is.
+    pub fn seen_at(&self, path: &Path) -> Option<&Mount> {
+        self.at(path).filter(|mount| !mount.is_trigger())
+    }
+
+    /// Whether a trigger is mounted at `path`, also below another mount.
+    pub fn has_trigger_at(&self, path: &Path) -> bool {
+        let mut at = self.0.iter().filter(|mount| mount.mount_point == path);
+        at.any(Mount::is_trigger)
     }
 }
 
@@ -228,6 +244,19 @@ garbage
             (below("/mnt"), below("/mnt/a"), below("/m"), below("/")),
             (3, 2, 0, 4)
         );
+    }
+
+    #[test]
+    fn a_trigger_is_not_seen() {
+        let line = |id, fs_type| format!("{id} 1 0:5 / /mnt/a rw - {fs_type} x rw\n");
+        let seen = |text: &str| {
+            let table = MountTable::parse(text.as_bytes());
+            assert!(table.has_trigger_at(Path::new("/mnt/a")));
+            table.seen_at(Path::new("/mnt/a")).map(|mount| mount.id)
+        };
+        let trigger = line(7, "autofs");
+        assert_eq!(seen(&trigger), None);
+        assert_eq!(seen(&(trigger + &line(8, "ext4"))), Some(8));
     }
 
     #[test]

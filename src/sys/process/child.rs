@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{self, Signal, killpg};
 use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -45,6 +45,15 @@ pub fn find(program: &str, package: &str) -> Result<PathBuf> {
         })
 }
 
+/// In which process group a program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// One of its own, of which nothing is left where the time is over.
+    Own,
+    /// That of this process. Below a trigger of automount, autofs(5) lets no other one pass: systemd runs mount(8) in its own.
+    Ours,
+}
+
 /// Runs a program until it ends. Its standard input is `input`, or `/dev/null`.
 ///
 /// # Errors
@@ -61,12 +70,26 @@ pub fn run<A: AsRef<OsStr>>(
     if let Some(done) = crate::sys::tests::fake_host::run(program, arguments) {
         return done;
     }
-    run_to_end(program, arguments, input, ends).map(drop)
+    run_to_end(program, arguments, input, Group::Own, ends).map(drop)
+}
+
+/// Runs a program as [`run`] does, without input.
+pub fn run_in<A: AsRef<OsStr>>(
+    group: Group,
+    program: &Path,
+    arguments: &[A],
+    ends: Instant,
+) -> Result<()> {
+    #[cfg(test)]
+    if let Some(done) = crate::sys::tests::fake_host::run(program, arguments) {
+        return done;
+    }
+    run_to_end(program, arguments, None, group, ends).map(drop)
 }
 
 /// Runs a program as [`run`] does, and returns its output in one line.
 pub fn output<A: AsRef<OsStr>>(program: &Path, arguments: &[A], ends: Instant) -> Result<String> {
-    let mut output = run_to_end(program, arguments, None, ends)?;
+    let mut output = run_to_end(program, arguments, None, Group::Own, ends)?;
     Ok(one_line(&mut output)?)
 }
 
@@ -74,17 +97,22 @@ fn run_to_end<A: AsRef<OsStr>>(
     program: &Path,
     arguments: &[A],
     input: Option<&File>,
+    group: Group,
     ends: Instant,
 ) -> Result<File> {
     let name = program.file_name().unwrap_or(program.as_os_str()).display();
     let mut output = output_file().context("making a file in memory")?;
-    let mut child = command(program, arguments, input, &output)
-        .context("duplicating a handle")?
+    let mut command =
+        command(program, arguments, input, &output).context("duplicating a handle")?;
+    if group == Group::Own {
+        command.process_group(0);
+    }
+    let mut child = command
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;
     let waited = wait(&mut child, ends);
     let Ok(Some(status)) = waited else {
-        kill(&mut child);
+        kill(&mut child, group);
         waited.with_context(|| format!("waiting for {name}"))?;
         bail!("{name}: not done when the time was over, and killed; give it more with --timeout");
     };
@@ -114,7 +142,6 @@ fn command<A: AsRef<OsStr>>(
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .process_group(0)
         .stdin(stdin)
         .stdout(output.try_clone()?)
         .stderr(output.try_clone()?);
@@ -157,11 +184,14 @@ fn wait_by_asking(child: &mut Child, ends: Instant) -> io::Result<Option<ExitSta
     }
 }
 
-/// Kills a child and all processes of its group. It is not reaped yet, so no other process can have its PID.
+/// Kills a child, and all processes of a group of its own. It is not reaped yet, so no other process can have its PID.
 ///
 /// A process that is in a call to a dead file system does not end, and is left to init.
-fn kill(child: &mut Child) {
-    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+fn kill(child: &mut Child, group: Group) {
+    let _ = match group {
+        Group::Own => killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL),
+        Group::Ours => signal::kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL),
+    };
     let _ = wait(child, Instant::now() + DYING);
 }
 
@@ -224,6 +254,6 @@ mod tests {
         shell(&script, Duration::from_secs(60)).expect("success");
         let pid = fs::read_to_string(pid).expect("the daemon's PID");
         let pid = Pid::from_raw(pid.trim().parse().expect("a number"));
-        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("the daemon is still there");
+        signal::kill(pid, Signal::SIGKILL).expect("the daemon is still there");
     }
 }

@@ -140,7 +140,7 @@ pub enum Seen {
 
 /// What the mount table shows at the target.
 pub fn look(target: &Path, volume: Option<&MountRecord>, table: &MountTable) -> Seen {
-    match table.at(target) {
+    match table.seen_at(target) {
         None => Seen::Nothing,
         Some(_) if volume.is_some_and(|volume| volume.is_seen_at(target, table)) => Seen::Volume,
         Some(_) => Seen::Other,

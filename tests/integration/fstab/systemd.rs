@@ -1,9 +1,23 @@
 //! Mount units of systemd: the helpers end before systemd ends them, so that their words reach the journal.
 
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use nix::fcntl::OFlag;
+use nix::mount::{MsFlags, mount};
+use nix::unistd::{getpgrp, pipe2};
+use pretty_assertions::assert_eq;
+
 use crate::harness::host::Host;
 use crate::harness::http::Answer;
+use crate::harness::mounts::mounted_at;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::Run;
+use crate::harness::programs::Background;
 
 /// A host with a plugin that leaves its callers without an answer to a method, and a `systemctl` that says this of a unit's time.
 fn silent(method: &str, systemctl: &str) -> Option<(Host, FakePlugin)> {
@@ -80,4 +94,59 @@ fn a_unit_whose_time_is_not_known_has_the_usual_one() {
                 ),
             );
     }
+}
+
+/// A trigger of automount, as systemd's. Who looks there waits for a mount, but for this process group.
+struct Trigger {
+    requests: File,
+    waiting: Background,
+}
+
+impl Trigger {
+    /// With somebody who waits. `None` where the kernel has no autofs.
+    fn mount(place: &Path) -> Option<Trigger> {
+        let (from, to) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (fd, group) = (to.as_raw_fd(), getpgrp());
+        let data = format!("fd={fd},pgrp={group},minproto=5,maxproto=5,direct");
+        let none = MsFlags::empty();
+        mount(
+            Some("systemd-1"),
+            place,
+            Some("autofs"),
+            none,
+            Some(data.as_str()),
+        )
+        .ok()?;
+        let mut ls = Command::new("ls");
+        let mut trigger = Trigger {
+            requests: from.into(),
+            waiting: Background::start(ls.arg(place).process_group(0)),
+        };
+        let mut request = [0; 8];
+        trigger.requests.read_exact(&mut request).unwrap();
+        Some(trigger)
+    }
+}
+
+#[test]
+fn a_volume_is_mounted_where_an_automount_waits_for_it() {
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
+    let db = host.env.dir("db");
+    let Some(trigger) = Trigger::mount(&db) else {
+        return;
+    };
+    for _ in 0..2 {
+        host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
+        assert_eq!((plugin.mounts("db"), host.volumes().len()), (1, 2));
+        host.run("umount $ROOT/db").succeeds();
+        assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 1));
+        // The trigger is none of ours.
+        host.run("umount.dvdcli $ROOT/db")
+            .warns("dvdcli: warning: releasing $ROOT/db: nothing is mounted there; nothing was left to do\n")
+            .succeeds();
+        assert_eq!(mounted_at(&db).unwrap().fs_type, "autofs");
+    }
+    drop(trigger.waiting);
 }
