@@ -184,9 +184,7 @@ fn a_second_umount_takes_nothing_from_a_container() {
     // It is a container's as well.
     host.env.mount_tmpfs(&host.env.dir("volumes/db"));
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
-    host.run("umount $ROOT/db")
-        .warns("dvdcli: warning: volume db: the driver has released it, but $ROOT/volumes/db is still mounted; another caller may hold it\n")
-        .succeeds();
+    host.run("umount $ROOT/db").succeeds();
     plugin.take_calls();
     host.run("umount.dvdcli $ROOT/db")
         .warns("dvdcli: warning: releasing $ROOT/db: nothing is mounted there; nothing was left to do\n")
