@@ -87,8 +87,9 @@ impl Budget {
     /// The message for what cannot be begun any more, because the time has run out.
     pub fn used_up(&self) -> String {
         format!(
-            "no time is left of {} (--timeout)",
-            humantime::format_duration(self.total())
+            "no time is left of {} ({})",
+            humantime::format_duration(self.total()),
+            self.reason
         )
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail};
 use nix::errno::Errno;
 
+use crate::base::text::shorten_to_words;
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::probe::Probe;
@@ -16,6 +17,9 @@ use crate::sys::process::probe::Probe;
 /// again.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// The most of a path that an error shows, in bytes; no longer one can be used.
+const LONGEST_SHOWN: usize = 4 << 10;
+
 /// Checks that the path can be printed and used. Returns the mount table, which is read while the directory is asked.
 ///
 /// # Errors
@@ -23,8 +27,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// The path is empty, relative or not UTF-8, has a line end, a NUL or blanks that a caller would trim, is not a directory on this
 /// host, or does not answer in time.
 pub fn check(invocation: &Invocation, path: &Path) -> Result<MountTable> {
-    let shown = path.to_string_lossy();
-    let shown = shown.escape_debug();
+    let shown = path.to_string_lossy().escape_debug().to_string();
+    let shown = shorten_to_words(&shown, LONGEST_SHOWN);
     let bytes = path.as_os_str().as_bytes();
     if bytes.is_empty() {
         bail!("the mount point is empty");
@@ -65,15 +69,21 @@ fn ask(invocation: &Invocation, path: &Path) -> io::Result<impl FnOnce() -> io::
     let probe = Probe::start(path)?;
     Ok(move || {
         probe.finish(limit).map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => {
-                let limit = humantime::format_duration(Duration::from_millis(
-                    limit.as_millis() as u64 / 100 * 100,
-                ));
-                io::Error::new(ErrorKind::TimedOut, format!("no answer within {limit}"))
-            }
+            ErrorKind::TimedOut => io::Error::new(ErrorKind::TimedOut, no_answer_within(limit)),
             _ => error,
         })
     })
+}
+
+/// The message for a directory that does not answer. What is left of the time is shown in tenths of a second.
+fn no_answer_within(limit: Duration) -> String {
+    match limit.as_millis() as u64 / 100 * 100 {
+        0 => "no time is left to wait for its answer".to_owned(),
+        millis => {
+            let limit = humantime::format_duration(Duration::from_millis(millis));
+            format!("no answer within {limit}")
+        }
+    }
 }
 
 /// Whether [`check`] found the mount gone or dead, so that nothing is lost by mounting anew. A slow mount is not dead.
@@ -94,4 +104,17 @@ pub fn is_dead(error: &Error) -> bool {
                 | Errno::EIO
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_time_if_there_was_any() {
+        let message = |millis| no_answer_within(Duration::from_millis(millis));
+        assert_eq!(message(1_250), "no answer within 1s 200ms");
+        assert_eq!(message(99), "no time is left to wait for its answer");
+        assert_eq!(message(0), "no time is left to wait for its answer");
+    }
 }

@@ -72,6 +72,13 @@ fn a_refusal_without_end_is_cut() {
             ),
         );
     }
+    plugin.on("Mount", json(json!({ "Mountpoint": long })));
+    env.dvdcli("mount -d fake -n db").fails(
+        1,
+        &format!(
+            "dvdcli: mounting volume db: plugin fake: mount point '{shown}' is no absolute path\n"
+        ),
+    );
     plugin.on("Activate", json(json!({ "Implements": [long] })));
     env.dvdcli("mount -d fake -n db").fails(
         1,
