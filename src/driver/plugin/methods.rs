@@ -98,13 +98,24 @@ impl Methods<'_> {
     pub fn get(&self, volume: &str) -> Result<Lookup> {
         let request = wire::NameMessage { name: volume };
         match self.connection.call("Get", &request)? {
-            Ok(wire::GetAnswer { volume: known }) => {
-                let known = known.map(|known| self.info(known));
-                Ok(known.filter(|info| !info.name.is_empty()).into())
-            }
+            Ok(wire::GetAnswer { volume: known }) => match known.map(|known| self.info(known)) {
+                Some(info) if info.name.is_empty() => self.named_by_list(volume, info),
+                known => Ok(known.into()),
+            },
             Err(refusal) if refusal.means(Meaning::Absent, volume) => Ok(Lookup::Absent),
             Err(refusal) => self.get_from_list(volume, refusal),
         }
+    }
+
+    /// The volume that `Get` answers without a name: some plugins do so for each, others for what they do not have. `List` tells.
+    fn named_by_list(&self, volume: &str, info: VolumeInfo) -> Result<Lookup> {
+        let listed = self.list()?.unwrap_or_default();
+        let is_listed = listed.iter().any(|known| known.name == volume);
+        let named = VolumeInfo {
+            name: volume.to_owned(),
+            ..info
+        };
+        Ok(is_listed.then_some(named).into())
     }
 
     /// What `List` has, where `Get` was refused. Only a list without the volume is an answer then.

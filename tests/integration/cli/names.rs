@@ -4,7 +4,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
-use crate::harness::http::{Answer, json};
+use crate::harness::http::{Answer, json, missing, refuses};
 use crate::harness::plugin::FakePlugin;
 
 fn listing(names: &[&str]) -> Answer {
@@ -117,4 +117,22 @@ fn get_prints_the_name_that_was_asked_for() {
     env.dvdcli("get -d loop -n name=db,size=1")
         .prints("db\n")
         .succeeds();
+}
+
+#[test]
+fn a_volume_that_get_does_not_name_is_looked_for_in_the_list() {
+    let (env, plugin) = FakePlugin::with_db();
+    for volume in [json!({}), json!({ "Name": "", "Mountpoint": "" })] {
+        plugin.on("Get", json(json!({ "Volume": volume })));
+        env.dvdcli("get -d fake -n db").prints("db\n").succeeds();
+        env.dvdcli("exists -d fake -n db").succeeds();
+        env.dvdcli("exists -d fake -n none").fails(3, "");
+    }
+    plugin.on("List", missing());
+    env.dvdcli("exists -d fake -n db").fails(3, "");
+    plugin.on("List", refuses("backend unreachable"));
+    env.dvdcli("exists -d fake -n db").fails(
+        1,
+        "dvdcli: looking up volume db: plugin fake: VolumeDriver.List: backend unreachable\n",
+    );
 }
