@@ -59,7 +59,7 @@ pub const SETTINGS: &[Setting] = &[
     set(&["dvdcli.driver"], |c, v| {
         text(v).map(|v| c.driver = Some(v))
     }),
-    set(&["dvdcli.root"], |c, v| {
+    set_for_built_ins(&["dvdcli.root"], |c, v| {
         absolute(v).map(|v| c.root = Some(v))
     }),
     set(&["dvdcli.timeout"], |c, v| {

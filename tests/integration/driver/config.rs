@@ -207,6 +207,7 @@ const OF_BUILT_INS: &[(&str, (&str, &str))] = &[
         ),
     ),
     ("linux.volume.rootPath: {a: 1}", ("DOCKER_IOPS", "many")),
+    ("dvdcli.root: here", ("DOCKER_SIZE", "-1")),
 ];
 
 #[test]
