@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{by_program, mountinfo};
 
 const TABLE: &str = "/run/mount/utab";
@@ -31,23 +32,30 @@ pub fn lists(target: &Path) -> bool {
     if let Some(listed) = crate::sys::tests::fake_host::lists(target) {
         return listed;
     }
-    fs::read(TABLE).is_ok_and(|table| helper(&table, target) == Some(OURS.as_bytes()))
+    helper_at(target).is_some_and(|helper| helper == OURS.as_bytes())
 }
 
 /// Whether umount(8) calls a helper other than dvdcli for what is mounted at `target`.
 pub fn lists_other_helper(target: &Path) -> bool {
-    let table = fs::read(TABLE).unwrap_or_default();
-    helper(&table, target).is_some_and(|helper| helper != OURS.as_bytes())
+    helper_at(target).is_some_and(|helper| helper != OURS.as_bytes())
 }
 
-/// The name of the helper, `TYPE` in `umount.TYPE`, that the table has for what is mounted at `target`.
-fn helper<'t>(table: &'t [u8], target: &Path) -> Option<&'t [u8]> {
+/// The name of the helper, `TYPE` in `umount.TYPE`, that umount(8) calls for what is mounted at `target`.
+fn helper_at(target: &Path) -> Option<Vec<u8>> {
+    let table = fs::read(TABLE).ok()?;
+    let mounts = MountTable::read().ok()?;
+    helper(&table, mounts.at(target)?).map(<[u8]>::to_vec)
+}
+
+/// As umount(8), this passes over entries of what was mounted there before: not every unmount removes them.
+fn helper<'t>(table: &'t [u8], mount: &Mount) -> Option<&'t [u8]> {
     table.split(|byte| *byte == b'\n').find_map(|line| {
         let field = |name: &[u8]| {
             line.split(|byte| *byte == b' ')
                 .find_map(|field| field.strip_prefix(name))
         };
-        field(b"TARGET=").filter(|path| mountinfo::path(path) == target)?;
+        field(b"TARGET=").filter(|path| mountinfo::path(path) == mount.mount_point)?;
+        field(b"ROOT=").filter(|path| mountinfo::path(path) == mount.root)?;
         let mut options = field(b"OPTS=")?.split(|byte| *byte == b',');
         options.find_map(|option| option.strip_prefix(b"helper="))
     })
@@ -69,22 +77,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_helper_is_found_by_the_whole_name_of_its_target() {
+    fn a_helper_is_found_by_what_is_mounted_and_where() {
         let table = b"\
 SRC=/dev/vda TARGET=/srv/a\\040b ROOT=/x BINDSRC=/x OPTS=_netdev,helper=dvdcli\n\
+SRC=/dev/vda TARGET=/srv/other ROOT=/old OPTS=helper=old\n\
 SRC=/dev/vda TARGET=/srv/other ROOT=/x OPTS=uhelper=x,helper=udisks2\n\
 SRC=/dev/vda TARGET=/srv/none ROOT=/x OPTS=x-helper=a\n\
 garbage\n";
-        for (target, expected) in [
-            ("/srv/a b", Some("dvdcli")),
-            ("/srv/other", Some("udisks2")),
-            ("/srv/none", None),
-            ("/srv/a", None),
-            ("/srv/a\\040b", None),
-            ("", None),
+        for (target, root, expected) in [
+            ("/srv/a\\040b", "/x", Some("dvdcli")),
+            ("/srv/a\\040b", "/", None),
+            ("/srv/other", "/x", Some("udisks2")),
+            ("/srv/none", "/x", None),
+            ("/srv/a", "/x", None),
+            ("/srv/a\\134040b", "/x", None),
         ] {
-            let found = helper(table, Path::new(target));
-            assert_eq!(found, expected.map(str::as_bytes), "{target}");
+            let line = format!("7 1 0:5 {root} {target} rw - ext4 /dev/vda rw\n");
+            let mounts = MountTable::parse(line.as_bytes());
+            let found = helper(table, mounts.iter().next().expect("a mount"));
+            assert_eq!(found, expected.map(str::as_bytes), "{target} {root}");
         }
     }
 }

@@ -113,6 +113,30 @@ fn what_umount_was_not_told_of_is_mounted_anew() {
 }
 
 #[test]
+fn an_old_note_is_not_taken_for_that_of_another_volume() {
+    let Some((host, plugin)) = Host::with_db() else {
+        return;
+    };
+    let plugin = plugin.with_volume("other");
+    let place = host.env.dir("place");
+    host.run("mount -t dvdcli fake/db $ROOT/place").succeeds();
+    // As busybox's umount does it, which leaves the note.
+    nix::mount::umount(&place).unwrap();
+    host.env
+        .dvdcli("unmount -d fake -n db --target $ROOT/place")
+        .succeeds();
+    assert!(host.utab().contains("helper=dvdcli"));
+    host.env
+        .dvdcli("mount -d fake -n other --target $ROOT/place")
+        .prints("$ROOT/place\n")
+        .succeeds();
+    host.run("mount -t dvdcli fake/other $ROOT/place")
+        .succeeds();
+    host.run("umount $ROOT/place").succeeds();
+    assert_eq!((plugin.mounts("other"), host.volumes().len()), (0, 0));
+}
+
+#[test]
 fn a_view_with_other_options_is_refused() {
     let Some((host, _plugin)) = Host::with_db() else {
         return;
