@@ -2,6 +2,7 @@
 
 mod lines;
 mod mount;
+mod notes;
 mod programs;
 mod systemd;
 mod views;
