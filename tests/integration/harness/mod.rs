@@ -16,6 +16,7 @@ pub mod points;
 pub mod process;
 pub mod programs;
 pub mod rclone;
+pub mod real;
 pub mod run;
 pub mod scenario;
 pub mod scene;

@@ -15,11 +15,12 @@ use serde_json::Value;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::http::{Answer, Request, Stream, converse, from_tcp, from_unix};
+use crate::harness::real::RealPlugin;
 use crate::harness::volume_driver::{Kind, State, Volume};
 use crate::harness::waiting::eventually;
 
 pub struct FakePlugin {
-    state: Arc<State>,
+    pub(super) state: Arc<State>,
     /// `unix:///...`, or a host and a port.
     pub address: String,
     acceptor: Option<JoinHandle<()>>,
@@ -55,6 +56,15 @@ impl FakePlugin {
 
     /// At a socket anywhere in the environment.
     pub fn at(env: &Env, kind: Kind, socket: &str) -> FakePlugin {
+        FakePlugin::on_socket(env, kind, None, socket)
+    }
+
+    pub(super) fn on_socket(
+        env: &Env,
+        kind: Kind,
+        plays: Option<Box<dyn RealPlugin>>,
+        socket: &str,
+    ) -> FakePlugin {
         let socket = env.path(socket);
         fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
@@ -62,6 +72,7 @@ impl FakePlugin {
         FakePlugin::serve(
             env,
             kind,
+            plays,
             format!("unix://{}", socket.display()),
             move || {
                 let (stream, _) = listener.accept()?;
@@ -89,7 +100,7 @@ impl FakePlugin {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        FakePlugin::serve(env, Kind::Counting, address, move || {
+        FakePlugin::serve(env, Kind::Counting, None, address, move || {
             let (stream, _) = listener.accept()?;
             Ok(wrap(from_tcp(stream)?))
         })
@@ -98,12 +109,14 @@ impl FakePlugin {
     fn serve(
         env: &Env,
         kind: Kind,
+        plays: Option<Box<dyn RealPlugin>>,
         address: String,
         accept: impl Fn() -> io::Result<Box<dyn Stream>> + Send + 'static,
     ) -> FakePlugin {
         let directory = env.dir("volumes");
         let state = Arc::new(State {
             kind,
+            plays: plays.map(Mutex::new),
             said: Mutex::new(directory.clone()),
             directory,
             volumes: Mutex::default(),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::fs;
 use crate::harness::http::{Answer, Request, response};
+use crate::harness::real::RealPlugin;
 use crate::harness::waiting::eventually;
 
 /// What the real plugins differ in.
@@ -24,6 +25,8 @@ pub const KINDS: [Kind; 2] = [Kind::Counting, Kind::Refusing];
 
 pub struct State {
     pub kind: Kind,
+    /// The real plugin that it plays, where it plays one.
+    pub plays: Option<Mutex<Box<dyn RealPlugin>>>,
     /// Where its volumes have their directories.
     pub directory: PathBuf,
     /// What that directory is called in its answers.
@@ -67,9 +70,12 @@ impl State {
     }
 
     pub fn act(&self, request: &Request) -> Vec<u8> {
-        let (status, body) = match self.carry_out(request) {
-            Ok(body) => (200, body),
-            Err(words) => (500, json!({ "Err": words })),
+        let (status, body) = match &self.plays {
+            Some(real) => real.lock().unwrap().answer(&request.method, &request.body),
+            None => match self.carry_out(request) {
+                Ok(body) => (200, body),
+                Err(words) => (500, json!({ "Err": words })),
+            },
         };
         let headers = "Content-Type: application/vnd.docker.plugins.v1.2+json\r\n";
         response(status, headers, &body.to_string())

@@ -8,6 +8,7 @@ mod managed_paths;
 mod missing;
 mod mounting;
 mod rclone;
+mod real;
 mod retry;
 mod secrets;
 mod shapes;
