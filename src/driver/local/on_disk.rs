@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Map;
 
 use crate::base::text::chain;
@@ -67,13 +67,13 @@ impl OnDisk<'_> {
     ///
     /// # Errors
     ///
-    /// Nothing is mounted there, whoever says that it is: what users write there would land on the host's own disk.
+    /// Nothing is mounted there.
     pub fn verify(&self, mount_point: &Path) -> Result<()> {
         let table = MountTable::read()?;
-        match table.at(mount_point) {
-            None => bail!("nothing is mounted at {}", mount_point.display()),
-            Some(_) if mount_point == self.data() => Ok(()),
-            Some(mount) => mounted_as::remember(&self.place.directory(), mount),
+        let mount = self.place.refuse_bare(&table, mount_point)?;
+        match mount_point == self.data() {
+            true => Ok(()),
+            false => mounted_as::remember(&self.place.directory(), mount),
         }
     }
 

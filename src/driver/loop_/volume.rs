@@ -136,7 +136,12 @@ impl LoopVolume<'_> {
             let (source, mount_point) = (source.display(), mount_point.display());
             format!("mounting {source} at {mount_point} as {fs}")
         });
-        let mounted = calls::mount(&source.to_string_lossy(), &mount_point, fs, options);
+        let mounted =
+            calls::mount(&source.to_string_lossy(), &mount_point, fs, options).and_then(|()| {
+                place
+                    .refuse_bare(&MountTable::read()?, &mount_point)
+                    .map(drop)
+            });
         if mounted.is_err() {
             place.home.forget_mount_point(&mount_point);
         }

@@ -145,6 +145,16 @@ impl Place<'_> {
         }
     }
 
+    /// What is mounted at a mount point.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is, whoever says so: what users write there would land on the host's own disk.
+    pub fn refuse_bare<'t>(&self, table: &'t MountTable, mount_point: &Path) -> Result<&'t Mount> {
+        let mount = table.at(mount_point);
+        mount.with_context(|| format!("nothing is mounted at {}", mount_point.display()))
+    }
+
     /// Makes a mount point that is missing: one below the configured path is removed at each unmount.
     pub fn make_mount_point(&self, mount_point: &Path) -> Result<()> {
         store::create_durably(mount_point)

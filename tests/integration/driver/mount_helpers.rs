@@ -94,15 +94,22 @@ fn what_a_helper_has_mounted_before_it_failed_is_unmounted() {
 #[test]
 fn a_mount_that_is_not_in_the_table_is_not_handed_out() {
     let Some(env) = Env::isolated() else { return };
-    let run = env.dvdcli("mount -d local -n db --volumeopts=type=tmpfs,device=x");
-    let inject = ["-e", "trace=mount", "-e", "inject=mount:retval=0"];
     let log = env.path("strace.log");
+    let inject = ["-e", "trace=mount", "-e", "inject=mount:retval=0"];
     let to = ["-o", log.to_str().unwrap(), "--"];
-    under_strace(run, &[&inject[..], &to].concat()).fails(
-        1,
-        &format!("dvdcli: mounting volume db: nothing is mounted at $ROOT/{LOCAL}/db/_data\n"),
-    );
-    env.dvdcli("remove -d local -n db").succeeds();
+    for (driver, options, place) in [
+        ("local", "type=tmpfs,device=x", "_data"),
+        ("loop", "size=20MiB", "mnt"),
+    ] {
+        let run = env.dvdcli(&format!("mount -d {driver} -n db --volumeopts={options}"));
+        under_strace(run, &[&inject[..], &to].concat()).fails(
+            1,
+            &format!("dvdcli: mounting volume db: nothing is mounted at $ROOT/var/lib/dvdcli/{driver}/db/{place}\n"),
+        );
+        let place = format!("var/lib/dvdcli/{driver}/db/{place}");
+        assert_eq!(env.names(&place), [""; 0]);
+        env.dvdcli(&format!("remove -d {driver} -n db")).succeeds();
+    }
 }
 
 /// As davfs2 has it, which writes to the server what is not there yet.
