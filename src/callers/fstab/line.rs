@@ -122,9 +122,8 @@ impl MountLine {
 
 /// Whether it is an option with a value that is mount(8)'s own.
 fn is_of_mount(option: &str) -> bool {
-    ["x-", "X-", "comment=", "helper=", "uhelper="]
-        .iter()
-        .any(|own| option.starts_with(own))
+    let is_helper = option.starts_with("helper=") || option.starts_with("uhelper=");
+    is_helper || mountopts::is_comment(option)
 }
 
 /// The options, split where mount(8) splits them: not within double quotes, nor at a comma after a backslash.

@@ -142,6 +142,13 @@ pub fn class(word: &str) -> Option<Class> {
     })
 }
 
+/// Whether it is for programs that read fstab(5), and its value for them alone.
+pub fn is_comment(option: &str) -> bool {
+    ["x-", "X-", "comment="]
+        .iter()
+        .any(|prefix| option.starts_with(prefix))
+}
+
 /// A list of mount options, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountOptions {
@@ -173,7 +180,7 @@ impl MountOptions {
                 Some(Clear(bits)) => flags.remove(bits),
                 Some(Propagation(kind)) => propagation = kind,
                 Some(Ignored) => {}
-                None if option.starts_with("x-") || option.starts_with("comment=") => {}
+                None if is_comment(option) => {}
                 None => data.push(option),
             }
         }
@@ -221,7 +228,7 @@ mod tests {
     #[test]
     fn flags_and_data_are_told_apart() {
         let options = MountOptions::parse(
-            "noatime, addr=10.0.0.1,,ro,nosuid,soft,defaults,x-systemd.automount,_netdev",
+            "noatime, addr=10.0.0.1,,ro,nosuid,soft,defaults,x-systemd.automount,X-mount.mkdir,_netdev",
         );
         assert_eq!(
             options.flags,
