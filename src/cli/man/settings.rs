@@ -54,8 +54,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "rexray.volume.NAME or libstorage.integration.volume.operations.NAME",
-                "unmount.ignoreUsedCount: unmount releases every holder. For built-in drivers: mount.preempt takes a volume \
-                 from another host; remove.disable and create.disable refuse.",
+                "unmount.ignoreUsedCount: unmount releases every holder. For built-in drivers: mount.preempt lets mount take a \
+                 volume from another host (remove never does); remove.disable and create.disable refuse.",
             ),
             (
                 "libstorage.integration.volume.operations.NAME",

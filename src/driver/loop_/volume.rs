@@ -10,7 +10,7 @@ use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
 use crate::driver::loop_::{binding, image};
 use crate::driver::shared::built_in::Existing;
 use crate::driver::shared::data_directory;
-use crate::driver::shared::host_claim::{self, Claim};
+use crate::driver::shared::host_claim::{self, Claim, IfForeign};
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
@@ -35,7 +35,12 @@ impl Existing for LoopVolume<'_> {
 
     fn mount(&self, read_only: bool) -> Result<PathBuf> {
         data_directory::names(&self.on_disk.place.home.invocation.config.root_path)?;
-        self.claimed(|| self.mount_claimed(read_only))
+        let preempt = self.on_disk.place.home.invocation.config.preempt;
+        let if_foreign = match preempt {
+            true => IfForeign::Take,
+            false => IfForeign::Refuse,
+        };
+        self.claimed(if_foreign, || self.mount_claimed(read_only))
     }
 
     fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
@@ -55,7 +60,8 @@ impl Existing for LoopVolume<'_> {
 
     fn remove(&self) -> Result<()> {
         let place = self.on_disk.place;
-        self.claimed(|| {
+        // The other host may be alive, and what it has mounted would be lost.
+        self.claimed(IfForeign::AlwaysRefuse, || {
             place.refuse_if_mounted(self.on_disk.mounted(&MountTable::read()?)?)?;
             // A missing image does not keep the rest from being removed.
             let path = self.on_disk.image();
@@ -72,10 +78,10 @@ impl Existing for LoopVolume<'_> {
 
 impl LoopVolume<'_> {
     /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone.
-    fn claimed<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn claimed<T>(&self, if_foreign: IfForeign, act: impl FnOnce() -> Result<T>) -> Result<T> {
         let place = self.on_disk.place;
         let (directory, home) = (place.directory(), place.home);
-        let claim = host_claim::claim(&directory, &home.host, home.invocation.config.preempt)?;
+        let claim = host_claim::claim(&directory, &home.host, if_foreign)?;
         if let Claim::Taken(other) = &claim {
             let (name, host) = (place.name, &other.name);
             home.invocation.log.warn(&format!(

@@ -63,12 +63,23 @@ pub enum Claim {
     Taken(Host),
 }
 
-/// Claims the volume in `directory` for this host. The claim of another host is replaced only with `preempt`.
+/// What to do where another host has claimed the volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfForeign {
+    /// Refuse, as the setting mount.preempt is not given.
+    Refuse,
+    /// Refuse, whatever is set: the volume is not to be mounted, but removed or copied.
+    AlwaysRefuse,
+    /// Take the volume from it.
+    Take,
+}
+
+/// Claims the volume in `directory` for this host.
 ///
 /// # Errors
 ///
 /// In use: another host has claimed it.
-pub fn claim(directory: &Path, host: &Host, preempt: bool) -> Result<Claim> {
+pub fn claim(directory: &Path, host: &Host, if_foreign: IfForeign) -> Result<Claim> {
     let link = directory.join(LINK);
     let doing = || format!("claiming {}", link.display());
     loop {
@@ -84,8 +95,8 @@ pub fn claim(directory: &Path, host: &Host, preempt: bool) -> Result<Claim> {
         if ours && claimant.boot_id == host.boot_id {
             return Ok(Claim::Kept);
         }
-        if !ours && !preempt {
-            return Err(refused(&claimant));
+        if !ours && if_foreign != IfForeign::Take {
+            return Err(refused(&claimant, if_foreign));
         }
         replace(directory, host).with_context(doing)?;
         return Ok(if ours {
@@ -133,9 +144,15 @@ fn claimed_by(directory: &Path) -> Result<Option<Host>> {
     }
 }
 
-fn refused(claimant: &Host) -> anyhow::Error {
+fn refused(claimant: &Host, if_foreign: IfForeign) -> anyhow::Error {
+    let repair = match if_foreign {
+        IfForeign::AlwaysRefuse => {
+            "if that host is down, mount it here with the setting mount.preempt, and unmount it"
+        }
+        _ => "take it with the setting mount.preempt",
+    };
     Failure::in_use(format!(
-        "mounted on host {} (machine {}); unmount it there, or take it with the setting mount.preempt",
+        "mounted on host {} (machine {}); unmount it there, or {repair}",
         claimant.name, claimant.machine_id
     ))
     .into()
@@ -169,7 +186,13 @@ mod tests {
     #[test]
     fn one_host_at_a_time() {
         let directory = tempfile::tempdir().expect("a directory");
-        let claim = |host: &Host, preempt| claim(directory.path(), host, preempt);
+        let claim = |host: &Host, preempt| {
+            let if_foreign = match preempt {
+                true => IfForeign::Take,
+                false => IfForeign::Refuse,
+            };
+            claim(directory.path(), host, if_foreign)
+        };
         let (a, b) = (host("a", "1"), host("b", "1"));
         assert_eq!(claim(&a, false).expect("free"), Claim::New);
         assert_eq!(claim(&a, false).expect("ours"), Claim::Kept);
@@ -189,11 +212,11 @@ mod tests {
     #[test]
     fn an_earlier_boot_is_stale() {
         let directory = tempfile::tempdir().expect("a directory");
-        claim(directory.path(), &host("a", "1"), false).expect("free");
+        claim(directory.path(), &host("a", "1"), IfForeign::Refuse).expect("free");
         assert_eq!(
-            claim(directory.path(), &host("a", "2"), false).expect("stale"),
+            claim(directory.path(), &host("a", "2"), IfForeign::Refuse).expect("stale"),
             Claim::New
         );
-        claim(directory.path(), &host("b", "2"), false).expect_err("another host's");
+        claim(directory.path(), &host("b", "2"), IfForeign::Refuse).expect_err("another host's");
     }
 }

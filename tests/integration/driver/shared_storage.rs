@@ -118,8 +118,12 @@ fn bind(source: &Path, target: &Path) {
 }
 
 fn refused(doing: &str, host: &str) -> String {
+    let repair = match doing {
+        "mounting" => "take it with the setting mount.preempt",
+        _ => "if that host is down, mount it here with the setting mount.preempt, and unmount it",
+    };
     format!(
-        "dvdcli: {doing} volume db: mounted on host host-{host} (machine machine-{host}); unmount it there, or take it with the setting mount.preempt\n"
+        "dvdcli: {doing} volume db: mounted on host host-{host} (machine machine-{host}); unmount it there, or {repair}\n"
     )
 }
 
@@ -196,6 +200,29 @@ fn preempt_takes_a_volume_from_another_host() {
         .prints(MOUNTED)
         .warns(taken)
         .succeeds();
+    b.dvdcli(UNMOUNT).succeeds();
+    b.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
+}
+
+#[test]
+fn a_volume_is_never_removed_under_another_host() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    fs::write(a.file(), "from a").unwrap();
+    b.configure("rexray.volume.mount.preempt: true");
+    b.dvdcli("remove -d loop -n db")
+        .fails(4, &refused("removing", "a"));
+    b.dvdcli("remove -d loop -n db")
+        .env("REXRAY_VOLUME_MOUNT_PREEMPT", "true")
+        .fails(4, &refused("removing", "a"));
+    assert_eq!(fs::read_to_string(a.file()).unwrap(), "from a");
+    a.goes_down();
+    // The way that the message names.
+    let taken = "dvdcli: warning: volume db was mounted on host host-a, and is taken from it (setting mount.preempt)\n";
+    b.dvdcli(MOUNT).prints(MOUNTED).warns(taken).succeeds();
     b.dvdcli(UNMOUNT).succeeds();
     b.dvdcli("remove -d loop -n db").succeeds();
     env.assert_nothing_is_mounted();
