@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::sys::block::{loop_device, signature};
+use crate::sys::block::{btrfs, loop_device, signature};
 use crate::sys::mount::journal;
 use crate::sys::process::child;
 
@@ -24,7 +24,14 @@ pub struct FileSystem {
     /// How the journal of a copy is replayed. If the original was mounted, its UUID cannot be changed before.
     replay: Replay,
     /// Gives it a new UUID.
-    renew: Program,
+    renew: Renew,
+}
+
+#[derive(Debug)]
+enum Renew {
+    By(Program),
+    /// By writing the superblocks of btrfs.
+    Btrfs,
 }
 
 #[derive(Debug)]
@@ -33,7 +40,7 @@ enum Replay {
     By(Program),
     /// By mounting it, with these options.
     ByMounting(&'static [&'static str]),
-    /// The UUID can be changed all the same.
+    /// The UUID can be changed all the same, and the copy is replayed when it is mounted.
     NotNeeded,
 }
 
@@ -47,8 +54,7 @@ const STANDARD_INPUT: &str = "/proc/self/fd/0";
 ///
 /// ext4 does not zero its tables, which are zeroes in a sparse file, and reserves no space for a larger table of groups.
 /// So it is made in half the time, and 100 GiB take 2 MiB of disk, not 517. It can grow all the same (meta_bg). With
-/// `metadata_csum_seed`, a new UUID does not change all checksums. For btrfs, `-m` does the same: only superblocks are
-/// written.
+/// `metadata_csum_seed`, a new UUID does not change all checksums.
 pub const FILE_SYSTEMS: &[FileSystem] = &[
     FileSystem {
         name: "ext4",
@@ -65,7 +71,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
             ],
         ),
         replay: Replay::By(("e2fsck", &["-p", "-E", "journal_only"])),
-        renew: ("tune2fs", &["-U", "random"]),
+        renew: Renew::By(("tune2fs", &["-U", "random"])),
     },
     FileSystem {
         name: "xfs",
@@ -73,7 +79,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         least: 300 << 20,
         make: ("mkfs.xfs", &["-q", "-K"]),
         replay: Replay::ByMounting(&["nouuid"]),
-        renew: ("xfs_admin", &["-U", "generate"]),
+        renew: Renew::By(("xfs_admin", &["-U", "generate"])),
     },
     FileSystem {
         name: "btrfs",
@@ -81,7 +87,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         least: 114_294_784,
         make: ("mkfs.btrfs", &["-q", "--nodiscard"]),
         replay: Replay::NotNeeded,
-        renew: ("btrfstune", &["-m"]),
+        renew: Renew::Btrfs,
     },
 ];
 
@@ -115,7 +121,13 @@ pub fn renew_uuid(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
         }
         Replay::NotNeeded => {}
     }
-    run(fs, &fs.renew, file, ends)
+    match &fs.renew {
+        Renew::By(program) => run(fs, program, file, ends),
+        Renew::Btrfs => {
+            let uuid = btrfs::random_uuid().context("making a UUID")?;
+            btrfs::set_uuid(file, uuid)
+        }
+    }
 }
 
 fn run(fs: &FileSystem, (program, arguments): &Program, file: &File, ends: Instant) -> Result<()> {

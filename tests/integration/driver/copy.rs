@@ -222,3 +222,38 @@ fn a_copy_is_formatted_anew_only_where_overwritefs_says_so() {
     assert!(fs::read(image(&env, "src")).unwrap() == before);
     env.assert_nothing_is_mounted();
 }
+
+/// What was synced last is in a log that the kernel replays at the next mount: of the source, and of each copy.
+#[test]
+fn a_source_that_was_cut_off_after_an_fsync_is_copied_with_what_was_synced() {
+    let Some(env) = Env::isolated() else { return };
+    for fs_type in ["ext4", "xfs", "btrfs"] {
+        mounted_source(&env, &format!("size=500MiB,fs={fs_type}"));
+        let directory = data(&env, "src");
+        run("sync", &["-f", directory.to_str().unwrap()]);
+        fs::write(directory.join("synced"), "synced").unwrap();
+        run("sync", &[directory.join("synced").to_str().unwrap()]);
+        // As a power cut leaves the image, which is written without a cache.
+        let (image, aside) = (image(&env, "src"), env.path("aside"));
+        let [from, to] = [&image, &aside].map(|path| path.to_str().unwrap());
+        run("cp", &["--sparse=always", from, to]);
+        env.dvdcli("unmount -d loop -n src").succeeds();
+        run("cp", &["--sparse=always", to, from]);
+        for (source, copy) in [("src", "copy"), ("copy", "again")] {
+            env.dvdcli(&format!(
+                "create -d loop -n {copy} --volumeopts=volumeName={source}"
+            ))
+            .succeeds();
+        }
+        for name in ["again", "src", "copy"] {
+            mount(&env, name);
+            let synced = fs::read_to_string(data(&env, name).join("synced"));
+            assert_eq!(synced.unwrap(), "synced", "{fs_type}: {name}");
+        }
+        for name in ["again", "src", "copy"] {
+            env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
+            env.dvdcli(&format!("remove -d loop -n {name}")).succeeds();
+        }
+    }
+    env.assert_nothing_is_mounted();
+}
