@@ -2,18 +2,18 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, fallocate};
-use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
 use crate::driver::loop_::binding::{try_lock, wait};
+use crate::driver::loop_::space;
 use crate::driver::shared::size;
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::{loop_device, signature};
@@ -39,12 +39,7 @@ pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
 pub fn make(path: &Path, fs: &FileSystem, length: u64, thick: bool, ends: Instant) -> Result<()> {
     let doing = || format!("making an image of {}", size::show(length));
     let image = create(path)?;
-    if thick {
-        allocate(&image, length)
-    } else {
-        set_length(&image, length)
-    }
-    .with_context(doing)?;
+    reserve(&image, fs, length, thick).with_context(doing)?;
     mkfs::make(fs, &image, ends).with_context(doing)?;
     image.sync_all().with_context(doing)
 }
@@ -54,6 +49,9 @@ pub fn copy(source: &Path, path: &Path, fs: &FileSystem, ends: Instant) -> Resul
     let doing = || format!("copying {}", source.display());
     let original = open(source)?;
     let image = create(path)?;
+    // What replaying a journal may write where blocks are shared.
+    let length = original.metadata().with_context(doing)?.len();
+    space::ask(&image, fs.overhead(length), "").with_context(doing)?;
     copy_content(&original, &image, ends).with_context(doing)?;
     mkfs::renew_uuid(fs, &image, ends).with_context(doing)?;
     image.sync_all().with_context(doing)
@@ -78,6 +76,20 @@ pub fn open(path: &Path) -> Result<File> {
         .with_context(|| format!("opening {}", path.display()))
 }
 
+/// Gives a new image its length, and its space where it is `thick`.
+fn reserve(image: &File, fs: &FileSystem, length: u64, thick: bool) -> Result<()> {
+    if thick {
+        let advice = "; volumeType=thin takes space as it is written";
+        space::ask(image, length, advice)?;
+        if !space::allocate(image, 0, length)? {
+            bail!("volumeType=thick: the file system that it is on cannot allocate space");
+        }
+        return Ok(());
+    }
+    space::ask(image, fs.overhead(length), "")?;
+    set_length(image, length)
+}
+
 fn set_length(image: &File, length: u64) -> Result<()> {
     match image.set_len(length) {
         Err(error) if error.raw_os_error() == Some(Errno::EFBIG as i32) => {
@@ -85,24 +97,6 @@ fn set_length(image: &File, length: u64) -> Result<()> {
         }
         set => Ok(set?),
     }
-}
-
-/// Allocates the space of a file, after checking that it is free: an allocation that fails half-way would have filled the disk.
-fn allocate(image: &File, length: u64) -> Result<()> {
-    let space = fstatvfs(image)?;
-    let free = space
-        .blocks_available()
-        .saturating_mul(space.fragment_size());
-    if free < length {
-        bail!(
-            "{} is more than the {} that are free; volumeType=thin takes space as it is written",
-            size::show(length),
-            size::show(free)
-        );
-    }
-    let length = i64::try_from(length).context("a length that no file has")?;
-    fallocate(image, FallocateFlags::empty(), 0, length)?;
-    Ok(())
 }
 
 /// The file system in an image.
@@ -136,14 +130,27 @@ fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
             ));
         }
         if try_lock(|| original.try_lock_shared())? {
-            return if copy::reflink(original, image)? {
-                Ok(())
-            } else {
-                copy::sparse(original, image, ends)
+            return match copy::reflink(original, image)? {
+                true => Ok(()),
+                false => copy_data(original, image, ends),
             };
         }
         wait(ends)?;
     }
+}
+
+/// Copies data and holes. The space is allocated before, so that others who take space meanwhile cannot make it fail half-way.
+fn copy_data(original: &File, image: &File, ends: Instant) -> Result<()> {
+    let parts = copy::data(original)?;
+    let length = |part: &Range<i64>| (part.end - part.start).cast_unsigned();
+    space::ask(image, parts.iter().map(length).sum(), "")?;
+    image.set_len(original.metadata()?.len())?;
+    for part in &parts {
+        space::allocate(image, part.start.cast_unsigned(), length(part))?;
+    }
+    // Another copy may have been made at the same time.
+    space::ask(image, 0, "")?;
+    copy::parts(original, image, &parts, ends)
 }
 
 /// Writes what the page cache has of a mounted volume into its image.

@@ -5,6 +5,7 @@ mod image;
 mod on_disk;
 mod options;
 mod plan;
+mod space;
 mod volume;
 
 use anyhow::Result;

@@ -20,11 +20,34 @@ pub struct FileSystem {
     pub package: &'static str,
     /// The smallest size that it can have, in bytes.
     pub least: u64,
+    /// About the most that it takes for itself when it is made, in bytes: so many, and a part of its length up to a limit.
+    overhead: Overhead,
     make: Program,
     /// How the journal of a copy is replayed. If the original was mounted, its UUID cannot be changed before.
     replay: Replay,
     /// Gives it a new UUID.
     renew: Renew,
+}
+
+#[derive(Debug)]
+struct Overhead {
+    fixed: u64,
+    /// As a power of two: 16 stands for a part in 65536.
+    part: u32,
+    part_at_most: u64,
+}
+
+impl FileSystem {
+    /// About the most that a file system of this length takes when it is made, in bytes.
+    pub fn overhead(&self, length: u64) -> u64 {
+        let Overhead {
+            fixed,
+            part,
+            part_at_most,
+        } = self.overhead;
+        let most = fixed + (length >> part).min(part_at_most);
+        most.min(length)
+    }
 }
 
 #[derive(Debug)]
@@ -60,6 +83,12 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         name: "ext4",
         package: "e2fsprogs",
         least: 4 << 20,
+        // Bitmaps and descriptors of groups. The journal is written later.
+        overhead: Overhead {
+            fixed: 1 << 20,
+            part: 16,
+            part_at_most: u64::MAX,
+        },
         make: (
             "mkfs.ext4",
             &[
@@ -77,6 +106,12 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         name: "xfs",
         package: "xfsprogs",
         least: 300 << 20,
+        // The log, which is written at once.
+        overhead: Overhead {
+            fixed: 68 << 20,
+            part: 11,
+            part_at_most: 2 << 30,
+        },
         make: ("mkfs.xfs", &["-q", "-K"]),
         replay: Replay::ByMounting(&["nouuid"]),
         renew: Renew::By(("xfs_admin", &["-U", "generate"])),
@@ -85,6 +120,11 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         name: "btrfs",
         package: "btrfs-progs",
         least: 114_294_784,
+        overhead: Overhead {
+            fixed: 8 << 20,
+            part: 0,
+            part_at_most: 0,
+        },
         make: ("mkfs.btrfs", &["-q", "--nodiscard"]),
         replay: Replay::NotNeeded,
         renew: Renew::Btrfs,

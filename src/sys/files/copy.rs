@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -29,11 +30,10 @@ pub fn reflink(source: &File, copy: &File) -> io::Result<bool> {
     }
 }
 
-/// Copies all data of `source` to `copy`, which has to be empty, and has the same length and holes afterwards.
-pub fn sparse(source: &File, copy: &File, ends: Instant) -> Result<()> {
-    let length = source.metadata()?.len();
-    copy.set_len(length)?;
-    let length = length.cast_signed();
+/// The parts of a file that hold data, each from one offset to another; between them are holes.
+pub fn data(source: &File) -> Result<Vec<Range<i64>>> {
+    let length = source.metadata()?.len().cast_signed();
+    let mut parts = Vec::new();
     let mut at = 0;
     while at < length {
         let from = match lseek(source, at, Whence::SeekData) {
@@ -41,13 +41,18 @@ pub fn sparse(source: &File, copy: &File, ends: Instant) -> Result<()> {
             Err(Errno::ENXIO) => break,
             from => from.map_err(io::Error::from).context("looking for data")?,
         };
-        let to = lseek(source, from, Whence::SeekHole)
+        at = lseek(source, from, Whence::SeekHole)
             .map_err(io::Error::from)
             .context("looking for a hole")?;
-        range(source, copy, from, to, ends)?;
-        at = to;
+        parts.push(from..at);
     }
-    Ok(())
+    Ok(parts)
+}
+
+/// Copies these parts of `source` to the same places in `copy`.
+pub fn parts(source: &File, copy: &File, parts: &[Range<i64>], ends: Instant) -> Result<()> {
+    let mut parts = parts.iter();
+    parts.try_for_each(|part| range(source, copy, part.start, part.end, ends))
 }
 
 fn range(source: &File, copy: &File, from: i64, to: i64, ends: Instant) -> Result<()> {
@@ -79,7 +84,10 @@ mod tests {
         source.set_len(64 << 20).expect("its length");
         source.write_all_at(b"begin", 0).expect("data");
         source.write_all_at(b"middle", 20 << 20).expect("data");
-        sparse(&source, &copy, Instant::now() + Duration::from_secs(60)).expect("copied");
+        copy.set_len(64 << 20).expect("its length");
+        let ends = Instant::now() + Duration::from_secs(60);
+        let found = data(&source).expect("data");
+        parts(&source, &copy, &found, ends).expect("copied");
         let data = copy.metadata().expect("metadata");
         let mut middle = [0; 6];
         copy.read_exact_at(&mut middle, 20 << 20).expect("read");

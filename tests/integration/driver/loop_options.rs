@@ -189,7 +189,7 @@ fn a_thick_volume_takes_its_space_at_once() {
     env.dvdcli("create -d loop -n huge --volumeopts=size=1024T,type=Thick")
         .fails(
             1,
-            "dvdcli: creating volume huge: making an image of 1 PiB: 1 PiB is more than the [..] that are free; volumeType=thin takes space as it is written\n",
+            "dvdcli: creating volume huge: making an image of 1 PiB: 1 PiB is more than the [..] that are free, less [..] that are kept for the other volumes; volumeType=thin takes space as it is written\n",
         );
     env.dvdcli("list -d loop")
         .prints("thick\nthin\n")

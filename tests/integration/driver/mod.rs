@@ -3,6 +3,7 @@
 mod config;
 mod copy;
 mod devices;
+mod full_disk;
 mod links;
 mod local;
 mod loop_;

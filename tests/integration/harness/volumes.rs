@@ -82,9 +82,14 @@ pub fn is_removed(env: &Env, driver: &str) {
 
 /// Puts the volumes on a file system of their own, in an image.
 pub fn volumes_on(env: &Env, fs_type: &str) {
+    volumes_on_disk_of(env, fs_type, 2 << 30);
+}
+
+/// Puts the volumes on a file system of this size, in bytes.
+pub fn volumes_on_disk_of(env: &Env, fs_type: &str, length: u64) {
     let below = env.write("below", "");
     let file = fs::File::options().write(true).open(&below);
-    file.and_then(|file| file.set_len(2 << 30)).unwrap();
+    file.and_then(|file| file.set_len(length)).unwrap();
     let volumes = env.dir("var/lib/dvdcli");
     let (below, volumes) = (below.display(), volumes.display());
     let script = format!("mkfs.{fs_type} -q {below}; mount -o loop {below} {volumes}");
