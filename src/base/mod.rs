@@ -1,8 +1,9 @@
-//! What every room above needs: kinds of failure, a volume's options, secrets, suggestions, values and text.
+//! What every room above needs: kinds of failure, a volume's options, secrets, suggestions, values, hashes and text.
 
 pub mod boolean;
 pub mod duration;
 pub mod failure;
+pub mod hash;
 pub mod option_list;
 pub mod options;
 pub mod secrets;

@@ -19,12 +19,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::base::hash::hash;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::host;
 use crate::volume::holders::ledger::Ledger;
-use crate::volume::holders::lock::hash;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::{Holder, HolderRecord};
 

@@ -50,7 +50,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "dvdcli.root",
-                "Where built-in drivers keep their volumes, instead of /var/lib/dvdcli.",
+                "Where built-in drivers keep their volumes, instead of /var/lib/dvdcli. It may be shared: each host needs an ID \
+                 in /etc/machine-id and a name of its own.",
             ),
             (
                 "rexray.volume.NAME or libstorage.integration.volume.operations.NAME",

@@ -81,6 +81,7 @@ impl LoopVolume<'_> {
     fn claimed<T>(&self, if_foreign: IfForeign, act: impl FnOnce() -> Result<T>) -> Result<T> {
         let place = self.on_disk.place;
         let (directory, home) = (place.directory(), place.home);
+        home.refuse_unknown_host()?;
         let claim = host_claim::claim(&directory, &home.host, if_foreign)?;
         if let Claim::Taken(other) = &claim {
             let (name, host) = (place.name, &other.name);

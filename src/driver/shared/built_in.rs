@@ -218,7 +218,10 @@ impl Volume for BuiltInVolume<'_> {
         let BuiltIn { kind, home } = &self.driver;
         let wanted = self.given.options()?;
         kind.check(wanted)?;
-        home.store.sweep(self.name())?;
+        let is_known_host = home.refuse_unknown_host();
+        if is_known_host.is_ok() {
+            home.store.sweep(self.name())?;
+        }
         if let Some(file) = self.place().file()? {
             let differing = options::differing(kind.options(), &file.options, wanted);
             return Ok(match differing.is_empty() {
@@ -229,6 +232,7 @@ impl Volume for BuiltInVolume<'_> {
         if home.invocation.config.create_disable {
             bail!("volumes are not to be created here (setting create.disable)");
         }
+        is_known_host?;
         kind.create(self.place(), &self.given)?;
         Ok(Created::New)
     }
@@ -274,6 +278,7 @@ impl Volume for BuiltInVolume<'_> {
         if home.invocation.config.remove_disable {
             bail!("volumes are not to be removed here (setting remove.disable)");
         }
+        home.refuse_unknown_host()?;
         let was_being_removed = home.store.sweep(self.name())?;
         match self.place().file()? {
             Some(file) => self.existing(&file)?.remove(),

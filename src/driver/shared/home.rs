@@ -9,6 +9,7 @@ use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::Failure;
 use crate::driver::shared::host_claim::Host;
+use crate::driver::shared::sharing;
 use crate::driver::shared::still_mounted;
 use crate::driver::shared::store::{self, Store, VolumeFile};
 use crate::invocation::Invocation;
@@ -39,12 +40,17 @@ impl<'a> Home<'a> {
         let host = Host::this()?;
         let mount_path = invocation.config.mount_path.as_deref();
         Ok(Home {
-            store: Store::new(&directory(driver, invocation), &host.machine_id),
+            store: Store::new(&directory(driver, invocation), &host.hash()),
             mount_path: mount_path.map(canonical_as_far_as_it_exists),
             invocation,
             driver,
             host,
         })
+    }
+
+    /// Refuses to claim, make or remove a volume where other hosts could not tell this host from themselves.
+    pub fn refuse_unknown_host(&self) -> Result<()> {
+        sharing::refuse_unknown_host(&self.store, self.invocation.config.root.is_some())
     }
 
     /// `driver NAME`, for messages.

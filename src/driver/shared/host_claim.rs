@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::base::hash::hash;
 use crate::sys::process::host;
 
 /// A symbolic link in the volume's directory. Its text names the host, and it leads nowhere. A link is made with its text in a
@@ -24,7 +25,7 @@ pub struct Host {
     pub machine_id: String,
     /// Of the present boot.
     pub boot_id: String,
-    /// For messages only.
+    /// Machines that were made from one image have the same ID, but not the same name.
     pub name: String,
 }
 
@@ -45,6 +46,17 @@ impl Host {
             boot_id: fields.next()?,
             name: fields.next()?,
         })
+    }
+
+    /// Whether this is the same host, perhaps in an earlier boot. One that was given another name since it was booted is the same.
+    fn is(&self, other: &Host) -> bool {
+        self.machine_id == other.machine_id
+            && (self.name == other.name || self.boot_id == other.boot_id)
+    }
+
+    /// Stays the same from boot to boot.
+    pub fn hash(&self) -> String {
+        hash(&[&self.machine_id, &self.name])
     }
 
     fn text(&self) -> String {
@@ -91,7 +103,7 @@ pub fn claim(directory: &Path, host: &Host, if_foreign: IfForeign) -> Result<Cla
                 Err(error) => return Err(error).with_context(doing),
             }
         };
-        let ours = claimant.machine_id == host.machine_id;
+        let ours = claimant.is(host);
         if ours && claimant.boot_id == host.boot_id {
             return Ok(Claim::Kept);
         }
@@ -109,8 +121,7 @@ pub fn claim(directory: &Path, host: &Host, if_foreign: IfForeign) -> Result<Cla
 
 /// Gives this host's claim up. The claim of another host stays.
 pub fn release(directory: &Path, host: &Host) -> Result<()> {
-    let ours =
-        claimed_by(directory)?.is_some_and(|claimant| claimant.machine_id == host.machine_id);
+    let ours = claimed_by(directory)?.is_some_and(|claimant| claimant.is(host));
     if ours {
         let link = directory.join(LINK);
         fs::remove_file(&link).with_context(|| format!("releasing {}", link.display()))?;
@@ -218,5 +229,23 @@ mod tests {
             Claim::New
         );
         claim(directory.path(), &host("b", "2"), IfForeign::Refuse).expect_err("another host's");
+    }
+
+    #[test]
+    fn a_clone_is_another_host() {
+        let original = host("a", "1");
+        let clone = Host {
+            boot_id: "2".into(),
+            name: "clone".into(),
+            ..original.clone()
+        };
+        assert!(!original.is(&clone));
+        assert_ne!(original.hash(), clone.hash());
+        let renamed = Host {
+            boot_id: "1".into(),
+            ..clone
+        };
+        assert!(original.is(&renamed) && original.is(&host("a", "3")));
+        assert_eq!(original.hash(), host("a", "3").hash());
     }
 }

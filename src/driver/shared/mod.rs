@@ -7,6 +7,7 @@ pub mod home;
 pub mod host_claim;
 pub mod names;
 pub mod options;
+pub mod sharing;
 pub mod size;
 pub mod still_mounted;
 pub mod store;

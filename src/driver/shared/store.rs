@@ -36,22 +36,23 @@ pub struct VolumeFile {
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// A part of the names of temporary directories. On shared storage, only those of this host may be removed as leftovers.
+    /// The host, as a part of the names of temporary directories. On shared storage, only those of this host may be removed as
+    /// leftovers.
     host: String,
 }
 
 impl Store {
-    /// `root` need not exist.
-    pub fn new(root: &Path, machine_id: &str) -> Store {
-        let host = machine_id
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(32)
-            .collect();
+    /// `root` need not exist. `host` is 32 bytes at most, and can be a part of a file's name.
+    pub fn new(root: &Path, host: &str) -> Store {
         Store {
             root: canonical_as_far_as_it_exists(root),
-            host,
+            host: host.to_owned(),
         }
+    }
+
+    /// The directory itself, as the mount table writes it.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The volume's directory, as the mount table writes it: without symbolic links.
@@ -261,7 +262,7 @@ mod tests {
     #[test]
     fn a_volume_is_there_whole_or_not_at_all() {
         let root = tempfile::tempdir().expect("a directory");
-        let store = Store::new(&root.path().join("a/b"), "m-1");
+        let store = Store::new(&root.path().join("a/b"), "m1");
         assert_eq!(store.names().expect("read"), Vec::<String>::new());
         store
             .create("db", &record(), |_| bail!("no"))

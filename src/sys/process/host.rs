@@ -12,20 +12,27 @@ pub const MACHINE_ID: &str = "/etc/machine-id";
 /// What the file says before the first boot of an installation (machine-id(5)); every such machine has it.
 const UNINITIALIZED: &str = "uninitialized";
 
+/// The ID of the installation (machine-id(5)); `None` where it has none, or one that other machines have too.
+///
+/// # Errors
+///
+/// The ID exists and cannot be read.
+pub fn installation_id() -> Result<Option<String>> {
+    let id = match read(MACHINE_ID) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.with_context(|| format!("reading {MACHINE_ID}"))?,
+    };
+    let is_none = id == UNINITIALIZED || id.bytes().all(|byte| byte == b'0');
+    Ok((!is_none).then_some(id))
+}
+
 /// The ID of the installation (machine-id(5)), or the host's name where it has none.
 ///
 /// # Errors
 ///
 /// The ID exists and cannot be read. The name must not replace it then: this host would not recognise its own volumes.
 pub fn machine_id() -> Result<String> {
-    let id = match read(MACHINE_ID) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        other => other.with_context(|| format!("reading {MACHINE_ID}"))?,
-    };
-    Ok(match id.as_str() {
-        "" | UNINITIALIZED => name(),
-        _ => id,
-    })
+    Ok(installation_id()?.unwrap_or_else(name))
 }
 
 /// The ID of the present boot: it changes when the host is restarted.
@@ -34,9 +41,15 @@ pub fn boot_id() -> Result<String> {
     read(PATH).with_context(|| format!("reading {PATH}"))
 }
 
-/// The name of this host, for messages; empty where it is not known.
+/// The name of this host; empty where it is not known.
 pub fn name() -> String {
     read("/proc/sys/kernel/hostname").unwrap_or_default()
+}
+
+/// Whether a host's name tells it from other hosts, unlike those that hosts have until they are given one.
+pub fn is_own_name(name: &str) -> bool {
+    let first = name.split('.').next().unwrap_or_default();
+    !matches!(first, "" | "(none)" | "localhost")
 }
 
 /// The number of the mount namespace. In another one, a mount has another ID, or does not exist.
@@ -75,4 +88,19 @@ pub fn has_processes(kind: &str, namespace: u64) -> bool {
 /// The text of a file without surrounding blanks.
 fn read(path: &str) -> io::Result<String> {
     fs::read_to_string(path).map(|text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_every_host_may_have() {
+        for name in ["", "(none)", "localhost", "localhost.localdomain"] {
+            assert!(!is_own_name(name), "{name:?}");
+        }
+        for name in ["a", "localhost2", "web.localhost", "my-localhost"] {
+            assert!(is_own_name(name), "{name:?}");
+        }
+    }
 }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::hash::hash;
 use crate::base::text::plain;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::sys::files::small;
 use crate::sys::process::host;
-use crate::volume::holders::lock::{Lock, hash};
+use crate::volume::holders::lock::Lock;
 use crate::volume::holders::memory::{Memory, MemoryFile};
 use crate::volume::holders::record::HolderRecord;
 

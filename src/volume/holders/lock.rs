@@ -1,27 +1,15 @@
 //! Locks of volumes and targets: files in `/run/dvdcli/`, locked for as long as a call works on what they stand for.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::hash::Hasher;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use siphasher::sip128::{Hasher128, SipHasher24};
 
+use crate::base::hash::hash;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
-
-/// 32 hexadecimal digits that stay the same from release to release. File names are hashed: a plugin's volume names may hold
-/// anything, at any length.
-pub fn hash(parts: &[&str]) -> String {
-    let mut hash = SipHasher24::new();
-    for part in parts {
-        hash.write(part.as_bytes());
-        hash.write_u8(0);
-    }
-    format!("{:032x}", hash.finish128().as_u128())
-}
 
 /// A lock that is held; closing the file is unlocking it.
 #[derive(Debug)]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use pretty_assertions::assert_eq;
 
+use crate::base::hash::hash;
 use crate::base::text::chain;
 use crate::invocation::budget::Budget;
 use crate::volume::holders::ledger::Ledger;
-use crate::volume::holders::lock::{Lock, TargetLock, hash};
+use crate::volume::holders::lock::{Lock, TargetLock};
 use crate::volume::tests::Scene;
 
 const MOMENT: Duration = Duration::from_millis(10);

@@ -30,6 +30,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::base::failure::ErrorKind;
+use crate::base::hash::hash;
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::interface::{Driver, Volume};
@@ -41,7 +42,6 @@ use crate::invocation::paths::Paths;
 use crate::sys::process::host;
 use crate::sys::tests::fake_host::{self, FakeHost, Installed};
 use crate::volume::bind::view::View;
-use crate::volume::holders::lock::hash;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
 use crate::volume::mount as mounting;

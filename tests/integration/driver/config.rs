@@ -1,11 +1,12 @@
 //! The configuration file and the environment: REX-Ray's generations of names, which one counts, and what is wrong in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::harness::env::Env;
+use crate::harness::mounts::bind;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::volumes::{LOOP, inspected};
 
@@ -313,6 +314,13 @@ fn the_first_file_counts_and_variables_override_it() {
 #[test]
 fn volumes_are_below_the_root_that_dvdcli_names() {
     let Some(env) = Env::isolated() else { return };
+    // A store that an administrator has placed may be shared, and takes only hosts with an ID and a name.
+    for (file, text) in [
+        ("/etc/machine-id", "machine"),
+        ("/proc/sys/kernel/hostname", "host"),
+    ] {
+        bind(&env.write(&format!("host{file}"), text), Path::new(file));
+    }
     env.configure("dvdcli:\n  root: $ROOT/elsewhere\n  aliases:\n    ebs: loop\n");
     env.dvdcli("mount -d loop -n db --volumeopts=size=64MiB")
         .prints("$ROOT/elsewhere/loop/db/mnt/data\n")

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
+use crate::harness::strace::killed_at_rename;
 use crate::harness::tree::{assert_intact, tree};
 use crate::harness::volumes::{is_removed, volume};
 
@@ -98,6 +99,18 @@ fn a_name_that_is_a_link_is_no_volume() {
     }
 }
 
+/// The name of what is left of volume `db` where its creation is cut off. It is deleted again.
+fn interrupted(env: &Env, driver: &str) -> String {
+    let create = env.dvdcli(&format!("create -d {driver} -n db2"));
+    killed_at_rename(create);
+    let root = env.path("var/lib/dvdcli").join(driver);
+    let names = fs::names(&root).into_iter();
+    let names: Vec<_> = names.filter_map(|name| name.into_string().ok()).collect();
+    let name = names.iter().find(|name| name.starts_with(".db2.")).unwrap();
+    fs::remove_dir_all(root.join(name)).unwrap();
+    name.replace("db2", "db")
+}
+
 #[test]
 fn what_a_removal_left_half_done_is_swept() {
     let Some(env) = Env::isolated() else { return };
@@ -105,8 +118,7 @@ fn what_a_removal_left_half_done_is_swept() {
         for state in ["gone", "new"] {
             let directory = volume(&env, driver, "db");
             let root = directory.parent().unwrap();
-            let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
-            let leftover = root.join(format!(".db.{}.{state}", machine.trim()));
+            let leftover = root.join(interrupted(&env, driver).replace("new", state));
             fs::rename(&directory, &leftover).unwrap();
             fs::remove_file(leftover.join("volume.json")).unwrap();
             let remove = env.dvdcli(&format!("remove -d {driver} -n db"));

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::mounts::unmount;
+use crate::harness::mounts::{bind, unmount};
 use crate::harness::process::Run;
+use crate::harness::strace::killed_at_rename;
 use crate::harness::waiting::eventually;
 
 /// A host, between two boots. What it mounts, the other ones do not see.
@@ -43,11 +43,16 @@ impl<'a> Site<'a> {
     }
 
     fn boot(&self, name: &str, boot_id: &str) -> Node<'a> {
+        let (machine_id, host_name) = (format!("machine-{name}"), format!("host-{name}"));
+        self.boot_as(name, boot_id, &machine_id, &host_name)
+    }
+
+    fn boot_as(&self, name: &str, boot_id: &str, machine_id: &str, host_name: &str) -> Node<'a> {
         enter(&self.namespace);
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         for (file, text) in [
-            ("/etc/machine-id", format!("machine-{name}\n")),
-            ("/proc/sys/kernel/hostname", format!("host-{name}\n")),
+            ("/etc/machine-id", format!("{machine_id}\n")),
+            ("/proc/sys/kernel/hostname", format!("{host_name}\n")),
             ("/proc/sys/kernel/random/boot_id", format!("{boot_id}\n")),
         ] {
             let own = self.env.write(&format!("{name}/{boot_id}{file}"), text);
@@ -110,11 +115,6 @@ fn enter(namespace: &fs::File) {
     eventually("the namespace", || {
         setns(namespace, CloneFlags::CLONE_NEWNS).is_ok()
     });
-}
-
-fn bind(source: &Path, target: &Path) {
-    let none = None::<&str>;
-    mount(Some(source), target, none, MsFlags::MS_BIND, none).unwrap();
 }
 
 fn refused(doing: &str, host: &str) -> String {
@@ -226,6 +226,99 @@ fn a_volume_is_never_removed_under_another_host() {
     b.dvdcli(UNMOUNT).succeeds();
     b.dvdcli("remove -d loop -n db").succeeds();
     env.assert_nothing_is_mounted();
+}
+
+#[test]
+fn a_machine_that_was_cloned_is_another_host() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let a = site.boot("a", "1");
+    let b = site.boot_as("b", "2", "machine-a", "host-b");
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    fs::write(a.file(), "from a").unwrap();
+    b.dvdcli(MOUNT).fails(4, &refused("mounting", "a"));
+    b.dvdcli(UNMOUNT)
+        .warns("dvdcli: warning: unmounting volume db: driver loop: it is not mounted; nothing was left to do\n")
+        .succeeds();
+    b.dvdcli("remove -d loop -n db")
+        .fails(4, &refused("removing", "a"));
+    assert_eq!(fs::read_to_string(a.file()).unwrap(), "from a");
+    // A host that is given another name while it has the volume.
+    env.write("a/1/proc/sys/kernel/hostname", "host-c\n");
+    a.dvdcli(UNMOUNT).succeeds();
+    b.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    b.dvdcli(UNMOUNT).succeeds();
+    a.goes_down();
+    // What the one has begun, the other does not sweep.
+    let shared = env.path("shared/loop");
+    let interrupted = || fs::names(&shared).into_iter().filter(|name| name != "db");
+    a_killed_create(&site.boot("a", "3"));
+    assert_eq!(interrupted().count(), 1);
+    b.dvdcli("create -d loop -n new --opt size=16MiB")
+        .succeeds();
+    b.dvdcli("remove -d loop -n new").succeeds();
+    assert_eq!(interrupted().count(), 1);
+    let a = site.boot("a", "4");
+    a.dvdcli("create -d loop -n new --opt size=16MiB")
+        .succeeds();
+    a.dvdcli("remove -d loop -n new").succeeds();
+    assert_eq!(interrupted().count(), 0);
+    a.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
+}
+
+/// Of the volume `new`, by a power cut before it got its name.
+fn a_killed_create(host: &Node) {
+    killed_at_rename(host.dvdcli("create -d loop -n new --opt size=16MiB"));
+}
+
+#[test]
+fn a_host_that_others_could_not_tell_from_themselves_is_refused_on_shared_storage() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let no_id = "has no ID of its own in /etc/machine-id; give it one (systemd-machine-id-setup)";
+    let no_name = "has no name of its own; give it one (hostnamectl set-hostname)";
+    let a = site.boot("a", "1");
+    a.dvdcli("create -d loop -n db --opt size=64MiB").succeeds();
+    a.dvdcli("create -d local -n db").succeeds();
+    for (machine_id, name, lack) in [
+        ("uninitialized", "host-b", no_id),
+        ("", "host-b", no_id),
+        ("00000000000000000000000000000000", "host-b", no_id),
+        ("machine-b", "localhost", no_name),
+        ("machine-b", "localhost.localdomain", no_name),
+    ] {
+        let b = site.boot_as("b", "1", machine_id, name);
+        for (line, doing, driver, volume) in [
+            ("create -d loop -n new", "creating", "loop", "new"),
+            ("create -d local -n new", "creating", "local", "new"),
+            ("mount -d loop -n db", "mounting", "loop", "db"),
+            ("remove -d loop -n db", "removing", "loop", "db"),
+            ("remove -d local -n db", "removing", "local", "db"),
+        ] {
+            b.dvdcli(line).fails(1, &format!(
+                "dvdcli: {doing} volume {volume}: $ROOT/shared/{driver} may be shared with other hosts, and this host {lack}\n"
+            ));
+        }
+        b.dvdcli("list")
+            .prints("DRIVER  VOLUME NAME\nlocal   db\nloop    db\n")
+            .succeeds();
+        // Where no other host comes, it goes on.
+        let own = env.dir("own");
+        env.mount_tmpfs(&own);
+        fs::write(b.root.join("etc/dvdcli/config.yml"), "").unwrap();
+        let state = b.root.join("var/lib");
+        fs::create_dir_all(&state).unwrap();
+        bind(&own, &state);
+        b.dvdcli("mount -d loop -n db --opt size=16MiB")
+            .prints("$ROOT/b/var/lib/dvdcli/loop/db/mnt/data\n")
+            .succeeds();
+        b.dvdcli(UNMOUNT).succeeds();
+        b.dvdcli("remove -d loop -n db").succeeds();
+        b.goes_down();
+    }
+    a.dvdcli("remove -d loop -n db").succeeds();
+    a.dvdcli("remove -d local -n db").succeeds();
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use pretty_assertions::assert_ne;
+
 use crate::harness::process::Run;
 
 pub const QUIET: [&str; 3] = ["-qq", "-e", "signal=none"];
@@ -9,6 +11,18 @@ pub const QUIET: [&str; 3] = ["-qq", "-e", "signal=none"];
 /// The same run, by strace.
 pub fn under_strace<'a>(run: Run<'a>, args: &[&str]) -> Run<'a> {
     run.through("strace", &[&QUIET, args].concat())
+}
+
+/// Kills the run where it renames something for the first time, before that is done.
+pub fn killed_at_rename(run: Run) {
+    let kill = [
+        "-e",
+        "inject=/^rename:signal=KILL:when=1",
+        "-o",
+        "/dev/null",
+    ];
+    let killed = under_strace(run, &[&["-e", "trace=/^rename"], &kill[..]].concat()).output();
+    assert_ne!(killed.code, 0, "{killed:?}");
 }
 
 pub fn step() -> usize {
