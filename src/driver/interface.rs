@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use crate::base::options::Options;
+use crate::sys::mount::mountinfo::MountTable;
 
 /// A source of volumes: a Docker volume plugin, or a built-in driver that behaves like one.
 ///
@@ -88,6 +89,12 @@ pub trait Volume: Send {
     ///
     /// It is absent.
     fn path(&self) -> Result<Whereabouts>;
+
+    /// Where it is mounted in this mount namespace, where the driver knows: what a plugin has mounted is found by the path that it
+    /// names.
+    fn mount_point(&self, _table: &MountTable) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
 
     /// Mounts it (protocol: `Mount`) and returns the directory that users get, on this host, as the driver names it.
     ///

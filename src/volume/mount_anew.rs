@@ -107,9 +107,14 @@ impl Locked<'_> {
         before: Option<&MountTable>,
         asked: usize,
     ) -> Result<MountRecord> {
+        // What is mounted in a built-in driver's own place is ours, whoever has mounted it.
+        let before = before.filter(|_| self.volume.driver().is_shared());
         let checked = mount_point::check(self.invocation, path).and_then(|table| {
             let name = self.volume.name();
-            MountRecord::of(path.to_owned(), name, mode.read_only, &table, before)
+            let path = path.to_owned();
+            let mut mount = MountRecord::of(path, name, mode.read_only, &table, before)?;
+            mount.is_mount |= self.volume.mount_point(&table)?.is_some();
+            Ok(mount)
         });
         checked.map_err(|error| {
             let error = error.context(self.volume.driver().label());

@@ -252,6 +252,12 @@ impl Volume for BuiltInVolume<'_> {
         Ok(path.into())
     }
 
+    fn mount_point(&self, table: &MountTable) -> Result<Option<PathBuf>> {
+        let file = self.place().existing_file()?;
+        let mounted = self.existing(&file)?.mounted(table)?;
+        Ok(mounted.map(|(mount_point, _)| mount_point))
+    }
+
     fn mount(&self, mode: MountMode) -> Result<PathBuf> {
         let file = self.place().existing_file()?;
         self.existing(&file)?.mount(mode.read_only)

@@ -287,3 +287,22 @@ fn what_is_there_is_found_and_unmounted_once() {
     env.dvdcli("unmount -d loop -n b").succeeds();
     env.assert_nothing_is_mounted();
 }
+
+/// The driver does not know the mount any more, but the record and the mount table do.
+#[test]
+fn a_volume_whose_image_was_replaced_is_unmounted_all_the_same() {
+    let Some(env) = Env::isolated() else { return };
+    env.dvdcli("mount -d loop -n db --volumeopts=size=16MiB")
+        .prints("$ROOT/var/lib/dvdcli/loop/db/mnt/data\n")
+        .succeeds();
+    let image = env.path("var/lib/dvdcli/loop/db/image");
+    fs::rename(&image, env.path("moved")).unwrap();
+    fs::copy(env.path("moved"), &image).unwrap();
+    env.dvdcli("unmount -d loop -n db")
+        .warns(
+            "dvdcli: warning: unmounting volume db: driver loop: it is not mounted; $ROOT/var/lib/dvdcli/loop/db/mnt was still mounted, \
+             and is unmounted without its driver\n",
+        )
+        .succeeds();
+    env.assert_nothing_is_left();
+}
