@@ -95,7 +95,12 @@ fn named(invocation: &Invocation, volume: &dyn Volume, path: PathBuf) -> Result<
         error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
     };
     match checked {
-        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) if is_missing(&error) => {
+            return match volume.get()? {
+                Lookup::Absent => Err(absent(volume.driver())),
+                _ => Ok(None),
+            };
+        }
         other => other.with_context(|| volume.driver().label())?,
     };
     let is_bare = mount_of(&path, volume.name(), &MountTable::read()?)?.is_none();

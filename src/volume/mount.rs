@@ -4,7 +4,7 @@ use std::path::{PathBuf, absolute};
 
 use anyhow::{Error, Result, bail};
 
-use crate::base::failure::{Failure, with_undo_error};
+use crate::base::failure::{ErrorKind, Failure, with_undo_error};
 use crate::base::text::chain;
 use crate::driver::interface::{Volume, Whereabouts};
 use crate::invocation::Invocation;
@@ -170,7 +170,7 @@ impl Locked<'_> {
         match mount_point::check(self.invocation, &mount.path) {
             Ok(_) => {
                 self.check_mode(&mount, request)?;
-                Ok(Some(mount).filter(|mount| mount.is_mount || !self.is_disowned(mount)))
+                Ok(Some(mount).filter(|mount| !self.is_disowned(mount)))
             }
             Err(error) if mount_point::is_dead(&error) => {
                 let (name, why) = (self.volume.name(), chain(&error));
@@ -181,16 +181,18 @@ impl Locked<'_> {
         }
     }
 
-    /// Whether the plugin says by now that the volume is not at the directory that it handed out. The mount table cannot tell that
-    /// of a plain directory.
+    /// Whether the plugin does not name the directory any more that it handed out. The mount table cannot tell whether the volume is
+    /// still at a plain directory.
     fn is_disowned(&self, mount: &MountRecord) -> bool {
-        let is_shared = self.volume.driver().is_shared();
-        is_shared
-            && match self.volume.path() {
-                Ok(Whereabouts::At(path)) => path != mount.path,
-                Ok(Whereabouts::Nowhere) => true,
-                Ok(Whereabouts::CannotSay) | Err(_) => false,
-            }
+        if mount.is_mount || !self.volume.driver().is_shared() {
+            return false;
+        }
+        match self.volume.path() {
+            Ok(Whereabouts::At(path)) => path != mount.path,
+            Ok(Whereabouts::Nowhere) => true,
+            Ok(Whereabouts::CannotSay) => false,
+            Err(error) => ErrorKind::of(&error) == ErrorKind::Absent,
+        }
     }
 
     /// A caller that asks for a writable path must not get a read-only one, and the reverse.

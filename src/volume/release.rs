@@ -141,7 +141,11 @@ impl Locked<'_> {
         match self.what_is_due(before.as_ref(), release, &table)? {
             Due::Nothing(why) => self.leave(before.as_ref(), &why),
             Due::Unmount => {
-                let told = self.tell_driver(release.lazy)?;
+                let is_shared = self.volume.driver().is_shared();
+                let told = match self.tell_driver(release.lazy) {
+                    Err(error) if is_shared && has_gone(before.as_ref(), &table) => Err(error),
+                    told => told?,
+                };
                 self.conclude(before, told, release, &table)
             }
         }
@@ -242,6 +246,12 @@ impl Locked<'_> {
             told => Ok(told),
         }
     }
+}
+
+/// Whether our mount had gone before the driver was told to unmount it.
+fn has_gone(before: Option<&HolderRecord>, table: &MountTable) -> bool {
+    let mount = before.and_then(|record| record.mount.as_ref());
+    mount.is_some_and(|mount| mount.is_mount && !mount.is_live(table))
 }
 
 /// What is to be done when no holder is left.

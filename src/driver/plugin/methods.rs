@@ -90,7 +90,10 @@ impl Methods<'_> {
                 Lookup::Found(_) => Ok(Whereabouts::Nowhere),
                 _ => Err(self.refusal("Path", ErrorKind::Absent, refusal)),
             },
-            Err(refusal) => Err(self.refused("Path", volume, refusal)),
+            Err(refusal) => match self.get(volume) {
+                Ok(Lookup::Absent) => Err(self.refusal("Path", ErrorKind::Absent, refusal)),
+                _ => Err(self.refused("Path", volume, refusal)),
+            },
         }
     }
 

@@ -122,6 +122,7 @@ const PHRASES: &[(Meaning, &[&str])] = &[
             "volume currently mounted",
             "volume is currently mounted",
             "volume has active mounts",
+            "cannot delete volume it is still mounted",
         ],
     ),
 ];
@@ -130,6 +131,12 @@ const PHRASES: &[(Meaning, &[&str])] = &[
 const PREFIXES: &[&str] = &[
     "error ",
     "docker ",
+    "legacy get failed ",
+    "legacy path failed ",
+    "legacy mount failed ",
+    "legacy unmount failed ",
+    "legacy create failed ",
+    "legacy remove failed ",
     "volumedriver get ",
     "volumedriver path ",
     "volumedriver mount ",

@@ -285,14 +285,17 @@ fn a_directory_is_a_mistake_where_the_volume_was_mounted_before() {
 fn a_plain_directory_is_asked_for_again() {
     let scene = scene();
     scene.plan().mounting = Mounting::HandsOut;
-    assert_eq!(mount(&scene).calls, strings(&["get", "mount"]));
-    scene.plan().tells_path = None;
-    assert_eq!(mount(&scene).calls, strings(&["path"]));
-    scene.plan().tells_path = Some(false);
-    assert_eq!(
-        mount(&scene).calls,
-        strings(&["path", "get", "unmount", "mount"])
-    );
+    let plain = scene.at("/plain/db");
+    scene.plan().place = plain;
+    for (tells_path, calls) in [
+        (Some(true), &["get", "mount"][..]),
+        (Some(true), &["path"]),
+        (None, &["path"]),
+        (Some(false), &["path", "get", "unmount", "mount"]),
+    ] {
+        scene.plan().tells_path = tells_path;
+        assert_eq!(mount(&scene).calls, strings(calls), "{tells_path:?}");
+    }
 }
 
 #[test]

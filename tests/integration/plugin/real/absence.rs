@@ -134,3 +134,36 @@ fn what_is_in_the_list_is_not_absent_for_words_that_speak_of_something_else() {
         );
     }
 }
+
+/// `Path` is refused in the same words as `Get`, or answers as of a volume that is there.
+#[test]
+fn what_is_not_in_the_list_has_no_path() {
+    for (name, answer) in answers() {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake").with_volume("other");
+        plugin.on("Get", answer.clone());
+        for path in [
+            answer,
+            json(json!({ "Mountpoint": "" })),
+            json(json!({ "Mountpoint": "/none/db" })),
+        ] {
+            plugin.on("Path", path);
+            let found = env.dvdcli("path -d fake -n db").output();
+            assert_eq!(
+                (found.code, found.stdout.as_str()),
+                (3, ""),
+                "{name}: {found:?}"
+            );
+            let found = env.dvdcli("unmount -d fake -n db").output();
+            assert_eq!(
+                (found.code, found.stdout.as_str()),
+                (0, ""),
+                "{name}: {found:?}"
+            );
+            assert!(
+                !plugin.take_calls().contains(&"Unmount".to_owned()),
+                "{name}"
+            );
+        }
+    }
+}

@@ -20,6 +20,7 @@ fn a_volume_that_it_does_not_have_is_absent() {
         ("get", "looking up"),
         ("inspect", "inspecting"),
         ("remove", "removing"),
+        ("path", "asking for the path of"),
         ("mount --explicitcreate", "mounting"),
     ] {
         scene.fails(

@@ -28,6 +28,8 @@ fn a_path_is_told_of_what_is_mounted() {
     scene.plugin.restart();
     scene.prints("path", PATH);
     scene.succeeds("unmount");
+    // "resource not found": it is detached.
+    scene.succeeds("path");
     scene.env.assert_nothing_is_mounted();
 }
 
@@ -52,6 +54,7 @@ fn a_volume_lives_from_create_to_remove() {
         "dvdcli: warning: volume db stays mounted, it is held by a caller without an ID\n",
     );
     scene.succeeds("unmount");
+    scene.unmount_finds_nothing();
     scene.succeeds("remove");
     scene.fails("exists", 3, "");
     assert_eq!(scene.acts(), ["Unmount", "Remove"]);
@@ -76,6 +79,7 @@ fn what_docker_has_mounted_is_dockers() {
     scene.succeeds("unmount");
     scene.leads_to_its_data(&place);
     scene.docker("Unmount");
+    scene.unmount_finds_nothing();
     scene.docker("Mount");
     scene.succeeds("unmount --force");
     scene.env.assert_nothing_is_left();
@@ -131,15 +135,19 @@ fn a_mount_that_is_refused_in_words_of_absence_is_no_absence() {
     }
 }
 
+const VFS: &str = "$ROOT/rexray/volumes/db/data\n";
+
+fn vfs() -> Option<Scene> {
+    Scene::with_db("rexray", "size", Rexray::vfs)
+}
+
 #[test]
 fn a_plain_directory_is_held_and_released_without_a_word() {
-    let Some(scene) = Scene::with_db("rexray", "size", Rexray::vfs) else {
-        return;
-    };
+    let Some(scene) = vfs() else { return };
     scene.succeeds("path");
     for id in ["", "--id a"] {
-        scene.prints(&format!("mount {id}"), PATH);
-        scene.prints("path", PATH);
+        scene.prints(&format!("mount {id}"), VFS);
+        scene.prints("path", VFS);
     }
     scene.fails("remove", 4, "dvdcli: removing volume db: it is mounted at $ROOT/rexray/volumes/db/data and held by a caller without an ID, a; unmount it first\n");
     scene.warns(
@@ -147,8 +155,56 @@ fn a_plain_directory_is_held_and_released_without_a_word() {
         "dvdcli: warning: volume db stays mounted, it is held by a\n",
     );
     scene.succeeds("unmount --id a");
-    let refused = scene.plugin.refuses_docker("Unmount", by_docker());
-    assert!(refused.ends_with("resource not found"), "{refused}");
+    scene.succeeds("path");
+    assert!(
+        scene
+            .plugin
+            .refuses_docker("Unmount", by_docker())
+            .ends_with("resource not found")
+    );
     scene.succeeds("remove");
     scene.env.assert_nothing_is_left();
+}
+
+/// Nothing but the plugin knows that it is detached.
+#[test]
+fn a_plain_directory_that_was_taken_away_is_asked_for_again() {
+    let Some(scene) = vfs() else { return };
+    scene.prints("mount", VFS);
+    scene.docker("Unmount");
+    scene.plugin.take_calls();
+    scene.prints("mount --id a", VFS);
+    assert!(scene.acts().contains(&"Mount".to_owned()));
+    scene.warns(
+        "unmount",
+        "dvdcli: warning: volume db stays mounted, it is held by a\n",
+    );
+    scene.succeeds("unmount --id a");
+    assert!(
+        scene
+            .plugin
+            .refuses_docker("Unmount", by_docker())
+            .ends_with("resource not found")
+    );
+}
+
+/// `docker volume rm` gets through, whoever holds it.
+#[test]
+fn a_plain_directory_whose_volume_is_gone_is_released_and_made_anew() {
+    let Some(scene) = vfs() else { return };
+    for verb in ["unmount", "mount"] {
+        scene.prints("mount", VFS);
+        scene.docker("Unmount");
+        scene.docker("Remove");
+        scene.plugin.take_calls();
+        if verb == "unmount" {
+            let found = scene.env.dvdcli(&scene.line("unmount")).output();
+            assert_eq!((found.code, found.stdout.as_str()), (0, ""), "{found:?}");
+        }
+    }
+    scene.prints("mount", VFS);
+    let mut calls = scene.acts();
+    calls.retain(|call| call != "Unmount");
+    assert_eq!(calls, ["Create", "Mount"]);
+    scene.succeeds("unmount");
 }

@@ -4,6 +4,7 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
+use crate::harness::http::close;
 use crate::harness::mounts::unmount;
 use crate::harness::real::sshfs::{Copy, Sshfs};
 use crate::plugin::real::{LEFT, SHARED, Scene, by_docker, place};
@@ -177,6 +178,18 @@ fn a_mount_that_was_taken_away_by_hand_is_released_and_mounted_anew() {
         scene.succeeds("unmount");
         scene.env.assert_nothing_is_left();
     }
+}
+
+/// As openstorage does, whose handler fails for what is not mounted.
+#[test]
+fn a_mount_that_was_taken_away_is_released_though_the_plugin_does_not_answer() {
+    let Some(scene) = sshfs() else { return };
+    let place = scene.mounts("");
+    unmount(&place);
+    scene.plugin.on("Unmount", close());
+    let found = scene.env.dvdcli(&scene.line("unmount")).output();
+    assert_eq!((found.code, found.stdout.as_str()), (0, ""), "{found:?}");
+    scene.env.assert_nothing_is_mounted();
 }
 
 #[test]
