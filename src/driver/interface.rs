@@ -118,6 +118,11 @@ pub trait Volume: Send {
     /// It is absent, or in use.
     fn remove(&self) -> Result<()>;
 
+    /// Refuses to hand out a mount, which others hold already, to one more who wants to write: its file system takes nothing more.
+    fn refuse_broken(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether options were given beside its name.
     fn has_options(&self) -> bool;
 
@@ -218,6 +223,8 @@ pub enum Created {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unmounted {
     Done,
+    /// It is unmounted, but what was written to it is not on the disk. The text says what and why.
+    Lost(String),
     /// There was nothing to unmount. The text says who says so: `driver loop: it is not mounted`.
     WasNot(String),
 }

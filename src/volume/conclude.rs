@@ -37,6 +37,11 @@ impl Locked<'_> {
         // After a call that was cut off, our part may be released, and another caller hold what is there.
         let is_certain = release.all || before.as_ref().is_some_and(|record| record.settled);
         let concluded = match (told, left) {
+            (Ok(Unmounted::Lost(why)), left) => {
+                self.say_what_stays(&left);
+                self.ledger.clear()?;
+                return Err(Error::msg(why));
+            }
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
                 Ok(())

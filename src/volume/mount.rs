@@ -170,6 +170,9 @@ impl Locked<'_> {
         match mount_point::check(self.invocation, &mount.path) {
             Ok(_) => {
                 self.check_mode(&mount, request)?;
+                if !mount.read_only && !mount.is_read_only {
+                    self.volume.refuse_broken()?;
+                }
                 Ok(Some(mount).filter(|mount| !self.is_disowned(mount)))
             }
             Err(error) if mount_point::is_dead(&error) => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result, anyhow};
 
 use crate::base::failure::{ErrorKind, with_undo_error};
-use crate::driver::interface::MountMode;
+use crate::driver::interface::{MountMode, Unmounted};
 use crate::invocation::budget::Backoff;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::mount_record::MountRecord;
@@ -77,6 +77,10 @@ impl Locked<'_> {
         }
         match self.volume.unmount(mode.id, false) {
             Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => Err(error),
+            Ok(Unmounted::Lost(why)) => {
+                self.warn(&format!("volume {name}: {why}"));
+                Ok(None)
+            }
             _ => Ok(None),
         }
     }

@@ -10,9 +10,10 @@ use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
-use crate::driver::shared::built_in::{Existing, unmount_all};
 use crate::driver::shared::data_directory;
+use crate::driver::shared::existing::Existing;
 use crate::driver::shared::store::VolumeFile;
+use crate::driver::shared::unmount::unmount_all;
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
@@ -88,6 +89,11 @@ fn reserve(image: &File, fs: &FileSystem, length: u64, thick: bool) -> Result<()
     }
     space::ask(image, fs.overhead(length), "")?;
     set_length(image, length)
+}
+
+/// Opens an image for reading.
+pub fn open_to_read(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("opening {}", path.display()))
 }
 
 fn set_length(image: &File, length: u64) -> Result<()> {
@@ -171,6 +177,17 @@ fn write_out(devices: &[u32]) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Whether the disk that an image is on has no space left.
+pub fn disk_is_full(path: &Path) -> bool {
+    const LITTLE: u64 = 1 << 20;
+    statvfs(path).is_ok_and(|space| {
+        let free = space
+            .blocks_available()
+            .saturating_mul(space.fragment_size());
+        space.blocks() > 0 && free < LITTLE
+    })
 }
 
 /// The length of an image, and the disk space that it takes, both in bytes.

@@ -1,6 +1,7 @@
 //! `loop`: a volume of a given size is a file system in an image file, mounted from a loop device.
 
 mod binding;
+mod health;
 mod image;
 mod on_disk;
 mod options;
@@ -14,7 +15,8 @@ use crate::base::failure::Failure;
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
 use crate::driver::loop_::volume::LoopVolume;
-use crate::driver::shared::built_in::{BuiltInKind, Existing};
+use crate::driver::shared::built_in::BuiltInKind;
+use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::Place;
 use crate::driver::shared::names;

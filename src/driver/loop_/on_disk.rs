@@ -73,10 +73,14 @@ impl OnDisk<'_> {
             ("FsType", self.file.options.text("newFsType").into()),
             ("Device", device.into()),
         ];
+        let mut details = object(details);
+        if let Some(problem) = self.problem(table)? {
+            details.insert("Problem".into(), problem.into());
+        }
         Ok(VolumeInfo {
             mountpoint: mounted.map(|(mount_point, _)| self.data(&mount_point)),
             status: Some(self.status(length)),
-            details: object(details),
+            details,
             ..VolumeInfo::default()
         })
     }

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use crate::driver::interface::VolumeInfo;
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
 use crate::driver::loop_::{binding, image};
-use crate::driver::shared::built_in::Existing;
 use crate::driver::shared::data_directory;
+use crate::driver::shared::existing::Existing;
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
@@ -45,6 +45,17 @@ impl Existing for LoopVolume<'_> {
 
     fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
         self.on_disk.place.home.unmount_at(mount_point, lazy)
+    }
+
+    fn refuse_broken(&self) -> Result<()> {
+        self.on_disk.refuse_broken(false)
+    }
+
+    fn why_lost(&self) -> &'static str {
+        match image::disk_is_full(&self.on_disk.image()) {
+            true => "; the disk with its image is full",
+            false => "",
+        }
     }
 
     /// Gives up this host's claim, unless another mount namespace still has the volume mounted: no other host may mount it then.
@@ -115,7 +126,10 @@ impl LoopVolume<'_> {
             Some((mount_point, _)) => mount_point,
             None => self.mount_anew(&image, &options, &table)?,
         };
-        let prepared = self.prepare(&mount_point, options, read_only);
+        let prepared = self
+            .on_disk
+            .refuse_broken(read_only)
+            .and_then(|()| self.prepare(&mount_point, options, read_only));
         if prepared.is_err() {
             let _ = calls::unmount(&mount_point, false);
             home.forget_mount_point(&mount_point);

@@ -1,6 +1,6 @@
 //! A built-in driver and its volumes. What differs between the kinds is in `BuiltInKind` and `Existing`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
@@ -9,13 +9,15 @@ use crate::base::text::chain;
 use crate::driver::interface::{
     Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
+use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::options::{self, Known, NormalOptions};
 use crate::driver::shared::store::VolumeFile;
+use crate::driver::shared::unmount::unmount_all;
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
-use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::mountinfo::MountTable;
 
 /// What a kind of built-in driver has of its own.
 pub trait BuiltInKind: Sync {
@@ -45,44 +47,6 @@ pub trait BuiltInKind: Sync {
         place: Place<'h>,
         file: &'h VolumeFile,
     ) -> Result<Box<dyn Existing + 'h>>;
-}
-
-/// A volume that exists.
-pub trait Existing {
-    /// Where it is mounted in this mount namespace, and its mount.
-    fn mounted<'t>(&self, table: &'t MountTable) -> Result<Option<(PathBuf, &'t Mount)>>;
-
-    /// The directory that users get; `None` where it has to be mounted first, and is not.
-    fn path(&self, table: &MountTable) -> Result<Option<PathBuf>>;
-
-    /// What is shown of it, apart from its name and its record.
-    fn describe(&self, table: &MountTable) -> Result<VolumeInfo>;
-
-    /// Mounts it and returns the directory that users get. The caller knows of no mount; one that is there all the same was left by
-    /// a call that was killed.
-    fn mount(&self, read_only: bool) -> Result<PathBuf>;
-
-    /// Takes away the mount at this mount point. If it is busy, the error names its users.
-    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()>;
-
-    /// Called when it is mounted nowhere in this mount namespace.
-    fn after_unmount(&self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Removes it with its data, unless it is mounted anywhere.
-    fn remove(&self) -> Result<()>;
-}
-
-/// Takes away all mounts of a volume; false where there was none.
-pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<bool> {
-    let mut was_mounted = false;
-    while let Some((mount_point, _)) = volume.mounted(&MountTable::read()?)? {
-        volume.unmount_at(&mount_point, lazy)?;
-        home.forget_mount_point(&mount_point);
-        was_mounted = true;
-    }
-    Ok(was_mounted)
 }
 
 /// A built-in driver, opened.
@@ -270,12 +234,14 @@ impl Volume for BuiltInVolume<'_> {
             return Ok(Unmounted::WasNot(format!("{label}: no such volume")));
         };
         let volume = self.existing(&file)?;
-        let was_mounted = unmount_all(home, volume.as_ref(), lazy)?;
+        let unmounted = unmount_all(home, volume.as_ref(), lazy)?;
         volume.after_unmount()?;
-        Ok(match was_mounted {
-            true => Unmounted::Done,
-            false => Unmounted::WasNot(format!("{label}: it is not mounted")),
-        })
+        Ok(unmounted.unwrap_or_else(|| Unmounted::WasNot(format!("{label}: it is not mounted"))))
+    }
+
+    fn refuse_broken(&self) -> Result<()> {
+        let file = self.place().existing_file()?;
+        self.existing(&file)?.refuse_broken()
     }
 
     /// A removal that was interrupted is completed by this.

@@ -2,6 +2,7 @@
 
 pub mod built_in;
 pub mod data_directory;
+pub mod existing;
 pub mod given;
 pub mod home;
 pub mod host_claim;
@@ -11,4 +12,5 @@ pub mod sharing;
 pub mod size;
 pub mod still_mounted;
 pub mod store;
+pub mod unmount;
 pub mod values;

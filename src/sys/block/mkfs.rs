@@ -85,7 +85,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         least: 4 << 20,
         // Bitmaps and descriptors of groups. The journal is written later.
         overhead: Overhead {
-            fixed: 1 << 20,
+            fixed: 256 << 10,
             part: 16,
             part_at_most: u64::MAX,
         },

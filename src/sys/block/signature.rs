@@ -47,12 +47,19 @@ pub fn of(file: &File) -> io::Result<Option<&'static str>> {
     Ok(None)
 }
 
-fn ext(file: &File) -> io::Result<Option<&'static str>> {
-    let mut superblock = [0; 128];
+/// The superblock of ext2, ext3 or ext4.
+pub fn ext_superblock(file: &File) -> io::Result<Option<[u8; 1024]>> {
+    let mut superblock = [0; 1024];
     let (at, magic) = EXT_MAGIC;
-    if !read(file, EXT_SUPERBLOCK, &mut superblock)? || superblock[at..at + magic.len()] != magic {
+    let is_ext =
+        read(file, EXT_SUPERBLOCK, &mut superblock)? && superblock[at..at + magic.len()] == magic;
+    Ok(is_ext.then_some(superblock))
+}
+
+fn ext(file: &File) -> io::Result<Option<&'static str>> {
+    let Some(superblock) = ext_superblock(file)? else {
         return Ok(None);
-    }
+    };
     let journal = superblock[EXT_COMPATIBLE] & EXT_HAS_JOURNAL != 0;
     let extents = superblock[EXT_INCOMPATIBLE] & EXT_EXTENTS != 0;
     Ok(Some(match (extents, journal) {

@@ -3,6 +3,7 @@
 pub mod busy;
 pub mod by_program;
 pub mod calls;
+pub mod health;
 pub mod journal;
 mod kernel_words;
 pub mod mountinfo;

@@ -23,6 +23,8 @@ pub struct Mount {
     pub is_shared: bool,
     pub fs_type: String,
     pub source: String,
+    /// Options of the file system.
+    pub fs_options: String,
 }
 
 impl Mount {
@@ -129,6 +131,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     }
     let fs_type = text(fields.next()?);
     let source = text(fields.next().unwrap_or_default());
+    let fs_options = text(fields.next().unwrap_or_default());
     Some(Mount {
         id,
         device,
@@ -138,6 +141,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
         is_shared,
         fs_type,
         source,
+        fs_options,
     })
 }
 
@@ -204,6 +208,7 @@ garbage
                 is_shared: true,
                 fs_type: "fuse.rclone".into(),
                 source: ":local:/x".into(),
+                fs_options: "ro".into(),
             }
         );
     }

@@ -136,6 +136,7 @@ impl FakeHost {
             is_shared: false,
             fs_type: "ext4".into(),
             source: format!("/dev/{device}"),
+            fs_options: String::new(),
         });
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use pretty_assertions::assert_eq;
+
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::{in_directory, unmount};
@@ -66,4 +68,44 @@ fn what_does_not_fit_is_refused_and_the_other_volumes_go_on() {
     env.dvdcli("unmount -d loop -n neighbour").succeeds();
     unmount(&env.path("var/lib/dvdcli"));
     env.assert_nothing_is_mounted();
+}
+
+#[test]
+fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
+    let Some(env) = Env::isolated() else { return };
+    for fs_type in ["ext4", "xfs", "btrfs"] {
+        volumes_on_disk_of(&env, "ext4", DISK);
+        let disk = env.path("var/lib/dvdcli");
+        let lost = format!(
+            "it is unmounted, but what was written last is lost: writing $ROOT/{LOOP}/db/mnt to the disk: [..]; the disk with its image is full\n"
+        );
+        let fill = "dd if=/dev/zero of=fill bs=1M 2>/dev/null || true; sync -f .";
+        let write = "head -c 50000000 /dev/urandom > file";
+
+        let options = format!("size=1,fs={fs_type}");
+        mount(&env, "db", &format!("--volumeopts={options}"));
+        in_directory(&disk, fill).unwrap();
+        in_directory(&data(&env, "db"), write).unwrap();
+        env.dvdcli("unmount -d loop -n db")
+            .fails(1, &format!("dvdcli: unmounting volume db: {lost}"));
+        assert_eq!((env.mounts(), env.records()), (vec![disk.clone()], vec![]));
+        fs::remove_file(disk.join("fill")).unwrap();
+
+        let fill = format!("cd {}; {fill}", disk.display());
+        let script = format!("{fill}; cd $ROOT/{LOOP}/db2/mnt/data; {write}");
+        let options = format!("--volumeopts={options}");
+        env.dvdcli_with([
+            "run", "-d", "loop", "-n", "db2", &options, "--", "sh", "-c", &script,
+        ])
+        .fails(
+            1,
+            &format!(
+                "dvdcli: running sh with volume db2: unmounting it: {}",
+                lost.replace("/db/", "/db2/")
+            ),
+        );
+        assert_eq!((env.mounts(), env.records()), (vec![disk.clone()], vec![]));
+        unmount(&disk);
+        env.assert_nothing_is_mounted();
+    }
 }

@@ -4,6 +4,7 @@ mod config;
 mod copy;
 mod devices;
 mod full_disk;
+mod health;
 mod links;
 mod local;
 mod loop_;

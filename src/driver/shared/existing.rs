@@ -1,0 +1,45 @@
+//! A volume of a built-in driver that exists: what differs between the kinds of drivers.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::driver::interface::VolumeInfo;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
+
+/// A volume that exists.
+pub trait Existing {
+    /// Where it is mounted in this mount namespace, and its mount.
+    fn mounted<'t>(&self, table: &'t MountTable) -> Result<Option<(PathBuf, &'t Mount)>>;
+
+    /// The directory that users get; `None` where it has to be mounted first, and is not.
+    fn path(&self, table: &MountTable) -> Result<Option<PathBuf>>;
+
+    /// What is shown of it, apart from its name and its record.
+    fn describe(&self, table: &MountTable) -> Result<VolumeInfo>;
+
+    /// Mounts it and returns the directory that users get. The caller knows of no mount; one that is there all the same was left by
+    /// a call that was killed.
+    fn mount(&self, read_only: bool) -> Result<PathBuf>;
+
+    /// Takes away the mount at this mount point. If it is busy, the error names its users.
+    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()>;
+
+    /// Refuses to hand it out where its file system takes nothing more that is written.
+    fn refuse_broken(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Why data may not have reached the disk, to be appended to a message; or an empty text.
+    fn why_lost(&self) -> &'static str {
+        ""
+    }
+
+    /// Called when it is mounted nowhere in this mount namespace.
+    fn after_unmount(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Removes it with its data, unless it is mounted anywhere.
+    fn remove(&self) -> Result<()>;
+}
