@@ -36,7 +36,7 @@ fn what_does_not_fit_is_refused_and_the_other_volumes_go_on() {
         env.dvdcli(line).fails(
             1,
             &format!(
-                "dvdcli: creating volume copy: {doing}: [..] MiB is more than the [..] MiB that are free, less [..] that are kept for the other volumes\n"
+                "dvdcli: creating volume copy: {doing}: [..] is more than the [..] that are free, less [..] that are kept for the other volumes\n"
             ),
         );
         env.dvdcli("list -d loop")
