@@ -63,14 +63,20 @@ impl OnDisk<'_> {
             .is_ok()
     }
 
-    /// Checks that the source was mounted there, and sees to it that the mount is known again.
+    /// Checks that the source was mounted there, says where it can only be read though it was to be writable, and sees to it that the mount is known again.
     ///
     /// # Errors
     ///
     /// Nothing is mounted there.
-    pub fn verify(&self, mount_point: &Path) -> Result<()> {
+    pub fn verify(&self, mount_point: &Path, read_only: bool) -> Result<()> {
         let table = MountTable::read()?;
         let mount = self.place.refuse_bare(&table, mount_point)?;
+        if mount.is_read_only() && !read_only {
+            self.place.home.invocation.log.warn(&format!(
+                "volume {} can only be read, because of its source or its type's program; o=ro asks for that",
+                self.place.name
+            ));
+        }
         match mount_point == self.data() {
             true => Ok(()),
             false => mounted_as::remember(&self.place.directory(), mount),

@@ -102,7 +102,7 @@ impl LocalVolume<'_> {
             .step(|| format!("mounting volume {} at {shown}", place.name));
         source
             .mount(&mount_point, read_only, place.home.ends())
-            .and_then(|()| self.on_disk.verify(&mount_point))
+            .and_then(|()| self.on_disk.verify(&mount_point, read_only))
             .inspect_err(|_| self.undo(&mount_point))
             .map_err(|error| mask_secrets(&error, self.file))?;
         Ok(mount_point)

@@ -112,6 +112,21 @@ fn a_mount_that_is_not_in_the_table_is_not_handed_out() {
     }
 }
 
+#[test]
+fn a_mount_that_is_read_only_unasked_is_told_of() {
+    let Some(host) = with_helper("exec mount -i -t tmpfs none \"$2\" -o ro") else {
+        return;
+    };
+    host.env
+        .dvdcli(&format!("mount -d local -n db {OPTIONS}"))
+        .prints(&format!("$ROOT/{LOCAL}/db/_data\n"))
+        .warns("dvdcli: warning: volume db can only be read, because of its source or its type's program; o=ro asks for that\n")
+        .succeeds();
+    unmounts_and_removes(&host.env, "db");
+    mounts(&host.env, "db", &format!("--opt o=ro {OPTIONS}"));
+    unmounts_and_removes(&host.env, "db");
+}
+
 /// As davfs2 has it, which writes to the server what is not there yet.
 #[test]
 fn the_helper_that_a_mount_names_is_called_to_unmount_it() {
