@@ -159,9 +159,10 @@ impl LoopVolume<'_> {
         });
         let mounted =
             calls::mount(&source.to_string_lossy(), &mount_point, fs, options).and_then(|()| {
-                place
-                    .refuse_bare(&MountTable::read()?, &mount_point)
-                    .map(drop)
+                let table = MountTable::read();
+                table
+                    .and_then(|table| place.refuse_bare(&table, &mount_point).map(drop))
+                    .inspect_err(|_| drop(calls::unmount(&mount_point, false)))
             });
         if mounted.is_err() {
             place.home.forget_mount_point(&mount_point);
