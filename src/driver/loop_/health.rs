@@ -4,8 +4,8 @@ use std::fs::File;
 
 use anyhow::{Context, Result, bail};
 
-use crate::driver::loop_::image;
 use crate::driver::loop_::on_disk::OnDisk;
+use crate::driver::loop_::open;
 use crate::sys::block::ext_errors;
 use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::MountTable;
@@ -13,10 +13,12 @@ use crate::sys::mount::mountinfo::MountTable;
 impl OnDisk<'_> {
     /// What is wrong with it: `its file system ...`; `None` where nothing is known.
     pub fn problem(&self, table: &MountTable) -> Result<Option<String>> {
-        let found = self.mounted(table)?;
-        Ok(found
-            .and_then(|(_, mount)| health::problem(mount))
-            .or(noted(&image::open_to_read(&self.image())?)?))
+        let noted = open::to_read(&self.image()).and_then(|image| noted(&image));
+        match self.mounted(table)? {
+            // The mount may have outlived the image file.
+            Some((_, mount)) => Ok(health::problem(mount).or(noted.ok().flatten())),
+            None => noted,
+        }
     }
 
     /// Refuses to hand it out where something is wrong; a warning where nobody can write to it.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
 use crate::driver::loop_::binding::{try_lock, wait};
-use crate::driver::loop_::space;
+use crate::driver::loop_::{open, space};
 use crate::driver::shared::size;
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::{loop_device, signature};
@@ -48,7 +48,7 @@ pub fn make(path: &Path, fs: &FileSystem, length: u64, thick: bool, ends: Instan
 /// Makes a copy of another image. It gets a new UUID, because xfs and btrfs cannot be mounted beside one of the same UUID.
 pub fn copy(source: &Path, path: &Path, fs: &FileSystem, ends: Instant) -> Result<()> {
     let doing = || format!("copying {}", source.display());
-    let original = open(source)?;
+    let original = open::to_write(source)?;
     let image = create(path)?;
     // What replaying a journal may write where blocks are shared.
     let length = original.metadata().with_context(doing)?.len();
@@ -68,15 +68,6 @@ fn create(path: &Path) -> Result<File> {
     file.with_context(|| format!("making {}", path.display()))
 }
 
-/// Opens an image for reading and writing.
-pub fn open(path: &Path) -> Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .with_context(|| format!("opening {}", path.display()))
-}
-
 /// Gives a new image its length, and its space where it is `thick`.
 fn reserve(image: &File, fs: &FileSystem, length: u64, thick: bool) -> Result<()> {
     if thick {
@@ -89,11 +80,6 @@ fn reserve(image: &File, fs: &FileSystem, length: u64, thick: bool) -> Result<()
     }
     space::ask(image, fs.overhead(length), "")?;
     set_length(image, length)
-}
-
-/// Opens an image for reading.
-pub fn open_to_read(path: &Path) -> Result<File> {
-    File::open(path).with_context(|| format!("opening {}", path.display()))
 }
 
 fn set_length(image: &File, length: u64) -> Result<()> {
@@ -111,8 +97,8 @@ fn set_length(image: &File, length: u64) -> Result<()> {
 ///
 /// It holds none, or one that [`make`] cannot make.
 pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
-    let found =
-        signature::of(&open(path)?).with_context(|| format!("reading {}", path.display()))?;
+    let found = signature::of(&open::to_read(path)?)
+        .with_context(|| format!("reading {}", path.display()))?;
     match found.map(|found| (found, mkfs::named(found))) {
         Some((_, Some(fs))) => Ok(fs),
         Some((found, None)) => bail!("{} holds {found}, which cannot be copied", path.display()),
@@ -188,12 +174,6 @@ pub fn disk_is_full(path: &Path) -> bool {
             .saturating_mul(space.fragment_size());
         space.blocks() > 0 && free < LITTLE
     })
-}
-
-/// The length of an image, and the disk space that it takes, both in bytes.
-pub fn lengths(path: &Path) -> io::Result<(u64, u64)> {
-    path.metadata()
-        .map(|data| (data.len(), data.blocks() * 512))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod binding;
 mod health;
 mod image;
 mod on_disk;
+mod open;
 mod options;
 mod plan;
 mod space;

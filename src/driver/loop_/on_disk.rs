@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::driver::interface::VolumeInfo;
-use crate::driver::loop_::image;
+use crate::driver::loop_::open;
 use crate::driver::shared::data_directory;
 use crate::driver::shared::home::Place;
 use crate::driver::shared::store::VolumeFile;
@@ -33,7 +33,7 @@ impl OnDisk<'_> {
     /// Where the volume is mounted in this mount namespace, and its mount. The mount may have outlived the image file.
     pub fn mounted<'t>(&self, table: &'t MountTable) -> Result<Option<(PathBuf, &'t Mount)>> {
         let path = self.image();
-        let image = match FileId::at(&path) {
+        let image = match FileId::at_itself(&path) {
             Ok(id) => Some(id),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
@@ -63,8 +63,7 @@ impl OnDisk<'_> {
 
     pub fn describe(&self, table: &MountTable) -> Result<VolumeInfo> {
         let path = self.image();
-        let (length, allocated) =
-            image::lengths(&path).with_context(|| format!("reading {}", path.display()))?;
+        let (length, allocated) = open::lengths(&path)?;
         let mounted = self.mounted(table)?;
         let device = mounted.as_ref().map(|(_, mount)| mount.source.as_str());
         let details = [

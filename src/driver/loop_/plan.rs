@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
-use crate::driver::loop_::image;
 use crate::driver::loop_::options::last_defaults;
+use crate::driver::loop_::{image, open};
 use crate::driver::shared::options::NormalOptions;
 use crate::driver::shared::values::Value;
 use crate::sys::block::mkfs::{self, FileSystem};
@@ -93,8 +93,7 @@ pub fn decide(
 
 /// Takes the size from the image that is to be copied.
 fn take_size(options: &mut NormalOptions, source: &Path) -> Result<()> {
-    let (length, _) =
-        image::lengths(source).with_context(|| format!("reading {}", source.display()))?;
+    let (length, _) = open::lengths(source)?;
     if options.number("size").is_some_and(|size| size != length) {
         bail!(Failure::usage(
             "option size: a copy has the size of its original; leave it out",

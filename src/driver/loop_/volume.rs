@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::driver::interface::VolumeInfo;
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
-use crate::driver::loop_::{binding, image};
+use crate::driver::loop_::{binding, image, open};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
@@ -60,9 +60,9 @@ impl Existing for LoopVolume<'_> {
 
     /// Gives up this host's claim, unless another mount namespace still has the volume mounted: no other host may mount it then.
     fn after_unmount(&self) -> Result<()> {
-        let path = self.on_disk.image();
-        let exists = path.symlink_metadata().is_ok();
-        if exists && binding::kept_by(&image::open(&path)?)?.is_some() {
+        if let Some(image) = open::to_remove(&self.on_disk.image())?
+            && binding::kept_by(&image)?.is_some()
+        {
             return Ok(());
         }
         let place = self.on_disk.place;
@@ -75,9 +75,7 @@ impl Existing for LoopVolume<'_> {
         self.claimed(IfForeign::AlwaysRefuse, || {
             place.refuse_if_mounted(self.on_disk.mounted(&MountTable::read()?)?)?;
             // A missing image does not keep the rest from being removed.
-            let path = self.on_disk.image();
-            let exists = path.symlink_metadata().is_ok();
-            let image = exists.then(|| image::open(&path)).transpose()?;
+            let image = open::to_remove(&self.on_disk.image())?;
             if let Some(image) = &image {
                 // The lock lasts as long as `image` is open: until the image file is gone.
                 binding::lock_unused(image, place.home.ends())?;
@@ -109,7 +107,7 @@ impl LoopVolume<'_> {
 
     fn mount_claimed(&self, read_only: bool) -> Result<PathBuf> {
         let home = self.on_disk.place.home;
-        let image = image::open(&self.on_disk.image())?;
+        let image = open::to_write(&self.on_disk.image())?;
         let options = self.on_disk.file.options.text("mountOpts");
         let mut options = MountOptions::parse(options.unwrap_or_default());
         let read_only = read_only || options.read_only();

@@ -12,7 +12,7 @@ use crate::base::options::Options;
 use crate::driver::shared::names;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::resolve::canonical_as_far_as_it_exists;
-use crate::sys::files::tree;
+use crate::sys::files::{small, tree};
 
 /// The file with a volume's record. Only a directory with this file is a volume.
 const RECORD: &str = "volume.json";
@@ -79,7 +79,7 @@ impl Store {
             }
         }
         let path = directory.join(RECORD);
-        let text = match fs::read(&path) {
+        let text = match small::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // A new volume can take the place of an empty directory.

@@ -163,8 +163,7 @@ pub fn open_bound(number: u32, file: FileId) -> Result<Option<LoopDevice>> {
 
 /// The numbers of the loop devices that a file is bound to, by any program and in any mount namespace.
 ///
-/// It costs a few microseconds for each bound device of this host. A device is opened only where there is no other way: an
-/// open device is not freed when it is unmounted.
+/// It costs a few microseconds for each bound device of this host.
 pub fn bound_to(file: FileId) -> Result<Vec<u32>> {
     let text = fs::read_to_string("/proc/partitions").context("reading /proc/partitions")?;
     Ok(bound(&text)
@@ -200,12 +199,12 @@ pub fn is_bound(number: u32, file: FileId) -> bool {
     let Some(path) = backing_file(OsStr::new(&format!("loop{number}"))) else {
         return false;
     };
-    match FileId::at(&path) {
-        Ok(found) => found == file,
-        // The file is deleted, or its path is one of another mount namespace: only the device itself can tell.
-        Err(_) => File::open(node(number))
-            .and_then(|device| status(&device))
-            .is_ok_and(|info| FileId::new(info.device, info.inode) == file),
+    // The path may be one of another mount namespace, and lead to another file here: only the device itself can tell.
+    match File::open(node(number)).and_then(|device| status(&device)) {
+        Ok(info) => FileId::new(info.device, info.inode) == file,
+        Err(error) if errno(&error) == Errno::ENXIO => false,
+        // It has no node here, or may not be opened.
+        Err(_) => FileId::at(&path).is_ok_and(|found| found == file),
     }
 }
 

@@ -28,6 +28,11 @@ impl FileId {
             .map(|metadata| FileId::from_metadata(&metadata))
     }
 
+    /// Of what is at a path, which may be a symbolic link itself.
+    pub fn at_itself(path: &Path) -> io::Result<FileId> {
+        fs::symlink_metadata(path).map(|metadata| FileId::from_metadata(&metadata))
+    }
+
     /// Of the file that a path leads to. Symbolic links are followed.
     pub fn at(path: &Path) -> io::Result<FileId> {
         fs::metadata(path).map(|metadata| FileId::from_metadata(&metadata))
@@ -50,6 +55,8 @@ mod tests {
         let id = FileId::of(&file).expect("its identity");
         assert_eq!(FileId::at(&at("hard")).expect("there"), id);
         assert_eq!(FileId::at(&at("soft")).expect("there"), id);
+        assert_eq!(FileId::at_itself(&at("hard")).expect("there"), id);
+        assert_ne!(FileId::at_itself(&at("soft")).expect("there"), id);
         assert_ne!(FileId::at(&at("other")).expect("there"), id);
     }
 }

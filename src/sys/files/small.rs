@@ -1,6 +1,6 @@
 //! Reading small files that other programs or users have written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -16,23 +16,29 @@ pub const LIMIT: u64 = 1 << 20;
 ///
 /// It is no regular file: a pipe or a device could block or never end. It is longer than 1 MiB.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
+    // Opening some devices does something: a watchdog is started by it.
+    refuse_irregular(&fs::metadata(path)?)?;
     let file: File = OpenOptions::new()
         .read(true)
         .custom_flags(O_NONBLOCK)
         .open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
-    }
-    if !metadata.is_file() {
-        return Err(Error::other("it is no regular file"));
-    }
+    refuse_irregular(&file.metadata()?)?;
     let mut content = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut content)?;
     if content.len() as u64 > LIMIT {
         return Err(Error::other("it is longer than 1 MiB"));
     }
     Ok(content)
+}
+
+fn refuse_irregular(metadata: &Metadata) -> Result<()> {
+    if metadata.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(Error::other("it is no regular file"));
+    }
+    Ok(())
 }
 
 /// Reads the whole of a regular file as [`read`] does; it has to be UTF-8.

@@ -11,6 +11,7 @@ mod loop_;
 mod loop_options;
 mod loop_records;
 mod mount_helpers;
+mod planted;
 mod remove;
 mod settings;
 mod shared_storage;
