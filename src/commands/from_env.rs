@@ -14,6 +14,7 @@ use crate::commands::opening::{code_of_signal, start};
 use crate::invocation::log::Log;
 use crate::invocation::{TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::foreground::Foreground;
+use crate::sys::process::inherited;
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     let described = describe(log)?;
@@ -49,6 +50,7 @@ pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
     }
     let invocation = start(&args.common, UNMOUNT_TIMEOUT, log)?;
     let how = how_to_release(args, &invocation);
+    inherited::leave_directory();
     let id = args.holder.id.as_deref();
     let failed = task_unmount::unmount(&invocation, &described.volumes, id, how)?;
     failed.iter().for_each(|error| log.error(error));

@@ -1,5 +1,7 @@
 //! `mount` and `unmount`.
 
+use std::path::absolute;
+
 use anyhow::{Context, Result};
 
 use crate::base::failure::with_undo_error;
@@ -9,6 +11,7 @@ use crate::cli::stdout::{self, deliver};
 use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
+use crate::sys::process::inherited;
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
 use crate::volume::release::{self, Release};
@@ -47,7 +50,12 @@ pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
     let invocation = begin(&args.common, &Options::new(), UNMOUNT_TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &Options::new())?;
     let how = how_to_release(args, &invocation);
-    release::unmount(&invocation, volume.as_ref(), holder(&args.holder), how)
+    let mut holder = holder(&args.holder);
+    holder.target = holder
+        .target
+        .map(|target| absolute(&target).unwrap_or(target));
+    inherited::leave_directory();
+    release::unmount(&invocation, volume.as_ref(), holder, how)
         .with_context(|| format!("unmounting volume {}", shown_name(&args.common)))?;
     Ok(0)
 }

@@ -18,6 +18,7 @@ use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::errno::errno_of;
 use crate::sys::process::foreground::Foreground;
+use crate::sys::process::inherited;
 use crate::volume::bind::view::View;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
@@ -79,6 +80,7 @@ fn unmount(args: &RunArgs, invocation: Invocation, driver: &str, holder: Holder)
         budget,
         ..invocation
     };
+    inherited::leave_directory();
     driver::open_exactly(&invocation, driver)
         .and_then(|driver| driver.volume(shown_name(&args.common), &Vec::new()))
         .and_then(|volume| release::unmount(&invocation, volume.as_ref(), holder, Release::ONE))

@@ -13,6 +13,7 @@ use crate::invocation::log::Log;
 use crate::invocation::{Invocation, UNMOUNT_TIMEOUT};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::{calls, utab};
+use crate::sys::process::inherited;
 use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::ledger;
 use crate::volume::holders::mount_record::MountRecord;
@@ -24,6 +25,7 @@ pub fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
     let invocation = start(&arguments.common, UNMOUNT_TIMEOUT, log).with_context(doing)?;
     let target = targets::name(&invocation, &arguments.dir);
     let record = recorded_at(&invocation, &arguments.dir, &target).with_context(doing)?;
+    inherited::leave_directory();
     let Some(record) = record else {
         return unmount_foreign(&invocation, &target, arguments.lazy).with_context(doing);
     };

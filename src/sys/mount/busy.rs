@@ -32,7 +32,7 @@ impl fmt::Display for User {
 ///
 /// A process uses it by its working or root directory, its program, an open or a mapped file (proc(5)). Other users are
 /// mounts below the mount point, and loop devices whose file is there. Only paths of this mount namespace are compared: a
-/// process in another one has its own copy of the mount, and does not keep this one busy.
+/// process in another one has its own copy of the mount, and does not keep this one busy. Our own processes are left out.
 fn users(mount_point: &Path) -> String {
     let mounts = MountTable::read().ok();
     let mounts = mounts
@@ -41,7 +41,7 @@ fn users(mount_point: &Path) -> String {
         .filter(|m| m.mount_point != mount_point);
     let mounts = mounts.map(|mount| format!("the mount at {}", mount.mount_point.display()));
     let processes = processes()
-        .filter(|process| uses(process.pid, mount_point))
+        .filter(|process| !is_ours(process.pid) && uses(process.pid, mount_point))
         .map(|process| process.to_string());
     let devices = loop_devices()
         .filter(|(_, file)| file.starts_with(mount_point))
@@ -64,6 +64,14 @@ pub fn used_by(mount_point: &Path) -> String {
     } else {
         format!(", used by {users}")
     }
+}
+
+/// Whether it is this process or a child of it, such as one that looks at the mount point.
+fn is_ours(pid: u32) -> bool {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let parent = text.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let ours = std::process::id();
+    pid == ours || parent.is_some_and(|parent| parent.trim().parse() == Ok(ours))
 }
 
 /// All processes in this PID namespace.

@@ -96,6 +96,12 @@ pub fn take_over() {
     });
 }
 
+/// Goes to the root directory: the caller's directory may be in the mount that is to be unmounted, and this process would keep
+/// it busy.
+pub fn leave_directory() {
+    let _ = env::set_current_dir("/");
+}
+
 /// Gives back to this process, which is about to become another program, what its caller had set. The signal mask is for
 /// others to set.
 ///

@@ -17,7 +17,7 @@ use crate::harness::http;
 use crate::harness::mounts::mounted_at;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::{Run, is_warnings};
-use crate::harness::volumes::{LOCAL, LOOP, local_data};
+use crate::harness::volumes::{LOCAL, LOOP, data, local_data, user_of};
 
 /// Called by a shell after it has set something.
 fn after<'a>(run: Run<'a>, setting: &str) -> Run<'a> {
@@ -177,6 +177,37 @@ fn what_is_made_gets_its_mode_whatever_the_file_mode_mask() {
         assert_eq!(mode(LOCAL), 0o711);
         assert_eq!(mode(&format!("{LOCAL}/db/_data")), 0o755);
         env.dvdcli("remove -d local -n db").succeeds();
+    }
+}
+
+/// It would keep the volume busy, and be named as its user.
+#[test]
+fn a_directory_in_the_volume_is_left() {
+    let Some(env) = Env::isolated() else { return };
+    env.dir("target");
+    let data = data(&env, "db");
+    let inside = format!("cd {}", data.display());
+    let unmount = "unmount -d loop -n db";
+    for (flags, back) in [
+        ("", ""),
+        (
+            "--target ../../../../../../../target",
+            "--target $ROOT/target",
+        ),
+    ] {
+        let mount = format!("mount -d loop -n db --opt size=20MiB {back}");
+        assert_eq!(env.dvdcli(&mount).output().code, 0);
+        let user = user_of(&data);
+        let found = after(env.dvdcli(&format!("{unmount} {flags}")), &inside).output();
+        let busy = format!(
+            "$ROOT/{LOOP}/db/mnt is busy, used by PID {} (sleep);",
+            user.pid()
+        );
+        assert_eq!(found.code, 4, "{found:?}");
+        assert!(found.stderr.contains(&busy), "{found:?}");
+        drop(user);
+        after(env.dvdcli(&format!("{unmount} {flags}")), &inside).succeeds();
+        env.assert_nothing_is_left();
     }
 }
 
