@@ -12,7 +12,7 @@ mod volume;
 
 use std::process::ExitCode;
 
-use base::failure::{ErrorKind, Failure};
+use base::failure::{Failure, exit_code};
 use cli::usage::Unparsed;
 use cli::{Cli, stdout};
 use invocation::TIMEOUT;
@@ -43,6 +43,6 @@ fn main() -> ExitCode {
     };
     ExitCode::from(done.unwrap_or_else(|error| {
         log.error(&error);
-        ErrorKind::of(&error).exit_code()
+        exit_code(&error)
     }))
 }

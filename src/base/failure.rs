@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::{Error, Result};
 
 use crate::base::text::chain;
+use crate::sys::process::interruption;
 
 /// Why a command failed, as far as its exit code tells (man page: EXIT STATUS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,19 @@ impl ErrorKind {
             ErrorKind::InUse | ErrorKind::AlreadyMounted => 4,
         }
     }
+}
+
+/// The exit code of a command that has ended with this error.
+pub fn exit_code(error: &Error) -> u8 {
+    match interruption::pending() {
+        Some(signal) => code_of_signal(signal),
+        None => ErrorKind::of(error).exit_code(),
+    }
+}
+
+/// The exit code for a signal, as shells have it.
+pub fn code_of_signal(signal: i32) -> u8 {
+    128 + signal as u8
 }
 
 /// A leaf or a context of an error, with the error's [`ErrorKind`].

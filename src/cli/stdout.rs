@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::invocation::budget::Budget;
+use crate::sys::process::interruption;
 use crate::sys::process::output::{STDERR, STDOUT};
 
 const WRITING: &str = "writing the answer to stdout";
@@ -38,8 +39,12 @@ pub fn print_json(value: &Value, budget: &Budget) -> Result<()> {
 ///
 /// # Errors
 ///
-/// A closed pipe is an error too: the caller must undo what it could not report.
+/// A closed pipe is an error too, and so is a signal that has come and ends the program: the caller must undo what it could not
+/// report.
 pub fn deliver(text: &str, budget: &Budget) -> Result<()> {
+    if let Some(reason) = interruption::reason() {
+        bail!(reason);
+    }
     budget.reserve_undo_time();
     let written = STDOUT.write_all(text.as_bytes(), budget.ends());
     budget.use_undo_time();

@@ -5,13 +5,14 @@ use anyhow::{Context, Result, bail};
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::cli::arguments::{CreateArgs, RemoveArgs};
-use crate::commands::opening::{begin, open_volume, shown_name};
+use crate::commands::opening::{begin, catch_signals, open_volume, shown_name};
 use crate::invocation::TIMEOUT;
 use crate::invocation::log::Log;
 use crate::volume::Locked;
 use crate::volume::holders::record::Holder;
 
 pub fn create(args: &CreateArgs, log: &mut Log) -> Result<u8> {
+    catch_signals()?;
     let options = args.options.parse(log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
@@ -27,6 +28,7 @@ pub fn create(args: &CreateArgs, log: &mut Log) -> Result<u8> {
 }
 
 pub fn remove(args: &RemoveArgs, log: &mut Log) -> Result<u8> {
+    catch_signals()?;
     let invocation = begin(&args.common, &Options::new(), TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &Options::new())?;
     let removed = Locked::lock(&invocation, volume.as_ref(), Holder::default())

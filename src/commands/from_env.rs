@@ -4,46 +4,35 @@ use std::env;
 
 use anyhow::{Context, Result};
 
-use crate::base::failure::ErrorKind;
+use crate::base::failure::exit_code;
 use crate::callers::task::described::{self, Described};
 use crate::callers::task::{mount as task_mount, unmount as task_unmount};
 use crate::cli::arguments::{MountArgs, UnmountArgs};
 use crate::cli::stdout::{self, deliver};
 use crate::commands::mount::how_to_release;
-use crate::commands::opening::{code_of_signal, start};
+use crate::commands::opening::{catch_signals, start};
 use crate::invocation::log::Log;
 use crate::invocation::{TIMEOUT, UNMOUNT_TIMEOUT};
-use crate::sys::process::foreground::Foreground;
 use crate::sys::process::inherited;
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
+    catch_signals()?;
     let described = describe(log)?;
     if described.volumes.is_empty() {
         return Ok(0);
     }
     stdout::check().context("mounting the volumes of a task")?;
-    // First of all: a signal must not end us with some of them mounted.
-    let foreground = Foreground::prepare().context("taking over the signals")?;
     let invocation = start(&args.common, TIMEOUT, log)?;
     let id = args.holder.id.as_deref();
-    let interruption = || foreground.interruption();
-    let mounted = task_mount::mount(&invocation, &described.volumes, id, interruption);
-    let failed =
-        match mounted.map(|mounted| (deliver(&mounted.lines(), &invocation.budget), mounted)) {
-            Ok((Ok(()), _)) => return Ok(0),
-            Ok((Err(error), mounted)) => mounted.undone(error),
-            Err(error) => error,
-        };
-    match foreground.interruption() {
-        Some(signal) => {
-            log.error(&failed);
-            Ok(code_of_signal(signal))
-        }
-        None => Err(failed),
+    let mounted = task_mount::mount(&invocation, &described.volumes, id)?;
+    match deliver(&mounted.lines(), &invocation.budget) {
+        Ok(()) => Ok(0),
+        Err(error) => Err(mounted.undone(error)),
     }
 }
 
 pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
+    catch_signals()?;
     let described = describe(log)?;
     if described.volumes.is_empty() {
         return Ok(0);
@@ -54,8 +43,7 @@ pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
     let id = args.holder.id.as_deref();
     let failed = task_unmount::unmount(&invocation, &described.volumes, id, how)?;
     failed.iter().for_each(|error| log.error(error));
-    let first = failed.first();
-    Ok(first.map_or(0, |error| ErrorKind::of(error).exit_code()))
+    Ok(failed.first().map_or(0, exit_code))
 }
 
 /// What the environment describes. `log` learns which secrets to mask.

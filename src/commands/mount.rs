@@ -8,10 +8,10 @@ use crate::base::failure::with_undo_error;
 use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
 use crate::cli::stdout::{self, deliver};
-use crate::commands::opening::{begin, open_volume, shown_name};
+use crate::commands::opening::{begin, catch_signals, open_volume, shown_name};
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
-use crate::sys::process::inherited;
+use crate::sys::process::{inherited, interruption};
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
 use crate::volume::release::{self, Release};
@@ -19,6 +19,7 @@ use crate::volume::request::MountRequest;
 use crate::volume::{self};
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
+    catch_signals()?;
     let options = args.options.parse(log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let doing = || format!("mounting volume {}", shown_name(&args.common));
@@ -37,7 +38,8 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
         let undone = match mounted.is_new_holder {
             true => {
                 let holder = holder(&args.holder);
-                release::unmount(&invocation, volume.as_ref(), holder, Release::ONE)
+                let undo = || release::unmount(&invocation, volume.as_ref(), holder, Release::ONE);
+                interruption::undoing(undo)
             }
             false => Ok(()),
         };
@@ -47,6 +49,7 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
 }
 
 pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
+    catch_signals()?;
     let invocation = begin(&args.common, &Options::new(), UNMOUNT_TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &Options::new())?;
     let how = how_to_release(args, &invocation);

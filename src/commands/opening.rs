@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::base::failure::Failure;
 use crate::base::options::Options;
@@ -12,6 +12,7 @@ use crate::driver;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::invocation::log::Log;
+use crate::sys::process::interruption;
 
 /// What a verb has to work with, where the command line says `common` and names a volume with `options`.
 pub fn begin(
@@ -47,7 +48,8 @@ pub fn shown_name(common: &Common) -> &str {
     common.volumename.as_deref().unwrap_or_default()
 }
 
-/// The exit code for a signal, as shells have it.
-pub fn code_of_signal(signal: i32) -> u8 {
-    128 + signal as u8
+/// For a verb that changes something, first of all: from now on a signal that ends the program lets it undo what it has begun.
+pub fn catch_signals() -> Result<()> {
+    interruption::catch().context("taking over the signals")?;
+    Ok(())
 }

@@ -9,16 +9,16 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Error, Result, anyhow};
 use nix::errno::Errno;
 
-use crate::base::failure::ErrorKind;
+use crate::base::failure::{ErrorKind, code_of_signal};
 use crate::cli::arguments::RunArgs;
-use crate::commands::opening::{begin, code_of_signal, open_volume, shown_name};
+use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::driver;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::errno::errno_of;
 use crate::sys::process::foreground::Foreground;
-use crate::sys::process::inherited;
+use crate::sys::process::{inherited, interruption};
 use crate::volume::bind::view::View;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
@@ -37,7 +37,7 @@ const VARIABLE: &str = "DVDCLI_MOUNTPOINT";
 /// What went wrong before the command was started; where the command was successful, also what went wrong afterwards.
 pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
     let options = args.options.parse(log)?;
-    // First of all: a signal must not end us with the volume mounted.
+    // First of all: from now on, a signal lets us undo what we have begun.
     let foreground = Foreground::prepare().context("taking over the signals")?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
@@ -63,7 +63,12 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
 
     // The target by the name that it is recorded under: what the caller's path leads to may have changed.
     holder.target = holder.target.map(|_| mounted.path);
-    let unmounted = unmount(args, invocation, &driver, holder).with_context(doing);
+    let unmount = || unmount(args, invocation, &driver, holder).with_context(doing);
+    let unmounted = match interruption::pending() {
+        // It has kept the command from being started.
+        Some(_) => interruption::undoing(unmount),
+        None => unmount(),
+    };
     match unmounted {
         Err(error) if code != 0 => log.error(&error),
         other => other?,
@@ -119,7 +124,7 @@ fn command(
     command.args(&words[1..]).env(VARIABLE, path);
     let log = &invocation.log;
     log.step(|| format!("running it with {VARIABLE}={}", path.display()));
-    if let Some(signal) = foreground.interruption() {
+    if let Some(signal) = interruption::pending() {
         let why = anyhow!("not started: signal {signal} came before");
         return Err(End::NotStarted(code_of_signal(signal), why));
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::sys::process::interruption;
+
 /// A time that runs from [`Budget::new`]. A part of it can be kept back for undoing, and released again, while drivers and
 /// threads share the budget by reference; its answers follow at once.
 #[derive(Debug)]
@@ -64,9 +66,9 @@ impl Budget {
         }
     }
 
-    /// When the time that counts now runs out. After a switch, ask again.
+    /// When the time that counts now runs out, or has run out with a signal that ends the program. After a switch, ask again.
     pub fn ends(&self) -> Instant {
-        self.started + self.total()
+        interruption::limit(self.started + self.total())
     }
 
     /// Zero once it has run out.
@@ -77,20 +79,16 @@ impl Budget {
     /// The message for when it has run out while something was waited for, with the total that counts now. The context of the error
     /// has to say what.
     pub fn exhausted(&self) -> String {
-        format!(
-            "no answer within {} ({})",
-            humantime::format_duration(self.total()),
-            self.reason
-        )
+        let total = humantime::format_duration(self.total());
+        let otherwise = format!("no answer within {total} ({})", self.reason);
+        interruption::reason_or(&otherwise)
     }
 
     /// The message for what cannot be begun any more, because the time has run out.
     pub fn used_up(&self) -> String {
-        format!(
-            "no time is left of {} ({})",
-            humantime::format_duration(self.total()),
-            self.reason
-        )
+        let total = humantime::format_duration(self.total());
+        let otherwise = format!("no time is left of {total} ({})", self.reason);
+        interruption::reason_or(&otherwise)
     }
 
     /// # Errors
@@ -113,14 +111,15 @@ impl Backoff {
         Backoff(Duration::from_millis(1))
     }
 
-    /// Sleeps before the next try, never longer than `left`; false where nothing is left.
+    /// Sleeps before the next try, never longer than `left`; false where nothing is left, or a signal has come that ends the
+    /// program.
     pub fn sleep(&mut self, left: Duration) -> bool {
         if left.is_zero() {
             return false;
         }
-        std::thread::sleep(self.0.min(left));
+        let goes_on = interruption::pause(self.0.min(left));
         self.0 = (self.0 * 2).min(Duration::from_millis(250));
-        true
+        goes_on
     }
 }
 

@@ -7,14 +7,13 @@ use std::time::Duration;
 use anyhow::Result;
 use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::Uri;
 use ureq::tls::TlsConfig;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector, TcpConnector};
+use ureq::unversioned::transport::{Connector, RustlsConnector};
 
 use crate::protocol::address::{Address, TlsFiles};
-use crate::protocol::cause::{BODY_LIMIT, Cause, HEAD_LIMIT, Unresolved};
+use crate::protocol::cause::{BODY_LIMIT, Cause, HEAD_LIMIT};
 use crate::protocol::sent::Sent;
+use crate::protocol::tcp::{InternetConnector, Names};
 use crate::protocol::tls;
 use crate::protocol::unix::{NoResolver, UnixConnector};
 
@@ -140,31 +139,19 @@ fn unix_agent(path: &Path, sent: &Sent) -> Agent {
 }
 
 fn tcp_agent(sent: &Sent) -> Agent {
-    let connector = ().chain(TcpConnector::default()).chain(sent.clone());
-    Agent::with_parts(config(None), connector, Names(DefaultResolver::default()))
+    let connector = InternetConnector { sent: sent.clone() };
+    Agent::with_parts(config(None), connector, Names)
 }
 
 fn tls_agent(files: &TlsFiles, sent: &Sent) -> Result<Agent> {
     let config = config(Some(tls::config(files)?));
-    let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
+    // What goes out before the request, to agree on the encryption, does not count.
+    let connector = InternetConnector {
+        sent: Sent::default(),
+    };
+    let connector = connector.chain(RustlsConnector::default());
     let connector = connector.chain(sent.clone());
-    let resolver = Names(DefaultResolver::default());
-    Ok(Agent::with_parts(config, connector, resolver))
-}
-
-/// Looks up the addresses of a host, and says it where that fails.
-#[derive(Debug)]
-struct Names(DefaultResolver);
-
-impl Resolver for Names {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.0.resolve(uri, config, timeout).map_err(Unresolved::of)
-    }
+    Ok(Agent::with_parts(config, connector, Names))
 }
 
 /// No redirects, and no proxy, also not from the environment. An error's status is an answer: its body has the plugin's words.

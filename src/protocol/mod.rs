@@ -7,5 +7,7 @@ pub mod json;
 pub mod messages;
 mod missing;
 mod sent;
+mod socket;
+mod tcp;
 mod tls;
 mod unix;

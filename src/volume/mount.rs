@@ -10,6 +10,7 @@ use crate::driver::interface::{Volume, Whereabouts};
 use crate::invocation::Invocation;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::process::interruption;
 use crate::volume::bind::targets;
 use crate::volume::bind::view::{self, View, ViewRequest};
 use crate::volume::holders::mount_record::MountRecord;
@@ -127,7 +128,7 @@ impl Locked<'_> {
         let is_held = record.is_held();
         let undone = self.ledger.save(record).and_then(|()| match is_held {
             true => Ok(()),
-            false => self.release(Release::ONE),
+            false => interruption::undoing(|| self.release(Release::ONE)),
         });
         with_undo_error(error, undone)
     }
@@ -244,7 +245,7 @@ impl Locked<'_> {
             Err(error) => {
                 let undone = match holders_before {
                     Some(before) => self.ledger.save(before),
-                    None => self.release(Release::ONE),
+                    None => interruption::undoing(|| self.release(Release::ONE)),
                 };
                 Err(with_undo_error(error, undone))
             }

@@ -9,6 +9,7 @@ use crate::base::failure::{ErrorKind, with_undo_error};
 use crate::driver::interface::{MountMode, Unmounted};
 use crate::invocation::budget::Backoff;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::process::interruption;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::request::MountRequest;
 use crate::volume::sighting::Sighting;
@@ -129,7 +130,7 @@ impl Locked<'_> {
     fn undo_mount(&mut self, error: Error, mode: MountMode, asked: usize) -> Error {
         let mut undone = Ok(());
         for _ in 0..asked {
-            undone = self.volume.unmount(mode.id, false).map(drop);
+            undone = interruption::undoing(|| self.volume.unmount(mode.id, false)).map(drop);
         }
         with_undo_error(error, undone.and_then(|()| self.ledger.clear()))
     }

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use crate::base::text::shorten_to_words;
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::process::interruption;
 use crate::sys::process::probe::Probe;
 
 /// How long a directory may take to answer. It never gets more than half of the time left, so that the rest is enough to unmount
@@ -69,7 +70,10 @@ fn ask(invocation: &Invocation, path: &Path) -> io::Result<impl FnOnce() -> io::
     let probe = Probe::start(path)?;
     Ok(move || {
         probe.finish(limit).map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => io::Error::new(ErrorKind::TimedOut, no_answer_within(limit)),
+            ErrorKind::TimedOut => {
+                let words = interruption::reason_or(&no_answer_within(limit));
+                io::Error::new(ErrorKind::TimedOut, words)
+            }
             _ => error,
         })
     })

@@ -10,7 +10,7 @@ mod unit;
 use std::env;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::base::failure::ErrorKind;
 use crate::callers::fstab::mount::mount;
@@ -21,6 +21,7 @@ use crate::cli::usage::Unparsed;
 use crate::invocation::TIMEOUT;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
+use crate::sys::process::interruption;
 
 /// mount(8), EXIT STATUS: incorrect invocation or permissions.
 const USAGE: u8 = 1;
@@ -77,7 +78,8 @@ fn run_helper<A>(
         return ExitCode::from(USAGE);
     }
     log.verbose = common.verbose;
-    match act(&arguments, log) {
+    let caught = interruption::catch().context("taking over the signals");
+    match caught.and_then(|_| act(&arguments, log)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.error(&error);

@@ -8,6 +8,7 @@ use crate::base::side_by_side::side_by_side;
 use crate::callers::task::described::TaskVolume;
 use crate::callers::task::plan::{self, Planned};
 use crate::invocation::Invocation;
+use crate::sys::process::interruption;
 use crate::volume::bind::container_path;
 use crate::volume::bind::view::View;
 use crate::volume::mount as mounting;
@@ -29,13 +30,12 @@ pub(super) struct Attempt<'a> {
     pub outcome: Result<Outcome>,
 }
 
-/// Mounts all volumes, or none; then the error is that of the failed volume with the lowest digit. `interruption` tells which
-/// signal is being held back, if any: a signal counts as a failure.
+/// Mounts all volumes, or none; then the error is that of the failed volume with the lowest digit. A signal that ends the program
+/// counts as a failure.
 pub fn mount<'a>(
     invocation: &'a Invocation,
     volumes: &'a [TaskVolume],
     id: Option<&str>,
-    interruption: impl Fn() -> Option<i32>,
 ) -> Result<MountedTask<'a>> {
     let planned = plan::to_mount(invocation, volumes, id)?;
     if planned.len() > 1 {
@@ -53,13 +53,13 @@ pub fn mount<'a>(
     };
     for group in plan::groups(planned) {
         task.attempts.extend(attempt_all(invocation, group));
-        if task.attempts.iter().any(|it| it.outcome.is_err()) || interruption().is_some() {
+        if task.attempts.iter().any(|it| it.outcome.is_err()) || interruption::pending().is_some() {
             break;
         }
     }
     invocation.budget.use_undo_time();
     let interrupted = || {
-        interruption()
+        interruption::pending()
             .map(|signal| anyhow!("signal {signal} came meanwhile, and nothing stays mounted"))
     };
     match task.take_first_error().or_else(interrupted) {

@@ -7,6 +7,7 @@ use crate::base::side_by_side::side_by_side;
 use crate::base::text::chain;
 use crate::callers::task::mount::{Attempt, MountedTask};
 use crate::invocation::Invocation;
+use crate::sys::process::interruption;
 use crate::volume::bind::container_path;
 
 impl MountedTask<'_> {
@@ -19,7 +20,9 @@ impl MountedTask<'_> {
             let group = self.attempts.extract_if(.., |it| it.planned.level == level);
             let group: Vec<Attempt> = group.collect();
             let mut made = Vec::new();
-            for (attempt, undone) in side_by_side(group, |attempt| undo(invocation, attempt)) {
+            for (attempt, undone) in side_by_side(group, |attempt| {
+                interruption::undoing(|| undo(invocation, attempt))
+            }) {
                 made.extend(attempt.made);
                 if let Err(second) = undone {
                     let doing = attempt.planned.described.doing("unmounting");

@@ -10,6 +10,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("2", "Wrong usage; nothing was done."),
             ("3", "No such volume, known to be absent."),
             ("4", "In use: held, mounted or busy."),
+            ("128+n", "Signal n has ended it (SIGNALS)."),
             (
                 "126, 127, 128+n, any",
                 "Of run: the command cannot be executed; it is not found; signal n has ended it, or came before it was started; \
@@ -74,6 +75,23 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "SIGNALS",
+        &[
+            (
+                "",
+                "SIGHUP, SIGINT, SIGTERM and all others that would end create, mount, unmount, remove or run end what it waits for \
+                 at once: a plugin, a lock, a program, a reader of its output. What it has begun is undone, which may take ten \
+                 seconds more, and the exit status is 128 and the signal's number; what needs no waiting is finished. Those that \
+                 the caller ignores or blocks have no effect.",
+            ),
+            (
+                "",
+                "A plugin that is creating, mounting, unmounting or removing has another second to answer. After that, nobody knows \
+                 what it will do, and unmount or mount puts it right: an Unmount that overtakes a Mount would be lost, or counted.",
+            ),
+        ],
+    ),
+    (
         "RUNNING A COMMAND",
         &[
             (
@@ -85,10 +103,9 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "",
-                "Signals are held back until the volume is mounted, and while it is unmounted; one that has come before the \
-                 command is started keeps it from being started. Meanwhile they are passed on to the command, except those that it \
-                 has sent itself or that the terminal has sent to it as well, and those that stop and continue a job, which have \
-                 their usual effect on each.",
+                "Signals are passed on to the command while it runs, except those that it has sent itself or that the terminal has \
+                 sent to it as well, and those that stop and continue a job, which have their usual effect on each. One that comes \
+                 before keeps the command from being started, and one that comes later ends the wait for the unmount (SIGNALS).",
             ),
             (
                 "",

@@ -13,7 +13,7 @@ use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::Mount;
 use crate::sys::mount::mountopts::MountOptions;
 use crate::sys::mount::{by_program, calls};
-use crate::sys::process::limit;
+use crate::sys::process::{interruption, limit};
 
 /// Options that need another one beside them (Docker's rules).
 const NEEDS: [(&str, &str); 4] = [
@@ -143,7 +143,7 @@ impl Source {
             (self.device.clone(), self.fs_type.clone(), place.to_owned());
         let mount = move || calls::mount(&device, &place, &fs_type, &parsed);
         match server {
-            Some(_) => limit::within(ends, mount),
+            Some(_) => interruption::finishing(|| limit::within(ends, mount)),
             None => mount(),
         }
     }

@@ -14,6 +14,7 @@ use crate::sys::errno::errno_of;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::process::interruption;
 
 /// How long to wait for a loop device that is about to be freed.
 const FREED: Duration = Duration::from_secs(1);
@@ -112,10 +113,9 @@ pub fn try_lock(lock: impl FnOnce() -> Result<(), TryLockError>) -> Result<bool>
 
 /// Pauses before the next attempt to lock an image.
 pub fn wait(ends: Instant) -> Result<()> {
-    if Instant::now() >= ends {
-        return Err(Failure::in_use(
-            "its image is locked, by a copy or another host, and was so until the time was over (--timeout)",
-        ).into());
+    if interruption::is_over(ends) {
+        let otherwise = "its image is locked, by a copy or another host, and was so until the time was over (--timeout)";
+        return Err(Failure::in_use(interruption::reason_or(otherwise)).into());
     }
     thread::sleep(PAUSE);
     Ok(())

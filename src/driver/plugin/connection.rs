@@ -19,6 +19,7 @@ use crate::protocol::cause::Cause;
 use crate::protocol::client::{CallError, Client, Line, Response};
 use crate::protocol::messages as wire;
 use crate::protocol::messages::Refusal;
+use crate::sys::process::interruption;
 
 /// How often a call that may be repeated is sent if the connection breaks.
 const TRIES: u32 = 3;
@@ -213,7 +214,14 @@ impl<'a> Connection<'a> {
         loop {
             tries += 1;
             log.step(|| format!("plugin {name}: {method} {}", shown(body)));
-            match client.post(method, body, line, budget.left()) {
+            let left = budget.left();
+            let post = || client.post(method, body, line, left);
+            let answer = match line {
+                Line::Kept => post(),
+                // Cut off, it would leave a state behind that nobody knows.
+                Line::New => interruption::finishing(post),
+            };
+            match answer {
                 Ok(response) => {
                     log.step(|| {
                         let (status, body) = (response.status, shown(&response.body));

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 
 use crate::sys::files::id::FileId;
+use crate::sys::process::interruption;
 
 /// `struct loop_info64` of `<linux/loop.h>`.
 #[repr(C)]
@@ -109,7 +110,7 @@ pub fn attach(file: &File, ends: Instant) -> Result<LoopDevice> {
             Errno::ENOENT => began.elapsed() < NODE,
             _ => false,
         };
-        if !retry || Instant::now() >= ends {
+        if !retry || interruption::is_over(ends) {
             return Err(error).context(what);
         }
         thread::sleep(pause);

@@ -12,6 +12,8 @@ use nix::unistd::{Whence, lseek};
 use rustix::fs::ioctl_ficlone;
 use rustix::io::Errno as RustixErrno;
 
+use crate::sys::process::interruption;
+
 /// How many bytes are copied before the time that is left is checked again.
 const STEP: i64 = 64 << 20;
 
@@ -58,8 +60,9 @@ pub fn parts(source: &File, copy: &File, parts: &[Range<i64>], ends: Instant) ->
 fn range(source: &File, copy: &File, from: i64, to: i64, ends: Instant) -> Result<()> {
     let (mut read, mut written) = (from, from);
     while read < to {
-        if Instant::now() >= ends {
-            bail!("not done when the time was over; give it more with --timeout");
+        if interruption::is_over(ends) {
+            let otherwise = "not done when the time was over; give it more with --timeout";
+            bail!(interruption::reason_or(otherwise));
         }
         let step = usize::try_from(STEP.min(to - read)).unwrap_or(usize::MAX);
         let copied = copy_file_range(source, Some(&mut read), copy, Some(&mut written), step);

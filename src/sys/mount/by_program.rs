@@ -12,6 +12,7 @@ use crate::sys::mount::calls::{self, doing};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
 use crate::sys::process::child::{self, Group};
+use crate::sys::process::interruption;
 
 /// How long a mount may come after its program has ended, as with a daemon that goes into the background before it mounts. It
 /// never gets more than half of the time left, so that the rest is enough to undo what else was done.
@@ -54,7 +55,8 @@ pub fn mount(
     arguments.extend(["--", source, target_text]);
     let table = MountTable::read()?;
     let before = table.at(target).map(|mount| mount.id);
-    child::run_in(group_for(target, &table), &program, &arguments, ends)
+    let group = group_for(target, &table);
+    interruption::finishing(|| child::run_in(group, &program, &arguments, ends))
         .and_then(|()| wait_for_mount(target, before, ends))
         .and_then(|mount| complete_flags(&mount, options))
         .with_context(|| doing(source, target, fs_type, options))
@@ -73,7 +75,8 @@ pub fn unmount(mount_point: &Path, arguments: &[&str], lazy: bool, ends: Instant
     arguments.push(mount_point.as_os_str());
     let seen = |table: &MountTable| table.at(mount_point).map(|mount| mount.id);
     let table = MountTable::read()?;
-    child::run_in(group_for(mount_point, &table), &program, &arguments, ends)?;
+    let group = group_for(mount_point, &table);
+    interruption::finishing(|| child::run_in(group, &program, &arguments, ends))?;
     let before = seen(&table);
     if before.is_some() && seen(&MountTable::read()?) == before {
         bail!(
@@ -106,8 +109,9 @@ fn wait_for_mount(target: &Path, before: Option<u32>, ends: Instant) -> Result<M
         {
             return Ok(mount.clone());
         }
-        if Instant::now() >= ends {
-            bail!("mount has ended without an error, but nothing is mounted there");
+        if interruption::is_over(ends) {
+            let otherwise = "mount has ended without an error, but nothing is mounted there";
+            bail!(interruption::reason_or(otherwise));
         }
         thread::sleep(PAUSE);
     }

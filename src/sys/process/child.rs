@@ -11,15 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::poll::PollFlags;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{self, Signal, killpg};
-use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use crate::sys::process::inherited;
+use crate::sys::process::{inherited, interruption};
 
 /// How much of a program's output an error repeats, in bytes.
 const OUTPUT: u64 = 2000;
@@ -114,7 +112,8 @@ fn run_to_end<A: AsRef<OsStr>>(
     let Ok(Some(status)) = waited else {
         kill(&mut child, group);
         waited.with_context(|| format!("waiting for {name}"))?;
-        bail!("{name}: not done when the time was over, and killed; give it more with --timeout");
+        let otherwise = "not done when the time was over, and killed; give it more with --timeout";
+        bail!("{name}: {}", interruption::reason_or(otherwise));
     };
     if !status.success() {
         let text = one_line(&mut output).unwrap_or_default();
@@ -157,27 +156,16 @@ fn wait(child: &mut Child, ends: Instant) -> io::Result<Option<ExitStatus>> {
         Err(rustix::io::Errno::NOSYS) => return wait_by_asking(child, ends),
         handle => handle?,
     };
-    loop {
-        let left = ends.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return child.try_wait();
-        }
-        let mut ended = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
-        match ppoll(&mut ended, Some(TimeSpec::from(left)), None) {
-            Ok(0) | Err(Errno::EINTR) => {}
-            polled => {
-                return polled
-                    .map_err(io::Error::from)
-                    .and_then(|_| child.wait().map(Some));
-            }
-        }
+    match interruption::wait(handle.as_fd(), PollFlags::POLLIN, ends)? {
+        true => child.wait().map(Some),
+        false => child.try_wait(),
     }
 }
 
 fn wait_by_asking(child: &mut Child, ends: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         let status = child.try_wait()?;
-        if status.is_some() || Instant::now() >= ends {
+        if status.is_some() || interruption::is_over(ends) {
             return Ok(status);
         }
         thread::sleep(PAUSE);
@@ -192,7 +180,7 @@ fn kill(child: &mut Child, group: Group) {
         Group::Own => killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL),
         Group::Ours => signal::kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL),
     };
-    let _ = wait(child, Instant::now() + DYING);
+    let _ = interruption::undoing(|| wait(child, Instant::now() + DYING));
 }
 
 /// The text of a file as one line: white space and control characters become single blanks.

@@ -10,75 +10,33 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid};
 use rustix::process::{WaitOptions, wait};
 
-use crate::sys::process::inherited;
-
-/// Signals that are not caught: those that stop and continue a job, so that Ctrl-Z works in a shell; those that a fault of
-/// this program causes; and SIGPIPE, which its own output causes, and which is ignored.
-const KEPT: [Signal; 11] = [
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGCONT,
-    Signal::SIGPIPE,
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGTRAP,
-    Signal::SIGSYS,
-];
-
-/// Of the caught signals, those that do not end a process by default (signal(7)).
-const HARMLESS: [c_int; 3] = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH];
+use crate::sys::process::{inherited, interruption};
 
 /// Signals that a terminal sends to all processes of its foreground process group.
 const BY_TERMINAL: [c_int; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH];
 
-/// The signals of this process, which are caught from now on, and the mask that a command inherits from the caller.
+/// The signals of this process, which the command gets while it runs.
 pub struct Foreground {
-    mask: SigSet,
-    /// The numbers of the signals that the caller ignores or blocks.
-    spared: Vec<c_int>,
     signals: SignalFd,
 }
 
 impl Foreground {
     /// Catches the signals. It has to be called before a thread is started, which would get them instead.
     pub fn prepare() -> io::Result<Foreground> {
-        let mut caught = SigSet::all();
-        KEPT.iter().for_each(|signal| caught.remove(*signal));
-        let mask = caught.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let spared = |signal: &c_int| inherited::is_ignored(*signal) || contains(&mask, *signal);
-        let spared = (1..=libc::SIGRTMAX()).filter(spared).collect();
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        Ok(Foreground {
-            mask,
-            spared,
-            signals: SignalFd::with_flags(&caught, flags)?,
-        })
-    }
-
-    /// The number of a signal that has arrived and that ends a command which has just been started.
-    pub fn interruption(&self) -> Option<c_int> {
-        let mut pending = *SigSet::empty().as_ref();
-        // SAFETY: the kernel writes to a set that is owned here.
-        unsafe { libc::sigpending(&raw mut pending) };
-        // SAFETY: it is a set that the kernel has written.
-        let pending = unsafe { SigSet::from_sigset_t_unchecked(pending) };
-        let ends = |signal: &c_int| !HARMLESS.contains(signal) && !self.spared.contains(signal);
-        let mut numbers = (1..=libc::SIGRTMAX()).filter(|signal| contains(&pending, *signal));
-        numbers.find(ends)
+        let signals = SignalFd::with_flags(&interruption::catch()?, flags)?;
+        Ok(Foreground { signals })
     }
 
     /// Starts the command. The kernel kills it when this process ends in any way.
     pub fn start(&self, command: &mut Command) -> io::Result<Pid> {
         let us = getpid();
-        let mask = self.mask;
+        let mask = interruption::callers_mask();
         let as_called = move || {
             set_pdeathsig(Signal::SIGKILL)?;
             if getppid() != us {
@@ -114,6 +72,7 @@ impl Foreground {
             // By rustix: nix fails where a real-time signal has ended a child, for which it has no name.
             while let Some((pid, status)) = wait(WaitOptions::NOHANG)? {
                 if pid.as_raw_nonzero().get() == command.as_raw() {
+                    self.discard()?;
                     return Ok(ExitStatus::from_raw(status.as_raw()));
                 }
             }
@@ -125,6 +84,13 @@ impl Foreground {
                 }
             }
         }
+    }
+
+    /// Takes off the signals that have arrived: they were meant for the command, and must not end this process.
+    fn discard(&self) -> io::Result<()> {
+        while self.signals.read_signal()?.is_some() {}
+        interruption::forget();
+        Ok(())
     }
 }
 
@@ -144,10 +110,4 @@ fn pass_on(command: Pid, signal: c_int) {
         // SAFETY: it only makes a system call. nix could not send a real-time signal.
         unsafe { libc::kill(command.as_raw(), signal) };
     }
-}
-
-/// Whether a set contains a signal, which may be a real-time signal: nix has no names for them.
-fn contains(set: &SigSet, signal: c_int) -> bool {
-    // SAFETY: the set is initialized.
-    unsafe { libc::sigismember(set.as_ref(), signal) == 1 }
 }

@@ -1,10 +1,16 @@
 //! A time limit for calls that may hang, such as a mount from a server that does not answer.
 
+use std::os::fd::AsFd;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use nix::fcntl::OFlag;
+use nix::poll::PollFlags;
+use nix::unistd::pipe2;
+
+use crate::sys::process::interruption;
 
 /// Makes a call that may hang, on a new thread, and stops waiting for it at `ends`.
 ///
@@ -16,13 +22,22 @@ pub fn within<T: Send + 'static>(
     call: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (done, result) = mpsc::channel();
+    // It is closed when the call is done.
+    let (end, open) = pipe2(OFlag::O_CLOEXEC).context("making a pipe")?;
+    let act = move || {
+        let _ = done.send(call());
+        drop(open);
+    };
     thread::Builder::new()
-        .spawn(move || done.send(call()))
+        .spawn(act)
         .context("starting a thread")?;
-    let left = ends.saturating_duration_since(Instant::now());
-    result
-        .recv_timeout(left)
-        .context("no answer before the time was over (--timeout)")?
+    let is_done = interruption::wait(end.as_fd(), PollFlags::POLLIN, ends).context("waiting")?;
+    match result.try_recv() {
+        Ok(result) if is_done => result,
+        _ => bail!(interruption::reason_or(
+            "no answer before the time was over (--timeout)"
+        )),
+    }
 }
 
 #[cfg(test)]

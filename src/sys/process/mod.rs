@@ -6,6 +6,7 @@ pub mod child;
 pub mod foreground;
 pub mod host;
 pub mod inherited;
+pub mod interruption;
 pub mod limit;
 pub mod output;
 pub mod probe;

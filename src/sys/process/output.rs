@@ -8,13 +8,12 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::sys::time::TimeSpec;
 use nix::unistd::write;
 
-use crate::sys::process::inherited;
+use crate::sys::process::{inherited, interruption};
 
 /// What a pipe takes without waiting once it is writable (POSIX: `PIPE_BUF`).
 const PIECE: usize = 4096;
@@ -102,7 +101,8 @@ impl Output {
                 Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
                 Err(_) if self.is_writable(ends)? => {}
                 Err(_) => {
-                    let words = "nobody has read it when the time was over (--timeout)";
+                    let otherwise = "nobody has read it when the time was over (--timeout)";
+                    let words = interruption::reason_or(otherwise);
                     return Err(Error::new(ErrorKind::TimedOut, words));
                 }
             }
@@ -116,14 +116,7 @@ impl Output {
             Way::Anew(file) => file.as_fd(),
             _ => self.fd(),
         };
-        loop {
-            let left = ends.saturating_duration_since(Instant::now());
-            let mut files = [PollFd::new(file, PollFlags::POLLOUT)];
-            match ppoll(&mut files, Some(TimeSpec::from(left)), None) {
-                Err(Errno::EINTR) => {}
-                polled => return Ok(polled? > 0),
-            }
-        }
+        interruption::wait(file, PollFlags::POLLOUT, ends)
     }
 
     fn way(&self) -> &Way {

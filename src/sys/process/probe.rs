@@ -6,16 +6,18 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, pipe2, read};
 use rustix::fs::FileType;
+
+use crate::sys::process::interruption;
 
 /// A process that has been started to look at a directory.
 pub struct Probe {
@@ -50,17 +52,7 @@ impl Probe {
 }
 
 fn read_answer(answer: &OwnedFd, child: Pid, limit: Duration) -> io::Result<()> {
-    let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-    let ready = loop {
-        match poll(
-            &mut [PollFd::new(answer.as_fd(), PollFlags::POLLIN)],
-            timeout,
-        ) {
-            Err(Errno::EINTR) => {}
-            other => break other?,
-        }
-    };
-    if ready == 0 {
+    if !interruption::wait(answer.as_fd(), PollFlags::POLLIN, Instant::now() + limit)? {
         // It may not react even to SIGKILL, so it is not waited for: init reaps it once it returns.
         let _ = kill(child, Signal::SIGKILL);
         return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));

@@ -12,6 +12,7 @@ use crate::sys::mount::calls::bind;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::{MountOptions, restrictions};
 use crate::sys::mount::utab;
+use crate::sys::process::interruption;
 use crate::volume::bind::ownership::bind_with_ownership;
 use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::lock::TargetLock;
@@ -86,8 +87,7 @@ pub fn show(
         .step(|| format!("binding {source} to {place}"));
     let bound = bind_view(mounted, request, &table, ends);
     if let Err(error) = bound {
-        let undone = MountTable::read()
-            .and_then(|table| targets::unbind(&here, Some(mounted), &table, true, ends));
+        let undone = interruption::undoing(|| unbind(invocation, &here, mounted));
         return Err(with_undo_error(error, undone));
     }
     if !is_in_utab(request.view, target) {
@@ -97,6 +97,11 @@ pub fn show(
         ));
     }
     Ok(None)
+}
+
+fn unbind(invocation: &Invocation, here: &Target, mounted: &MountRecord) -> Result<()> {
+    let (table, ends) = (MountTable::read()?, invocation.budget.ends());
+    targets::unbind(here, Some(mounted), &table, true, ends)
 }
 
 /// Whether umount(8) knows about the view, where it has to. It does not if another kind of caller made the view, or a kill came

@@ -1,7 +1,7 @@
 //! Whoever reads stdout and stderr: nobody, too late, or not any more. A path that reaches nobody is held by nobody.
 
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -13,7 +13,7 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::fs::File;
 use crate::harness::plugin::FakePlugin;
-use crate::harness::process::Run;
+use crate::harness::process::{Run, fill};
 use crate::harness::task::{MOUNT, task};
 use crate::harness::waiting::{at_once, eventually};
 
@@ -23,19 +23,6 @@ const DB: [(&str, &str); 2] = [("NAME", "db"), ("DRIVER", "fake")];
 fn redirected<'a>(run: Run<'a>, redirection: &str) -> Run<'a> {
     let line = format!("exec \"$@\" {redirection}");
     run.through("sh", &["-c", &line, "sh"])
-}
-
-/// Fills what others have open as well, and leaves it as it was.
-fn fill(file: OwnedFd) -> File {
-    let flags = fcntl(&file, FcntlArg::F_GETFL).unwrap();
-    let flags = OFlag::from_bits_retain(flags);
-    fcntl(&file, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
-    let mut file = File::from(file);
-    for piece in [4096, 1] {
-        while file.write(&vec![b'x'; piece]).is_ok() {}
-    }
-    fcntl(&file, FcntlArg::F_SETFL(flags)).unwrap();
-    file
 }
 
 /// What has to stay open, and a file that takes nothing any more.

@@ -4,5 +4,7 @@ mod agent;
 mod errors;
 mod garbage;
 mod inherited;
+mod interrupted;
 mod kill;
 mod parallel;
+mod signals;

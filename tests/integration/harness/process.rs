@@ -4,11 +4,13 @@
 //! nothing of stdout or stderr, it expects nothing there.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use pretty_assertions::assert_eq;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -283,4 +285,17 @@ pub const WARNING: &str = "dvdcli: warning: ";
 
 pub fn is_warnings(stderr: &str) -> bool {
     stderr.lines().all(|line| line.starts_with(WARNING))
+}
+
+/// Fills a pipe or a socket, so that it takes nothing any more, and leaves it in its mode.
+pub fn fill(file: OwnedFd) -> fs::File {
+    let flags = fcntl(&file, FcntlArg::F_GETFL).unwrap();
+    let flags = OFlag::from_bits_retain(flags);
+    fcntl(&file, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+    let mut file = fs::File::from(file);
+    for piece in [4096, 1] {
+        while file.write(&vec![b'x'; piece]).is_ok() {}
+    }
+    fcntl(&file, FcntlArg::F_SETFL(flags)).unwrap();
+    file
 }

@@ -237,14 +237,11 @@ fn a_signal_leaves_none_of_them() {
     let listed = env.dvdcli("list -d rexray").output();
     assert_eq!((listed.code, listed.stderr.as_str()), (0, ""));
     let ended = running.output();
-    assert_eq!(
-        ended.parts(),
-        (
-            143,
-            "",
-            "dvdcli: signal 15 came meanwhile, and nothing stays mounted\n"
-        )
-    );
+    assert_eq!((ended.code, ended.stdout.as_str()), (143, ""), "{ended:?}");
+    // Their time to answer after the signal may have been over.
+    plugin.settle();
+    let found = task(&env, UNMOUNT, THREE).output();
+    assert!(found.code == 0 && is_warnings(&found.stderr), "{found:?}");
     assert_eq!(plugin_mounts(&plugin, ["a", "b", "c"]), [0; 3]);
 }
 
