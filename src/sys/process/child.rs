@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::poll::PollFlags;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{self, Signal, killpg};
@@ -109,6 +110,7 @@ fn run_to_end<A: AsRef<OsStr>>(
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;
     let waited = wait(&mut child, ends);
+    seal(&output);
     let Ok(Some(status)) = waited else {
         kill(&mut child, group);
         waited.with_context(|| format!("waiting for {name}"))?;
@@ -125,7 +127,13 @@ fn run_to_end<A: AsRef<OsStr>>(
 
 /// A file in memory, not a pipe: a daemon that the program starts would keep a pipe open, and reading it would not end.
 fn output_file() -> io::Result<File> {
-    Ok(memfd_create(c"words", MFdFlags::MFD_CLOEXEC)?.into())
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    Ok(memfd_create(c"words", flags)?.into())
+}
+
+/// Keeps a daemon that was left behind from filling the host's memory with what nobody reads.
+fn seal(output: &File) {
+    let _ = fcntl(output, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_WRITE));
 }
 
 fn command<A: AsRef<OsStr>>(
@@ -243,5 +251,23 @@ mod tests {
         let pid = fs::read_to_string(pid).expect("the daemon's PID");
         let pid = Pid::from_raw(pid.trim().parse().expect("a number"));
         signal::kill(pid, Signal::SIGKILL).expect("the daemon is still there");
+    }
+
+    /// It would fill the host's memory.
+    #[test]
+    fn a_daemon_that_stays_cannot_write_any_more() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let script = format!(
+            "cd {}; echo before; (until [ -e go ]; do sleep 0.01; done; echo late; echo $? >said) & exit 0",
+            directory.path().display()
+        );
+        shell(&script, Duration::from_secs(60)).expect("success");
+        fs::write(at("go"), "").expect("written");
+        let said = || fs::read_to_string(at("said")).unwrap_or_default();
+        while !said().ends_with('\n') {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_ne!(said(), "0\n");
     }
 }
