@@ -167,8 +167,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "At boot, let the mount wait for where the volumes are (x-systemd.requires-mounts-for=/var/lib/dvdcli) or for the \
                  plugin (_netdev,x-systemd.requires=rexray.service), and give explicitcreate once the volume is there, so that no \
-                 empty one is made. The kernel shows the volume's own file \
-                 system: findmnt -t dvdcli and umount -a -t dvdcli match nothing.",
+                 empty one is made. With x-systemd.automount it is mounted when somebody looks there. The kernel shows the volume's own \
+                 file system: findmnt -t dvdcli and umount -a -t dvdcli match nothing.",
             ),
             (
                 "",
