@@ -20,6 +20,7 @@ use crate::driver::shared::built_in::BuiltInKind;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::Place;
+use crate::driver::shared::host_claim;
 use crate::driver::shared::names;
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{self, VolumeFile};
@@ -79,6 +80,7 @@ impl BuiltInKind for Loop {
         home.step(|| format!("making volume {}", place.name));
         let file = given.new_file(options);
         home.store.create(place.name, &file, |directory| {
+            host_claim::make_token(directory)?;
             plan.carry_out(&directory.join(IMAGE), home.ends())?;
             store::make_directory(&directory.join(MOUNT_POINT))
         })

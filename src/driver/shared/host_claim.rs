@@ -1,9 +1,16 @@
 //! The claim of a host on a volume: on shared storage, one host at a time may have it mounted.
+//!
+//! A volume's directory holds an empty file, the token, which is made with it. The token's name says which host has claimed the
+//! volume, and all that is ever done is to rename it. If several hosts rename it from the same name, only one of them succeeds; the
+//! others find nothing of that name and look again. To give a claim up, a host renames the token from its own name, which
+//! no other host's claim has. And a rename needs no space, so that a volume on a full file system can be claimed and removed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -11,12 +18,20 @@ use crate::base::failure::Failure;
 use crate::base::hash::hash;
 use crate::sys::process::host;
 
-/// A symbolic link in the volume's directory. Its text names the host, and it leads nowhere. A link is made with its text in a
-/// single step, and if two hosts try, only one of them succeeds.
-const LINK: &str = "host";
+/// The token's name where no host has claimed the volume.
+const UNCLAIMED: &str = "unclaimed";
 
-/// The temporary name of a link that replaces another one.
-const NEXT: &str = "host.next";
+/// What the token's name begins with where a host has.
+const CLAIMED: &str = "claimed";
+
+/// How often to look before a missing token is made: where others rename it, it may be overlooked.
+const LOOKS: usize = 5;
+
+/// How often to look before giving up, where others rename the token all the time.
+const ATTEMPTS: usize = 100;
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A host, from one boot to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,19 +48,29 @@ impl Host {
     /// This host.
     pub fn this() -> Result<Host> {
         Ok(Host {
-            machine_id: host::machine_id()?,
-            boot_id: host::boot_id()?,
-            name: host::name(),
+            machine_id: for_file_name(&host::machine_id()?),
+            boot_id: for_file_name(&host::boot_id()?),
+            name: for_file_name(&host::name()),
         })
     }
 
-    fn parse(text: &str) -> Option<Host> {
-        let mut fields = text.splitn(3, ':').map(str::to_owned);
+    /// The host in the name of a token.
+    fn parse(token: &str) -> Option<Host> {
+        let fields = token.strip_prefix(CLAIMED)?.strip_prefix(',')?;
+        let mut fields = fields.splitn(3, ',').map(str::to_owned);
         Some(Host {
             machine_id: fields.next()?,
             boot_id: fields.next()?,
             name: fields.next()?,
         })
+    }
+
+    /// The name of its token.
+    fn token(&self) -> String {
+        format!(
+            "{CLAIMED},{},{},{}",
+            self.machine_id, self.boot_id, self.name
+        )
     }
 
     /// Whether this is the same host, perhaps in an earlier boot. One that was given another name since it was booted is the same.
@@ -58,10 +83,13 @@ impl Host {
     pub fn hash(&self) -> String {
         hash(&[&self.machine_id, &self.name])
     }
+}
 
-    fn text(&self) -> String {
-        format!("{}:{}:{}", self.machine_id, self.boot_id, self.name)
-    }
+/// A text as a part of a file's name. IDs and names of hosts have such characters, and this length, anyway.
+fn for_file_name(text: &str) -> String {
+    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let chars = text.chars().take(64);
+    chars.map(|c| if usual(c) { c } else { '_' }).collect()
 }
 
 /// What [`claim`] has found.
@@ -86,45 +114,75 @@ pub enum IfForeign {
     Take,
 }
 
-/// Claims the volume in `directory` for this host.
+/// Makes the token of a new volume in `directory`.
+pub fn make_token(directory: &Path) -> Result<()> {
+    let path = directory.join(UNCLAIMED);
+    let mut options = File::options();
+    match options.write(true).create_new(true).mode(0o600).open(&path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("making {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Claims the volume in `directory` for this host. Only the host that is found to have it first is one to take it from: who
+/// takes it at the same moment keeps it.
 ///
 /// # Errors
 ///
 /// In use: another host has claimed it.
 pub fn claim(directory: &Path, host: &Host, if_foreign: IfForeign) -> Result<Claim> {
-    let link = directory.join(LINK);
-    let doing = || format!("claiming {}", link.display());
-    loop {
-        let Some(claimant) = claimed_by(directory)? else {
-            match symlink(host.text(), &link) {
-                Ok(()) => return Ok(Claim::New),
-                // Another host was faster: look which one.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(error).with_context(doing),
+    let mut first = None;
+    for attempt in 0..ATTEMPTS {
+        let tokens = tokens(directory)?;
+        let foreign = tokens.iter().filter_map(|token| Host::parse(token));
+        let foreign = foreign.into_iter().find(|claimant| !claimant.is(host));
+        if let Some(claimant) = &foreign {
+            let first = first.get_or_insert_with(|| claimant.clone());
+            if if_foreign != IfForeign::Take || !first.is(claimant) {
+                return Err(refused(claimant, if_foreign));
             }
-        };
-        let ours = claimant.is(host);
-        if ours && claimant.boot_id == host.boot_id {
-            return Ok(Claim::Kept);
         }
-        if !ours && if_foreign != IfForeign::Take {
-            return Err(refused(&claimant, if_foreign));
+        if tokens.is_empty() && attempt >= LOOKS {
+            make_token(directory)?;
+        } else if !tokens.is_empty() && take(directory, &tokens, host)? {
+            return Ok(match foreign {
+                Some(claimant) => Claim::Taken(claimant),
+                None if tokens.iter().any(|token| is_kept(token, host)) => Claim::Kept,
+                None => Claim::New,
+            });
         }
-        replace(directory, host).with_context(doing)?;
-        return Ok(if ours {
-            Claim::New
-        } else {
-            Claim::Taken(claimant)
-        });
+        thread::sleep(PAUSE);
     }
+    bail!(
+        "claiming {}: other hosts claim it and give it up all the time",
+        directory.display()
+    )
+}
+
+/// Renames every token to this host's; there is more than one only where a copy was put over the directory. False where one was renamed
+/// by another host.
+fn take(directory: &Path, tokens: &[String], host: &Host) -> Result<bool> {
+    let own = host.token();
+    for token in tokens.iter().filter(|token| **token != own) {
+        if !rename(directory, token, &own)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_kept(token: &str, host: &Host) -> bool {
+    Host::parse(token).is_some_and(|claimant| claimant.is(host) && claimant.boot_id == host.boot_id)
 }
 
 /// Gives this host's claim up. The claim of another host stays.
 pub fn release(directory: &Path, host: &Host) -> Result<()> {
-    let ours = claimed_by(directory)?.is_some_and(|claimant| claimant.is(host));
-    if ours {
-        let link = directory.join(LINK);
-        fs::remove_file(&link).with_context(|| format!("releasing {}", link.display()))?;
+    for token in tokens(directory)? {
+        if Host::parse(&token).is_some_and(|claimant| claimant.is(host)) {
+            rename(directory, &token, UNCLAIMED)?;
+        }
     }
     Ok(())
 }
@@ -134,24 +192,38 @@ pub fn undo(directory: &Path, host: &Host, claim: Claim) -> Result<()> {
     match claim {
         Claim::New => release(directory, host),
         Claim::Kept => Ok(()),
-        Claim::Taken(other) => replace(directory, &other)
-            .with_context(|| format!("giving {} back", directory.join(LINK).display())),
+        Claim::Taken(other) => rename(directory, &host.token(), &other.token()).map(drop),
     }
 }
 
-/// The host that has claimed the volume: it has it mounted, or had it mounted when it went down.
-fn claimed_by(directory: &Path) -> Result<Option<Host>> {
-    let link = directory.join(LINK);
-    match fs::read_link(&link) {
-        Ok(text) => match Host::parse(&text.to_string_lossy()) {
-            Some(claimant) => Ok(Some(claimant)),
-            None => bail!(
-                "reading {}: it names no host; remove it if no host has the volume mounted",
-                link.display()
-            ),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading {}", link.display())),
+/// The names of the tokens: one, as a rule.
+fn tokens(directory: &Path) -> Result<Vec<String>> {
+    let doing = || format!("reading {}", directory.display());
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!(Failure::absent("no such volume"))
+        }
+        entries => entries.with_context(doing)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.with_context(doing)?.file_name();
+        let name = name.into_string().unwrap_or_default();
+        if name == UNCLAIMED || Host::parse(&name).is_some() {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// False where there is no token of the first name.
+fn rename(directory: &Path, from: &str, to: &str) -> Result<bool> {
+    match fs::rename(directory.join(from), directory.join(to)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
+            Err(error).with_context(|| format!("renaming {}", directory.join(from).display()))
+        }
     }
 }
 
@@ -167,18 +239,6 @@ fn refused(claimant: &Host, if_foreign: IfForeign) -> anyhow::Error {
         claimant.name, claimant.machine_id
     ))
     .into()
-}
-
-fn replace(directory: &Path, host: &Host) -> io::Result<()> {
-    let next = directory.join(NEXT);
-    match fs::remove_file(&next) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    symlink(host.text(), &next)?;
-    fs::rename(&next, directory.join(LINK)).inspect_err(|_| {
-        let _ = fs::remove_file(&next);
-    })
 }
 
 #[cfg(test)]

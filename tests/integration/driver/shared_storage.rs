@@ -1,121 +1,12 @@
 //! Two hosts on shared storage, each a mount namespace with a machine id of its own: one of them has a volume at a time.
 
-use std::path::{Path, PathBuf};
-
-use nix::sched::{CloneFlags, setns, unshare};
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::mounts::{bind, unmount};
-use crate::harness::process::Run;
+use crate::harness::mounts::{bind, mount_type};
+use crate::harness::site::{MOUNT, MOUNTED, Node, Site, UNMOUNT};
 use crate::harness::strace::killed_at_rename;
-use crate::harness::waiting::eventually;
-
-/// A host, between two boots. What it mounts, the other ones do not see.
-struct Node<'a> {
-    env: &'a Env,
-    /// What is this host's alone: `/run`, its configuration.
-    root: PathBuf,
-    namespace: fs::File,
-}
-
-const MOUNTED: &str = "$ROOT/shared/loop/db/mnt/data\n";
-const MOUNT: &str = "mount -d loop -n db --volumeopts=size=64MiB";
-const UNMOUNT: &str = "unmount -d loop -n db";
-
-/// Where hosts come from: a mount namespace in which none of their mounts is seen.
-struct Site<'a> {
-    env: &'a Env,
-    namespace: fs::File,
-}
-
-fn own_namespace() -> fs::File {
-    fs::File::open("/proc/thread-self/ns/mnt").unwrap()
-}
-
-impl<'a> Site<'a> {
-    fn new(env: &'a Env) -> Site<'a> {
-        Site {
-            env,
-            namespace: own_namespace(),
-        }
-    }
-
-    fn boot(&self, name: &str, boot_id: &str) -> Node<'a> {
-        let (machine_id, host_name) = (format!("machine-{name}"), format!("host-{name}"));
-        self.boot_as(name, boot_id, &machine_id, &host_name)
-    }
-
-    fn boot_as(&self, name: &str, boot_id: &str, machine_id: &str, host_name: &str) -> Node<'a> {
-        enter(&self.namespace);
-        unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        for (file, text) in [
-            ("/etc/machine-id", format!("{machine_id}\n")),
-            ("/proc/sys/kernel/hostname", format!("{host_name}\n")),
-            ("/proc/sys/kernel/random/boot_id", format!("{boot_id}\n")),
-        ] {
-            let own = self.env.write(&format!("{name}/{boot_id}{file}"), text);
-            bind(&own, Path::new(file));
-        }
-        let host = Node {
-            env: self.env,
-            root: self.env.path(name),
-            namespace: own_namespace(),
-        };
-        let _ = fs::remove_dir_all(host.root.join("run"));
-        host.configure("");
-        host
-    }
-}
-
-impl<'a> Node<'a> {
-    fn configure(&self, settings: &str) {
-        let file = self.root.join("etc/dvdcli/config.yml");
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        let shared = self.env.path("shared");
-        let text = format!("dvdcli:\n  root: {}\n{settings}\n", shared.display());
-        fs::write(file, text).unwrap();
-    }
-
-    /// From here on, this thread and what it starts are on this host.
-    fn enter(&self) {
-        enter(&self.namespace);
-    }
-
-    fn dvdcli(&self, args: &str) -> Run<'a> {
-        self.enter();
-        self.env
-            .dvdcli(args)
-            .env("DVDCLI_ROOT", self.root.to_str().unwrap())
-    }
-
-    /// As a power cut does: what is mounted is gone, what is on the disk is not.
-    fn goes_down(self) {
-        self.enter();
-        for point in self.env.mounts().iter().rev() {
-            unmount(point);
-        }
-    }
-
-    fn mounts(&self) -> usize {
-        self.enter();
-        self.env.mounts().len()
-    }
-
-    fn file(&self) -> PathBuf {
-        self.enter();
-        self.env.path("shared/loop/db/mnt/data/file")
-    }
-}
-
-/// A thread that this one has started and waited for may be on its way out still, and until then they share what must not
-/// be shared.
-fn enter(namespace: &fs::File) {
-    eventually("the namespace", || {
-        setns(namespace, CloneFlags::CLONE_NEWNS).is_ok()
-    });
-}
 
 fn refused(doing: &str, host: &str) -> String {
     let repair = match doing {
@@ -305,7 +196,7 @@ fn a_host_that_others_could_not_tell_from_themselves_is_refused_on_shared_storag
             .succeeds();
         // Where no other host comes, it goes on.
         let own = env.dir("own");
-        env.mount_tmpfs(&own);
+        mount_type("tmpfs", &own, "size=64m");
         fs::write(b.root.join("etc/dvdcli/config.yml"), "").unwrap();
         let state = b.root.join("var/lib");
         fs::create_dir_all(&state).unwrap();

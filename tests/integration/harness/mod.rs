@@ -20,6 +20,7 @@ pub mod real;
 pub mod run;
 pub mod scenario;
 pub mod scene;
+pub mod site;
 pub mod strace;
 pub mod task;
 pub mod tree;
