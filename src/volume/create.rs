@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use crate::driver::interface::{Created, Lookup, Volume, Whereabouts};
+use crate::driver::interface::{Created, Lookup, Volume};
 use crate::volume::Locked;
 use crate::volume::lookup::absent;
 
 impl Locked<'_> {
     /// Creates the volume if it is absent, or if the driver cannot say. Warns if it exists with other options. Returns whether the
-    /// driver is known to name no directory for it.
+    /// driver has named no directory for it.
     pub fn create_if_absent(&self) -> Result<bool> {
         let found = self.volume.get()?;
         let is_nowhere = names_nothing(&found);
@@ -18,7 +18,7 @@ impl Locked<'_> {
             }
             Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => self.volume.create()?,
         };
-        let is_nowhere = is_nowhere || created == Created::New && self.is_named_nowhere();
+        let is_nowhere = is_nowhere || created == Created::New;
         if let Created::Otherwise(options) = created {
             let (name, difference) = (self.volume.name(), difference(&options));
             self.warn(&format!("mounting volume {name}: {difference}"));
@@ -26,13 +26,8 @@ impl Locked<'_> {
         Ok(is_nowhere)
     }
 
-    /// A new volume is not mounted; a plugin that names a directory for it always names one.
-    fn is_named_nowhere(&self) -> bool {
-        self.volume.driver().is_shared() && matches!(self.volume.path(), Ok(Whereabouts::Nowhere))
-    }
-
     /// Refuses a volume that is known to be absent, before a plugin is told to mount it: some would make one, or wait for long. A
-    /// built-in driver sees for itself. Returns whether the driver is known to name no directory for it.
+    /// built-in driver sees for itself. Returns whether the driver has named no directory for it.
     ///
     /// # Errors
     ///

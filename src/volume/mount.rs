@@ -1,6 +1,6 @@
 //! Mounting a volume: once per host, for all its holders. What happens depends on how it stands.
 
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Error, Result, bail};
 
@@ -192,11 +192,17 @@ impl Locked<'_> {
             return false;
         }
         match self.volume.path() {
-            Ok(Whereabouts::At(path)) => path != mount.path,
+            Ok(Whereabouts::At(path)) => path != mount.path && !self.leads_to(&path, mount),
             Ok(Whereabouts::Nowhere) => true,
             Ok(Whereabouts::CannotSay) => false,
             Err(error) => ErrorKind::of(&error) == ErrorKind::Absent,
         }
+    }
+
+    /// Whether a path is another name of the volume's directory.
+    fn leads_to(&self, path: &Path, mount: &MountRecord) -> bool {
+        let real = targets::resolve_without_hanging(self.invocation, path);
+        real.is_ok_and(|real| real == mount.real())
     }
 
     /// A caller that asks for a writable path must not get a read-only one, and the reverse.

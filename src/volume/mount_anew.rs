@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result, anyhow};
 
 use crate::base::failure::{ErrorKind, with_undo_error};
-use crate::driver::interface::{MountMode, Unmounted};
+use crate::driver::interface::{MountMode, Unmounted, Whereabouts};
 use crate::invocation::budget::Backoff;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::interruption;
@@ -21,12 +21,12 @@ const APPEARING: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 20
 impl Locked<'_> {
     /// Creates the volume if asked to, cleans up after a call that was cut off, and mounts. The record is left unsettled.
     pub(super) fn mount_anew(&mut self, request: &MountRequest) -> Result<MountRecord> {
-        let is_nowhere = match request.create {
+        let is_unnamed = match request.create {
             true => self.create_if_absent()?,
             false => self.refuse_absent()?,
         };
-        if is_nowhere && self.volume.driver().is_shared() {
-            self.ledger.memory.learn_silence()?;
+        if is_unnamed && self.volume.driver().is_shared() {
+            self.learn_silence()?;
         }
         let id = self.mount_id()?;
         let mode = MountMode {
@@ -48,6 +48,19 @@ impl Locked<'_> {
         match self.wait_until_mounted(mount, mode, &before, 1)? {
             Some(mount) => Ok(mount),
             None => self.mount_again(mode, &before),
+        }
+    }
+
+    /// Learns whether the driver names no directory for a volume that is not mounted. `Get` has named none; `Path` may all the same.
+    fn learn_silence(&self) -> Result<()> {
+        let memory = self.ledger.memory.read();
+        if memory.is_silent || memory.was_mount {
+            return Ok(());
+        }
+        match self.volume.path() {
+            Ok(Whereabouts::Nowhere) => self.ledger.memory.learn_silence(),
+            Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Memory {
     pub was_mount: bool,
     /// Whether the driver was seen to name no directory while the volume was not mounted. Others always name one.
     #[serde(default)]
-    is_silent: bool,
+    pub is_silent: bool,
     /// What was mounted there before, and stayed.
     pub foreign: Option<MountIdentity>,
 }

@@ -1,5 +1,7 @@
 //! Drivers that others use as well, as plugins are: what is mounted may be another's, and what they say is not what is.
 
+use std::os::unix::fs::symlink;
+
 use pretty_assertions::assert_eq;
 
 use crate::base::failure::ErrorKind;
@@ -288,14 +290,49 @@ fn a_plain_directory_is_asked_for_again() {
     let plain = scene.at("/plain/db");
     scene.plan().place = plain;
     for (tells_path, calls) in [
-        (Some(true), &["get", "mount"][..]),
+        (Some(true), &["get", "path", "mount"][..]),
         (Some(true), &["path"]),
         (None, &["path"]),
-        (Some(false), &["path", "get", "unmount", "mount"]),
+        (Some(false), &["path", "get", "path", "unmount", "mount"]),
     ] {
         scene.plan().tells_path = tells_path;
         assert_eq!(mount(&scene).calls, strings(calls), "{tells_path:?}");
     }
+}
+
+/// `Get` names no directory, but `Path` always does: a directory at which nothing is mounted says nothing about the volume.
+#[test]
+fn a_directory_that_path_always_names_is_not_where_the_volume_is() {
+    let scene = scene();
+    scene.plan().tells_path = Some(true);
+    scene.plan().mounting = Mounting::Fails(ErrorKind::Unsure);
+    assert_eq!(mount(&scene).result, "Unsure: mount: Unsure");
+    scene.plan().mounting = Mounting::Mounts;
+    let seen = mount(&scene);
+    assert_eq!(
+        (seen.result.as_str(), seen.mounts),
+        ("/mnt/db", strings(&["/mnt/db rw"]))
+    );
+    let scene = self::scene();
+    scene.plan().tells_path = Some(true);
+    scene.plan().mounting = Mounting::HandsOut;
+    assert_eq!(mount(&scene).result, "/plain/db");
+    scene.plan().unmounting = Unmounting::KeepsForAnother;
+    assert_eq!(unmount(&scene, Release::ONE).result, "");
+    assert_eq!(remove(&scene).result, "");
+}
+
+/// `Path` names the same directory otherwise, by way of a link.
+#[test]
+fn another_name_of_a_plain_directory_is_the_same_directory() {
+    let scene = scene();
+    scene.plan().mounting = Mounting::HandsOut;
+    assert_eq!(mount(&scene).result, "/plain/db");
+    let link = scene.at("/link");
+    symlink("plain", &link).expect("a link");
+    scene.plan().place = link.join("db");
+    scene.plan().tells_path = Some(true);
+    assert_eq!(mount(&scene).calls, strings(&["path"]));
 }
 
 #[test]

@@ -28,7 +28,11 @@ fn flags_stand_before_and_after_the_verb_in_all_their_spellings() {
     ] {
         let (env, plugin) = FakePlugin::with_db();
         env.dvdcli(line).prints("$ROOT/volumes/db\n").succeeds();
-        assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount"], "{line}");
+        assert_eq!(
+            plugin.take_calls(),
+            ["Activate", "Get", "Path", "Mount"],
+            "{line}"
+        );
     }
 }
 

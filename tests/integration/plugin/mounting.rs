@@ -30,7 +30,8 @@ fn mount_and_unmount_call_what_they_need_under_one_id() {
         calls,
         [
             (1, "Activate".to_owned(), json!(null)),
-            (1, "Get".to_owned(), get),
+            (1, "Get".to_owned(), get.clone()),
+            (1, "Path".to_owned(), get),
             (2, "Mount".to_owned(), holder.clone()),
             (3, "Activate".to_owned(), json!(null)),
             (4, "Unmount".to_owned(), holder),

@@ -72,9 +72,17 @@ fn bad_paths(env: &Env) -> Vec<(Value, &'static str)> {
     ]
 }
 
+/// From then on it is known whether the plugin names a directory for what is not mounted.
+fn mounted_before(env: &Env, plugin: &FakePlugin) {
+    env.mount_db();
+    env.dvdcli("unmount -d fake -n db").succeeds();
+    plugin.take_calls();
+}
+
 #[test]
 fn a_path_that_is_not_good_is_unmounted_again() {
     let (env, plugin) = FakePlugin::with_db();
+    mounted_before(&env, &plugin);
     plugin.on("Unmount", json(json!({ "Err": "" })));
     for (path, message) in bad_paths(&env) {
         plugin.on("Mount", json(json!({ "Mountpoint": path, "Err": "" })));
@@ -96,6 +104,7 @@ fn a_path_that_is_not_good_is_unmounted_again() {
 #[test]
 fn an_answer_without_a_mount_point_is_unmounted_again() {
     let (env, plugin) = FakePlugin::with_db();
+    mounted_before(&env, &plugin);
     plugin.on("Unmount", json(json!({ "Err": "" })));
     for answer in [
         json!({}),
@@ -206,5 +215,8 @@ fn a_path_that_hangs_is_unmounted_again() {
         1,
         "dvdcli: mounting volume db: plugin fake: mount point $ROOT/volumes/db: no answer within [..]\n",
     );
-    assert_eq!(plugin.take_calls(), ["Activate", "Get", "Mount", "Unmount"]);
+    assert_eq!(
+        plugin.take_calls(),
+        ["Activate", "Get", "Path", "Mount", "Unmount"]
+    );
 }

@@ -180,7 +180,7 @@ fn an_answer_that_cannot_be_read_is_a_call_that_may_have_been_carried_out() {
     assert_eq!(
         plugin.take_calls(),
         [
-            "Activate", "Get", "Mount", "Activate", "Get", "Path", "Get", "Mount"
+            "Activate", "Get", "Path", "Mount", "Activate", "Get", "Path", "Get", "Mount"
         ]
     );
 }
