@@ -3,14 +3,14 @@
 use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
 
-use crate::base::failure::{ErrorKind, Failure, with_more};
+use crate::base::failure::{Failure, with_more};
 use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::{busy, calls};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
-use crate::volume::release::Release;
+use crate::volume::release::{Release, is_without_driver};
 use crate::volume::sighting::Sighting;
 use crate::volume::{Locked, mount_point};
 
@@ -56,7 +56,7 @@ impl Locked<'_> {
             (Ok(Unmounted::WasNot(why)), Left::Ours(mount) | Left::Unrecorded(mount)) => {
                 Err(still_mounted(&mount, &why))
             }
-            (Err(error), left) => self.go_on_without_driver(error, mount, left, release),
+            (Err(error), left) => self.go_on_without_driver(error, before.as_ref(), left, release),
         };
         if concluded.is_ok() {
             return self.ledger.clear();
@@ -72,19 +72,30 @@ impl Locked<'_> {
     fn go_on_without_driver(
         &self,
         error: Error,
-        mount: Option<&MountRecord>,
+        before: Option<&HolderRecord>,
         left: Left,
         release: Release,
     ) -> Result<()> {
         if !self.volume.driver().is_shared() {
             return Err(error);
         }
+        let mount = before.and_then(|record| record.mount.as_ref());
         // A plugin that is not there, or does not know the mount, does not miss it.
-        let may_go = matches!(ErrorKind::of(&error), ErrorKind::Other | ErrorKind::Refused);
+        let may_go = is_without_driver(&error);
         match left {
+            Left::Nothing if mount.is_some_and(MountRecord::is_used_elsewhere) => Err(error),
             Left::Nothing if mount.is_some_and(|mount| mount.is_mount) => {
                 self.say_nothing_to_do(&chain(&error));
                 Ok(())
+            }
+            // The mount table does not tell of a plain directory.
+            Left::Nothing if may_go && before.is_some() && release.all => {
+                self.say_forgotten(&chain(&error));
+                Ok(())
+            }
+            Left::Nothing if may_go && before.is_some() => {
+                let repair = "unmount --force forgets it";
+                Err(with_more(error, repair))
             }
             Left::Ours(mount) if may_go && release.all => {
                 self.take_away(&mount, &chain(&error), release)
@@ -95,6 +106,12 @@ impl Locked<'_> {
             }
             _ => Err(error),
         }
+    }
+
+    /// Forgets a volume whose driver is not there. Nothing of it is known to be mounted.
+    pub(super) fn forget(&mut self, why: &str) -> Result<()> {
+        self.say_forgotten(why);
+        self.ledger.clear()
     }
 
     /// Forgets a volume for which nothing is due. A mount that was cut off may be finished later, by a plugin that is still at
@@ -150,6 +167,11 @@ impl Locked<'_> {
             return;
         }
         self.say_nothing_to_do(why);
+    }
+
+    fn say_forgotten(&self, why: &str) {
+        let name = self.volume.name();
+        self.warn(&format!("unmounting volume {name}: {why}; forgotten"));
     }
 
     fn say_nothing_to_do(&self, why: &str) {

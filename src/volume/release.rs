@@ -1,8 +1,8 @@
 //! Releases a volume: a holder lets go; the last one has the driver unmount it.
 
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
 use crate::base::failure::ErrorKind;
 use crate::base::text::chain;
@@ -140,6 +140,7 @@ impl Locked<'_> {
         }
         match self.what_is_due(before.as_ref(), release, &table)? {
             Due::Nothing(why) => self.leave(before.as_ref(), &why),
+            Due::Forget(why) => self.forget(&why),
             Due::Unmount => {
                 let is_shared = self.volume.driver().is_shared();
                 let told = match self.tell_driver(release.lazy) {
@@ -167,9 +168,17 @@ impl Locked<'_> {
             return Ok(Due::Unmount);
         }
         let is_ours = before.is_some() || release.all;
-        let is_handed_out = before.is_some() && self.ledger.memory.read().hands_out();
-        Ok(match self.look_for_mount()? {
-            Sighting::Named(_) if is_handed_out => Due::Unmount,
+        let hands_out = self.ledger.memory.read().hands_out();
+        let sighting = match self.look_for_mount() {
+            // Such as a plugin that has been removed: --force is the way out.
+            Err(error) if release.all && before.is_some() && is_without_driver(&error) => {
+                return Ok(Due::Forget(chain(&error)));
+            }
+            sighting => sighting?,
+        };
+        Ok(match sighting {
+            Sighting::Named(_) if hands_out && is_ours => Due::Unmount,
+            Sighting::Named(path) if hands_out => Due::Nothing(held_by_another(&path)),
             Sighting::Named(path) => Due::Nothing(format!(
                 "{}: nothing is mounted at {}; nothing was left to do",
                 self.volume.driver().label(),
@@ -180,10 +189,7 @@ impl Locked<'_> {
             Sighting::CannotSay => {
                 Due::Nothing("nobody holds it here, and it is left as it is".into())
             }
-            Sighting::Mounted(seen) => Due::Nothing(format!(
-                "nobody holds it here, but {} is mounted, and left as it is; unmount --force unmounts it",
-                seen.mount.mount_point.display()
-            )),
+            Sighting::Mounted(seen) => Due::Nothing(held_by_another(&seen.mount.mount_point)),
         })
     }
 
@@ -258,5 +264,19 @@ fn has_gone(before: Option<&HolderRecord>, table: &MountTable) -> bool {
 enum Due {
     /// Nothing, with the reason.
     Nothing(String),
+    /// Its driver is not there, and it is forgotten; with the reason.
+    Forget(String),
     Unmount,
+}
+
+fn held_by_another(place: &Path) -> String {
+    format!(
+        "nobody holds it here, but {} is mounted, and left as it is; unmount --force unmounts it",
+        place.display()
+    )
+}
+
+/// Whether a driver is not there, or has no answer but a refusal. Where an answer is only missing, it may still come.
+pub(super) fn is_without_driver(error: &Error) -> bool {
+    matches!(ErrorKind::of(error), ErrorKind::Other | ErrorKind::Refused)
 }

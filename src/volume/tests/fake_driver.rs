@@ -64,6 +64,8 @@ pub struct Plan {
     pub removing: Result<(), ErrorKind>,
     /// Whether `path` tells where it is mounted; `None`: it fails.
     pub tells_path: Option<bool>,
+    /// How `path` fails, before anything else.
+    pub path_fails: Option<ErrorKind>,
     pub wrong_options: bool,
     pub has_options: bool,
     pub can_mount_read_only: bool,
@@ -93,6 +95,7 @@ impl Plan {
             creating: Ok(Created::New),
             removing: Ok(()),
             tells_path: Some(false),
+            path_fails: None,
             wrong_options: false,
             has_options: false,
             can_mount_read_only: true,
@@ -251,6 +254,9 @@ impl Volume for FakeVolume {
     fn path(&self) -> Result<Whereabouts> {
         let mut plan = self.plan();
         plan.calls.push("path".into());
+        if let Some(kind) = plan.path_fails {
+            return Err(failure("path", kind));
+        }
         match plan.tells_path {
             Some(tells) => Ok(Some(plan.place.clone()).filter(|_| tells).into()),
             None => Err(failure("path", ErrorKind::Refused)),

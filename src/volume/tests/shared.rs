@@ -148,7 +148,8 @@ fn the_mount_table_has_the_last_word_on_an_unmount() {
     let forgotten = "unmounting volume db: driver fake: it is not mounted; /mnt/db was still mounted, and is unmounted without its driver";
     let refused = Unmounting::Fails(ErrorKind::Refused);
     let in_use = Unmounting::Fails(ErrorKind::InUse);
-    let rows: [Row; 7] = [
+    let lost = "unmounting volume db: unmount: Refused; forgotten";
+    let rows: [Row; 9] = [
         (Vanished, refused, Release::ONE, "", gone),
         (
             Writable,
@@ -171,9 +172,11 @@ fn the_mount_table_has_the_last_word_on_an_unmount() {
             Directory,
             refused,
             Release::ONE,
-            "Refused: unmount: Refused",
+            "Refused: unmount: Refused; unmount --force forgets it",
             "",
         ),
+        (Directory, refused, FORCE, "", lost),
+        (Elsewhere, in_use, FORCE, "InUse: unmount: InUse", ""),
     ];
     for (mounted, answer, how, result, warning) in rows {
         let scene = scene();
@@ -190,6 +193,60 @@ fn the_mount_table_has_the_last_word_on_an_unmount() {
         assert_eq!(seen.record == NO_RECORD, is_released, "{case}");
         let is_mounted = !is_released && mounted == Writable;
         assert_eq!(seen.mounts.len(), usize::from(is_mounted), "{case}");
+    }
+}
+
+/// Its plugin has been removed, and nobody can tell any more whether a mount came of the call that was cut off.
+#[test]
+fn force_forgets_what_its_driver_cannot_be_asked_about() {
+    for (how, result, warning, record) in [
+        (
+            Release::ONE,
+            "Other: path: Other",
+            "",
+            "unsettled nowhere: nobody",
+        ),
+        (
+            FORCE,
+            "",
+            "unmounting volume db: path: Other; forgotten",
+            NO_RECORD,
+        ),
+    ] {
+        let scene = scene();
+        arrange(&scene, Unsettled, Never, &[]);
+        scene.plan().path_fails = Some(ErrorKind::Other);
+        let seen = unmount(&scene, how);
+        assert_eq!(
+            (
+                seen.result.as_str(),
+                seen.warnings.concat().as_str(),
+                seen.record.as_str()
+            ),
+            (result, warning, record)
+        );
+    }
+}
+
+/// A plugin that names a directory only while it is mounted has handed it out, though the mount table shows nothing.
+#[test]
+fn a_plain_directory_that_another_holds_is_left_to_it() {
+    let left = "unmounting volume db: nobody holds it here, but /plain/db is mounted, and left as it is; unmount --force unmounts it";
+    for (how, calls, warnings) in [
+        (Release::ONE, &["path"][..], &[left][..]),
+        (FORCE, &["path", "unmount", "path"], &[]),
+    ] {
+        let scene = scene();
+        scene.plan().mounting = Mounting::HandsOut;
+        scene.plan().unmounting = Unmounting::KeepsForAnother;
+        assert_eq!(mount(&scene).result, "/plain/db");
+        assert_eq!(unmount(&scene, Release::ONE).result, "");
+        let place = scene.at("/plain/db");
+        scene.plan().place = place;
+        scene.plan().tells_path = Some(true);
+        let seen = unmount(&scene, how);
+        assert_eq!((seen.result.as_str(), seen.calls), ("", strings(calls)));
+        assert_eq!(seen.warnings, strings(warnings), "{how:?}");
     }
 }
 

@@ -49,7 +49,7 @@ fn an_unmount_that_failed_is_no_success() {
     plugin.on("Unmount", json(json!({ "err": "disk on fire" })));
     env.dvdcli("unmount -d fake -n db").fails(
         1,
-        "dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount: disk on fire\n",
+        "dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount: disk on fire; unmount --force forgets it\n",
     );
 }
 

@@ -263,8 +263,10 @@ fn unmount_that_fails_is_a_failure_and_may_be_tried_again() {
         ],
     );
     let failed = "dvdcli: unmounting volume db: plugin fake: VolumeDriver.Unmount:";
-    env.dvdcli("unmount -d fake -n db")
-        .fails(1, &format!("{failed} cannot detach the disk\n"));
+    env.dvdcli("unmount -d fake -n db").fails(
+        1,
+        &format!("{failed} cannot detach the disk; unmount --force forgets it\n"),
+    );
     env.dvdcli("unmount -d fake -n db")
         .fails(4, &format!("{failed} target is busy\n"));
     env.dvdcli("unmount -d fake -n db").succeeds();

@@ -157,9 +157,10 @@ fn what_fails_after_the_command_is_told_and_its_exit_code_stays() {
     let (env, plugin) = FakePlugin::with_db();
     let doing =
         "dvdcli: running sh with volume db: unmounting it: plugin fake: VolumeDriver.Unmount";
-    for (words, code) in [("boom", 1), ("volume is in use", 4)] {
+    let forget = "; unmount --force forgets it";
+    for (words, repair, code) in [("boom", forget, 1), ("volume is in use", "", 4)] {
         plugin.on("Unmount", refuses(words));
-        let line = format!("{doing}: {words}\n");
+        let line = format!("{doing}: {words}{repair}\n");
         script(&env, DB, "echo done")
             .prints("done\n")
             .fails(code, &line);
@@ -173,7 +174,7 @@ fn what_fails_after_the_command_is_told_and_its_exit_code_stays() {
     let both = run(&env, DB, ["none"]).output();
     let lines = [
         "running none with volume db: no such file or directory",
-        "running none with volume db: unmounting it: plugin fake: VolumeDriver.Unmount: boom",
+        "running none with volume db: unmounting it: plugin fake: VolumeDriver.Unmount: boom; unmount --force forgets it",
     ];
     assert_eq!(
         (both.code, both.stderr),

@@ -96,8 +96,8 @@ fn what_cannot_be_undone_is_named_as_well() {
     task(&env, MOUNT, &variables).fails(
         1,
         "dvdcli: mounting volume b (DVDI_VOLUME_NAME1): plugin bad: VolumeDriver.Mount: no space; \
-         unmounting volume a (DVDI_VOLUME_NAME) again: plugin rexray: VolumeDriver.Unmount: timed out; \
-         unmounting volume c (DVDI_VOLUME_NAME2) again: plugin rexray: VolumeDriver.Unmount: timed out\n",
+         unmounting volume a (DVDI_VOLUME_NAME) again: plugin rexray: VolumeDriver.Unmount: timed out; unmount --force forgets it; \
+         unmounting volume c (DVDI_VOLUME_NAME2) again: plugin rexray: VolumeDriver.Unmount: timed out; unmount --force forgets it\n",
     );
     plugin.on("Unmount", Answer::Act);
     task(&env, UNMOUNT, THREE)

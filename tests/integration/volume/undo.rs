@@ -77,10 +77,14 @@ fn a_volume_is_not_taken_for_absent_because_of_its_name() {
                 .succeeds();
         }
         plugin.on(method, refuses(words));
+        let repair = match method {
+            "Unmount" => "; unmount --force forgets it",
+            _ => "",
+        };
         env.dvdcli_with([line, "-d", "fake", "-n", name]).fails(
             1,
             &format!(
-                "dvdcli: {line}ing volume {name}: plugin fake: VolumeDriver.{method}: {words}\n"
+                "dvdcli: {line}ing volume {name}: plugin fake: VolumeDriver.{method}: {words}{repair}\n"
             ),
         );
         assert_eq!(plugin.bodies("Create").len(), 0, "{name}");
