@@ -24,7 +24,7 @@ thread_local! {
 pub struct FakeHost {
     /// Oldest first.
     mounts: Vec<Mount>,
-    last_id: u32,
+    pub last_id: u32,
     /// Mount points that are in use.
     pub busy: Vec<PathBuf>,
     /// Places where no mount can be made, and why.

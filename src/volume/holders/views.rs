@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// A target, and what was bound there.
@@ -40,6 +41,25 @@ struct ViewIdentity {
     id: u32,
     device: String,
     root: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+}
+
+/// The directory at which a view was bound. The kernel gives the ID of a mount that has gone to another one, maybe of the same
+/// volume; but a mount keeps its name in its directory, wherever that directory is moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    directory: FileId,
+    name: String,
+}
+
+impl Place {
+    fn of(mount_point: &Path) -> Option<Place> {
+        Some(Place {
+            directory: FileId::at(mount_point.parent()?).ok()?,
+            name: mount_point.file_name()?.to_string_lossy().into_owned(),
+        })
+    }
 }
 
 impl ViewRecord {
@@ -49,6 +69,7 @@ impl ViewRecord {
             id: mount.id,
             device: mount.device.clone(),
             root: mount.root.clone(),
+            place: Place::of(&mount.mount_point),
         };
         ViewRecord {
             asked,
@@ -60,6 +81,8 @@ impl ViewRecord {
     pub fn is(&self, mount: &Mount) -> bool {
         let is = |view: &ViewIdentity| {
             (view.id, &view.device, &view.root) == (mount.id, &mount.device, &mount.root)
+                && view.place.is_some()
+                && view.place == Place::of(&mount.mount_point)
         };
         self.mount.as_ref().is_some_and(is)
     }

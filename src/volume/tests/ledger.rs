@@ -51,7 +51,10 @@ fn literal() -> Value {
         },
         "holders": {
             "": {"plain": true, "targets": {}},
-            "me": {"plain": false, "targets": {"/a": {}, "/b": {"asked": "/link", "mount": {"id": 8, "device": "8:0", "root": "/"}}}},
+            "me": {"plain": false, "targets": {"/a": {}, "/b": {"asked": "/link", "mount": {
+                "id": 8, "device": "8:0", "root": "/",
+                "place": {"directory": {"device": 2049, "inode": 5}, "name": "b"}
+            }}}},
             "run 7 9 4026531836": {
                 "plain": true,
                 "targets": {},

@@ -407,6 +407,38 @@ fn the_id_is_kept_for_as_long_as_it_is_mounted() {
 }
 
 #[test]
+fn a_view_is_not_taken_for_another_that_has_its_id_by_now() {
+    for is_held in [false, true] {
+        let scene = scene();
+        let at = |id: &str, target: &str| Holder {
+            target: Some(scene.at(target)),
+            ..named(id)
+        };
+        let (mine, other) = (at("me", "/target"), at("other", "/views/other"));
+        std::fs::create_dir_all(scene.at("/views/other")).expect("a directory");
+        mount(&scene);
+        scene.see(|| scene.mount(request(mine.clone())).map(|_| String::new()));
+        // Somebody unmounts it by hand, and the next mount gets its ID.
+        fake_host::with(|host| {
+            host.take(&scene.at("/target"));
+            host.last_id -= 1;
+        });
+        match is_held {
+            true => drop(scene.see(|| scene.mount(request(other)).map(|_| String::new()))),
+            false => fake_host::with(|host| {
+                host.add("8:0", "/".as_ref(), &scene.at("/views/other"), "rw");
+            }),
+        }
+        let seen = scene.see(|| scene.unmount(mine, Release::ONE).map(|()| String::new()));
+        assert_eq!(
+            (seen.result.as_str(), seen.mounts),
+            ("", strings(&["/mnt/db rw", "/views/other rw"])),
+            "{is_held}"
+        );
+    }
+}
+
+#[test]
 fn a_target_that_would_hide_the_volume_is_refused() {
     for is_held in [false, true] {
         let scene = scene();
@@ -432,12 +464,15 @@ fn a_target_that_would_hide_the_volume_is_refused() {
 #[test]
 fn a_view_is_found_wherever_it_is() {
     let scene = scene();
+    std::fs::create_dir_all(scene.at("/above/target")).expect("a directory");
     let holder = Holder {
-        target: Some(scene.at("/target")),
+        target: Some(scene.at("/above/target")),
         ..named("me")
     };
     scene.see(|| scene.mount(request(holder.clone())).map(|_| String::new()));
-    fake_host::with(|host| host.rename(&scene.at("/target"), &scene.at("/renamed")));
+    std::fs::rename(scene.at("/above"), scene.at("/renamed")).expect("another name");
+    let (from, to) = (scene.at("/above/target"), scene.at("/renamed/target"));
+    fake_host::with(|host| host.rename(&from, &to));
     let seen = scene.see(|| scene.unmount(holder, Release::ONE).map(|()| String::new()));
     assert_eq!(
         (seen.result.as_str(), seen.mounts.len()),
