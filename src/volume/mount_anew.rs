@@ -18,6 +18,9 @@ use crate::volume::{Locked, mount_point};
 /// How long a mount may take to appear after the driver has answered: some plugins start a file system and do not wait for it.
 const APPEARING: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 2000 });
 
+/// How often a plugin is asked to mount that answers without mounting.
+const MOUNTS: usize = 5;
+
 impl Locked<'_> {
     /// Creates the volume if asked to, cleans up after a call that was cut off, and mounts. The record is left unsettled.
     pub(super) fn mount_anew(&mut self, request: &MountRequest) -> Result<MountRecord> {
@@ -169,16 +172,19 @@ impl Locked<'_> {
         Ok(Some(mount))
     }
 
-    /// A plugin that has counted an Unmount too many answers one Mount without mounting; the next one mounts. Where that does not
-    /// either, both are undone.
+    /// A plugin that has counted Unmounts too many, such as those that failed because the volume was busy, answers as many Mounts
+    /// without mounting; the next one mounts. Where none does, all are undone.
     fn mount_again(&mut self, mode: MountMode, before: &MountTable) -> Result<MountRecord> {
-        let path = match self.volume.mount(mode) {
-            Ok(path) => path,
-            Err(error) => return Err(self.undo_mount(error, mode, 1)),
-        };
-        let mount = self.verify(&path, mode, Some(before), 2)?;
-        if let Some(mount) = self.wait_until_mounted(mount, mode, before, 2)? {
-            return Ok(mount);
+        let mut path = PathBuf::new();
+        for asked in 2..=MOUNTS {
+            path = match self.volume.mount(mode) {
+                Ok(path) => path,
+                Err(error) => return Err(self.undo_mount(error, mode, asked - 1)),
+            };
+            let mount = self.verify(&path, mode, Some(before), asked)?;
+            if let Some(mount) = self.wait_until_mounted(mount, mode, before, asked)? {
+                return Ok(mount);
+            }
         }
         let label = self.volume.driver().label();
         let (path, memory) = (path.display(), self.ledger.memory.path().display());
@@ -186,6 +192,6 @@ impl Locked<'_> {
             "{label}: nothing is mounted at {path}, where the volume was mounted before; restart the plugin, or remove {memory} if \
              the volume is a plain directory now"
         );
-        Err(self.undo_mount(error, mode, 2))
+        Err(self.undo_mount(error, mode, MOUNTS))
     }
 }

@@ -173,8 +173,8 @@ fn a_mount_that_has_gone_is_mounted_anew() {
         "dvdcli: mounting volume db: plugin fake: nothing is mounted at $ROOT/volumes/db, where the volume was mounted before; \
          restart the plugin, or remove $ROOT/run/dvdcli/[..].seen if the volume is a plain directory now\n",
     );
-    assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (3, 0));
-    for mounts in [4, 5] {
+    assert_eq!((plugin.bodies("Mount").len(), plugin.mounts("db")), (6, 0));
+    for mounts in [7, 8] {
         // The kernel would give it the number of the one that has gone.
         env.mount_tmpfs(&env.dir(&format!("other{mounts}")));
         env.mount_tmpfs(&path);
