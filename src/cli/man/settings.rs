@@ -74,7 +74,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "loop: a file system in an image file on a loop device. Options, in any case: size (GiB where bare, default 16), \
                  newFsType, fsType or fs (ext4, xfs, btrfs), volumeName, volumeID, snapshotName or snapshotID (a copy of that \
-                 volume), volumeType (thin, thick), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
+                 volume), volumeType (thin; thick: its space is allocated, and stays so), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
                  mountOpts or o.",
             ),
             (

@@ -14,12 +14,12 @@ use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
 use crate::driver::loop_::binding::{try_lock, wait};
-use crate::driver::loop_::{open, space};
+use crate::driver::loop_::{open, space, thick};
 use crate::driver::shared::size;
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::{loop_device, signature};
-use crate::sys::files::copy;
 use crate::sys::files::id::FileId;
+use crate::sys::files::{copy, in_place};
 use crate::sys::mount::mountinfo::MountTable;
 
 /// Refuses a length, in bytes, that is too small for the file system: wrong usage.
@@ -40,21 +40,49 @@ pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
 pub fn make(path: &Path, fs: &FileSystem, length: u64, thick: bool, ends: Instant) -> Result<()> {
     let doing = || format!("making an image of {}", size::show(length));
     let image = create(path)?;
+    if thick {
+        in_place::write(&image);
+    }
     reserve(&image, fs, length, thick).with_context(doing)?;
-    mkfs::make(fs, &image, ends).with_context(doing)?;
+    mkfs::make(fs, &image, thick, ends).with_context(doing)?;
+    if thick {
+        // Where zeros cannot be written without space, mkfs leaves holes.
+        thick::allocate(&image).with_context(doing)?;
+    }
     image.sync_all().with_context(doing)
 }
 
+/// What is to become of the space of a copy.
+#[derive(Debug, Clone, Copy)]
+pub struct CopySpace {
+    /// All of it is allocated.
+    pub is_thick: bool,
+    /// It may be the original's, until one of them is written to. Writing takes space then, so neither may be thick.
+    pub is_shared: bool,
+}
+
 /// Makes a copy of another image. It gets a new UUID, because xfs and btrfs cannot be mounted beside one of the same UUID.
-pub fn copy(source: &Path, path: &Path, fs: &FileSystem, ends: Instant) -> Result<()> {
+pub fn copy(
+    source: &Path,
+    path: &Path,
+    fs: &FileSystem,
+    space: CopySpace,
+    ends: Instant,
+) -> Result<()> {
     let doing = || format!("copying {}", source.display());
     let original = open::to_write(source)?;
     let image = create(path)?;
     // What replaying a journal may write where blocks are shared.
     let length = original.metadata().with_context(doing)?.len();
+    if space.is_thick {
+        in_place::write(&image);
+    }
     space::ask(&image, fs.overhead(length), "").with_context(doing)?;
-    copy_content(&original, &image, ends).with_context(doing)?;
+    copy_content(&original, &image, space, ends).with_context(doing)?;
     mkfs::renew_uuid(fs, &image, ends).with_context(doing)?;
+    if space.is_thick {
+        thick::allocate(&image).with_context(doing)?;
+    }
     image.sync_all().with_context(doing)
 }
 
@@ -73,10 +101,8 @@ fn reserve(image: &File, fs: &FileSystem, length: u64, thick: bool) -> Result<()
     if thick {
         let advice = "; volumeType=thin takes space as it is written";
         space::ask(image, length, advice)?;
-        if !space::allocate(image, 0, length)? {
-            bail!("volumeType=thick: the file system that it is on cannot allocate space");
-        }
-        return Ok(());
+        set_length(image, length)?;
+        return thick::allocate(image);
     }
     space::ask(image, fs.overhead(length), "")?;
     set_length(image, length)
@@ -108,11 +134,16 @@ pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
 
 /// Copies the content of an image. One that is mounted is copied only if the file system below can do it in one moment
 /// (reflink). Another one is locked meanwhile, so that it is not mounted and changed.
-fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
+fn copy_content(original: &File, image: &File, space: CopySpace, ends: Instant) -> Result<()> {
     let id = FileId::of(original).context("reading the image")?;
     loop {
         let devices = loop_device::bound_to(id)?;
         if !devices.is_empty() {
+            if !space.is_shared {
+                bail!(Failure::in_use(
+                    "it is mounted, and a copy in one moment would share its space, which volumeType=thick forbids; unmount it first"
+                ));
+            }
             write_out(&devices)?;
             if copy::reflink(original, image)? {
                 return Ok(());
@@ -122,27 +153,35 @@ fn copy_content(original: &File, image: &File, ends: Instant) -> Result<()> {
             ));
         }
         if try_lock(|| original.try_lock_shared())? {
-            return match copy::reflink(original, image)? {
-                true => Ok(()),
-                false => copy_data(original, image, ends),
-            };
+            if space.is_shared && copy::reflink(original, image)? {
+                return Ok(());
+            }
+            return copy_data(original, image, space, ends);
         }
         wait(ends)?;
     }
 }
 
 /// Copies data and holes. The space is allocated before, so that others who take space meanwhile cannot make it fail half-way.
-fn copy_data(original: &File, image: &File, ends: Instant) -> Result<()> {
+fn copy_data(original: &File, image: &File, space: CopySpace, ends: Instant) -> Result<()> {
     let parts = copy::data(original)?;
     let length = |part: &Range<i64>| (part.end - part.start).cast_unsigned();
-    space::ask(image, parts.iter().map(length).sum(), "")?;
-    image.set_len(original.metadata()?.len())?;
+    let whole = original.metadata()?.len();
+    let wanted = match space.is_thick {
+        true => whole,
+        false => parts.iter().map(length).sum(),
+    };
+    space::ask(image, wanted, "")?;
+    image.set_len(whole)?;
+    if space.is_thick {
+        thick::allocate(image)?;
+    }
     for part in &parts {
         space::allocate(image, part.start.cast_unsigned(), length(part))?;
     }
     // Another copy may have been made at the same time.
     space::ask(image, 0, "")?;
-    copy::parts(original, image, &parts, ends)
+    copy::parts(original, image, &parts, space.is_shared, ends)
 }
 
 /// Writes what the page cache has of a mounted volume into its image.

@@ -8,6 +8,7 @@ mod open;
 mod options;
 mod plan;
 mod space;
+mod thick;
 mod volume;
 
 use anyhow::Result;
@@ -15,6 +16,7 @@ use anyhow::Result;
 use crate::base::failure::Failure;
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
+use crate::driver::loop_::plan::Source;
 use crate::driver::loop_::volume::LoopVolume;
 use crate::driver::shared::built_in::BuiltInKind;
 use crate::driver::shared::existing::Existing;
@@ -63,11 +65,14 @@ impl BuiltInKind for Loop {
             Some(source) => {
                 let (name, _) = names::parse(source)?;
                 let source = home.place(&name);
-                if source.file()?.is_none() {
+                let Some(file) = source.file()? else {
                     let words = format!("there is no volume {name} to copy");
                     return Err(Failure::absent(words).into());
-                }
-                Some(source.directory().join(IMAGE))
+                };
+                Some(Source {
+                    image: source.directory().join(IMAGE),
+                    is_thick: thick::is_asked(&file.options),
+                })
             }
             None => None,
         };

@@ -6,8 +6,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::driver::loop_::image::{self, CopySpace};
 use crate::driver::loop_::options::last_defaults;
-use crate::driver::loop_::{image, open};
+use crate::driver::loop_::{open, thick};
 use crate::driver::shared::options::NormalOptions;
 use crate::driver::shared::values::Value;
 use crate::sys::block::mkfs::{self, FileSystem};
@@ -29,14 +30,22 @@ pub enum Plan {
         /// The image to copy.
         source: PathBuf,
         fs: &'static FileSystem,
+        space: CopySpace,
     },
+}
+
+/// The volume that is to be copied.
+#[derive(Debug)]
+pub struct Source {
+    pub image: PathBuf,
+    pub is_thick: bool,
 }
 
 impl Plan {
     pub fn carry_out(self, image: &Path, ends: Instant) -> Result<()> {
         match self {
             Plan::Make { fs, length, thick } => image::make(image, fs, length, thick, ends),
-            Plan::Copy { source, fs } => image::copy(&source, image, fs, ends),
+            Plan::Copy { source, fs, space } => image::copy(&source, image, fs, space, ends),
         }
     }
 }
@@ -69,24 +78,37 @@ pub fn copy_source(options: &NormalOptions) -> Result<Option<&str>> {
 pub fn decide(
     options: &mut NormalOptions,
     defaults: NormalOptions,
-    source: Option<PathBuf>,
+    source: Option<Source>,
 ) -> Result<Plan> {
-    if let Some(source) = source {
-        take_size(options, &source)?;
+    if let Some(Source { image, is_thick }) = source {
+        take_size(options, &image)?;
+        if is_thick {
+            options.add("volumeType", Value::Text("thick".to_owned()));
+        }
         if !options.is_true("overwriteFs") {
-            let fs = take_file_system(options, &source)?;
+            let fs = take_file_system(options, &image)?;
             options.complete(defaults);
-            return Ok(Plan::Copy { source, fs });
+            thick::check_mount_options(options)?;
+            let is_copy_thick = thick::is_asked(options);
+            let space = CopySpace {
+                is_thick: is_copy_thick,
+                is_shared: !is_thick && !is_copy_thick,
+            };
+            return Ok(Plan::Copy {
+                source: image,
+                fs,
+                space,
+            });
         }
     }
     options.complete(defaults);
+    thick::check_mount_options(options)?;
     options.complete(last_defaults()?);
     let fs = options.text("newFsType").and_then(mkfs::named);
     let fs = fs.context("choosing a file system: none is named")?;
     let length = options.number("size");
     let length = length.context("choosing a size: none is given")?;
-    let volume_type = options.text("volumeType");
-    let thick = volume_type.is_some_and(|kind| kind.eq_ignore_ascii_case("thick"));
+    let thick = thick::is_asked(options);
     image::check_length(fs, length)?;
     Ok(Plan::Make { fs, length, thick })
 }

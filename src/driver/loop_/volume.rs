@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
-use crate::driver::loop_::{binding, image, open};
+use crate::driver::loop_::{binding, image, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
+use crate::sys::block::loop_device;
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
@@ -44,7 +46,18 @@ impl Existing for LoopVolume<'_> {
     }
 
     fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
-        self.on_disk.place.home.unmount_at(mount_point, lazy)
+        let home = self.on_disk.place.home;
+        let table = MountTable::read()?;
+        let source = table.at(mount_point).map(|mount| mount.source.as_str());
+        let number = source.and_then(loop_device::number_of);
+        let Some(number) = number.filter(|_| !lazy && thick::is_asked(&self.on_disk.file.options))
+        else {
+            return home.unmount_at(mount_point, lazy);
+        };
+        // Before it is freed: others may have it a moment later.
+        loop_device::set_discards(number, true);
+        home.unmount_at(mount_point, lazy)
+            .inspect_err(|_| loop_device::set_discards(number, false))
     }
 
     fn refuse_broken(&self) -> Result<()> {
@@ -110,6 +123,10 @@ impl LoopVolume<'_> {
         let image = open::to_write(&self.on_disk.image())?;
         let options = self.on_disk.file.options.text("mountOpts");
         let mut options = MountOptions::parse(options.unwrap_or_default());
+        if thick::is_asked(&self.on_disk.file.options) {
+            options.add("nodiscard");
+            self.fill_holes(&image)?;
+        }
         let read_only = read_only || options.read_only();
         // It becomes read-only after the users' directory has been made in it.
         options.set_read_only(false);
@@ -135,6 +152,18 @@ impl LoopVolume<'_> {
         prepared
     }
 
+    /// Allocates again what a program has given back, such as fstrim(8) where dvdcli could not forbid it.
+    fn fill_holes(&self, image: &File) -> Result<()> {
+        if !thick::is_allocated(image)?
+            && let Err(error) = thick::allocate(image)
+        {
+            let (name, why) = (self.on_disk.place.name, chain(&error));
+            let log = &self.on_disk.place.home.invocation.log;
+            log.warn(&format!("volume {name} has holes: {why}"));
+        }
+        Ok(())
+    }
+
     /// Mounts the image and returns the mount point.
     fn mount_anew(
         &self,
@@ -150,6 +179,10 @@ impl LoopVolume<'_> {
         place.make_mount_point(&mount_point)?;
         // The handle keeps the kernel from freeing the device before it is mounted.
         let device = binding::bind(image, place.home.ends())?;
+        loop_device::set_discards(
+            device.number(),
+            !thick::is_asked(&self.on_disk.file.options),
+        );
         let source = device.path();
         place.home.step(|| {
             let (source, mount_point) = (source.display(), mount_point.display());

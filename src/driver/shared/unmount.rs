@@ -11,6 +11,7 @@ use crate::driver::shared::existing::Existing;
 use crate::driver::shared::home::Home;
 use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::process::interruption;
 
 /// Takes away all mounts of a volume; `None` where there was none.
 pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Option<Unmounted>> {
@@ -19,7 +20,7 @@ pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Opt
         let written = write_out(home, mount, lazy);
         let lost = match written {
             // It hangs, and so would the unmount.
-            Err(error) if !lazy && Instant::now() >= home.ends() => return Err(error),
+            Err(error) if interruption::is_over(home.ends()) => return Err(error),
             written => written.err().map(|error| chain(&error)),
         };
         volume

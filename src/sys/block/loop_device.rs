@@ -76,6 +76,10 @@ impl LoopDevice {
         node(self.number)
     }
 
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     fn open(number: u32) -> io::Result<LoopDevice> {
         let handle = File::options().read(true).write(true).open(node(number))?;
         Ok(LoopDevice { number, handle })
@@ -206,6 +210,26 @@ pub fn is_bound(number: u32, file: FileId) -> bool {
         Err(error) if errno(&error) == Errno::ENXIO => false,
         // It has no node here, or may not be opened.
         Err(_) => FileId::at(&path).is_ok_and(|found| found == file),
+    }
+}
+
+/// Sets whether a device makes holes in its file where its file system does not need the space any more, or writes zeros. The
+/// kernel keeps the setting when the device is bound to another file. Where it cannot be set, nothing changes.
+pub fn set_discards(number: u32, allowed: bool) {
+    let queue = PathBuf::from(format!("/sys/block/loop{number}/queue"));
+    let read = |name: String| fs::read_to_string(queue.join(name));
+    for limit in ["discard_max", "write_zeroes_unmap_max"] {
+        let name = format!("{limit}_bytes");
+        let Ok(now) = read(name.clone()) else {
+            continue;
+        };
+        let wanted = match allowed {
+            true => read(format!("{limit}_hw_bytes")).unwrap_or_default(),
+            false => "0".to_owned(),
+        };
+        if (now.trim() == "0") == allowed && !wanted.is_empty() {
+            let _ = fs::write(queue.join(name), wanted.trim());
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -51,19 +52,51 @@ pub fn data(source: &File) -> Result<Vec<Range<i64>>> {
     Ok(parts)
 }
 
-/// Copies these parts of `source` to the same places in `copy`.
-pub fn parts(source: &File, copy: &File, parts: &[Range<i64>], ends: Instant) -> Result<()> {
+/// Copies these parts of `source` to the same places in `copy`. Where `may_share`, the file system may let both have the same
+/// blocks.
+pub fn parts(
+    source: &File,
+    copy: &File,
+    parts: &[Range<i64>],
+    may_share: bool,
+    ends: Instant,
+) -> Result<()> {
     let mut parts = parts.iter();
-    parts.try_for_each(|part| range(source, copy, part.start, part.end, ends))
+    parts.try_for_each(|part| match may_share {
+        true => range(source, copy, part.start, part.end, ends),
+        false => bytes(source, copy, part, ends),
+    })
+}
+
+fn refuse_late(ends: Instant) -> Result<()> {
+    if interruption::is_over(ends) {
+        let otherwise = "not done when the time was over; give it more with --timeout";
+        bail!(interruption::reason_or(otherwise));
+    }
+    Ok(())
+}
+
+fn bytes(source: &File, copy: &File, part: &Range<i64>, ends: Instant) -> Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = part.start.cast_unsigned();
+    let end = part.end.cast_unsigned();
+    while at < end {
+        refuse_late(ends)?;
+        let step = buffer
+            .len()
+            .min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let step = &mut buffer[..step];
+        source.read_exact_at(step, at).context("copying data")?;
+        copy.write_all_at(step, at).context("copying data")?;
+        at += step.len() as u64;
+    }
+    Ok(())
 }
 
 fn range(source: &File, copy: &File, from: i64, to: i64, ends: Instant) -> Result<()> {
     let (mut read, mut written) = (from, from);
     while read < to {
-        if interruption::is_over(ends) {
-            let otherwise = "not done when the time was over; give it more with --timeout";
-            bail!(interruption::reason_or(otherwise));
-        }
+        refuse_late(ends)?;
         let step = usize::try_from(STEP.min(to - read)).unwrap_or(usize::MAX);
         let copied = copy_file_range(source, Some(&mut read), copy, Some(&mut written), step);
         let copied = copied.map_err(io::Error::from).context("copying data")?;
@@ -77,24 +110,26 @@ fn range(source: &File, copy: &File, from: i64, to: i64, ends: Instant) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{FileExt, MetadataExt};
+    use std::os::unix::fs::MetadataExt;
     use std::time::Duration;
 
     #[test]
     fn data_and_holes_are_kept() {
         let source = tempfile::tempfile().expect("a file");
-        let copy = tempfile::tempfile().expect("a file");
         source.set_len(64 << 20).expect("its length");
         source.write_all_at(b"begin", 0).expect("data");
         source.write_all_at(b"middle", 20 << 20).expect("data");
-        copy.set_len(64 << 20).expect("its length");
-        let ends = Instant::now() + Duration::from_secs(60);
         let found = data(&source).expect("data");
-        parts(&source, &copy, &found, ends).expect("copied");
-        let data = copy.metadata().expect("metadata");
-        let mut middle = [0; 6];
-        copy.read_exact_at(&mut middle, 20 << 20).expect("read");
-        assert_eq!((data.len(), &middle), (64 << 20, b"middle"));
-        assert!(data.blocks() * 512 < 1 << 20, "{} blocks", data.blocks());
+        for may_share in [true, false] {
+            let copy = tempfile::tempfile().expect("a file");
+            copy.set_len(64 << 20).expect("its length");
+            let ends = Instant::now() + Duration::from_secs(60);
+            parts(&source, &copy, &found, may_share, ends).expect("copied");
+            let data = copy.metadata().expect("metadata");
+            let mut middle = [0; 6];
+            copy.read_exact_at(&mut middle, 20 << 20).expect("read");
+            assert_eq!((data.len(), &middle), (64 << 20, b"middle"));
+            assert!(data.blocks() * 512 < 1 << 20, "{} blocks", data.blocks());
+        }
     }
 }

@@ -191,6 +191,14 @@ impl MountOptions {
         }
     }
 
+    /// Adds an option of the file system as the last one, which counts.
+    pub fn add(&mut self, option: &str) {
+        if !self.data.is_empty() {
+            self.data.push(',');
+        }
+        self.data.push_str(option);
+    }
+
     pub fn read_only(&self) -> bool {
         self.flags.contains(MountFlags::RDONLY)
     }

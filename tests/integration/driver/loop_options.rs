@@ -175,7 +175,6 @@ fn mount_options_reach_the_mount() {
 #[test]
 fn a_thick_volume_takes_its_space_at_once() {
     let Some(env) = Env::isolated() else { return };
-    // mkfs keeps what is allocated where the file system can write zeros to it, as tmpfs cannot.
     volumes_on(&env, "ext4");
     let taken = |kind: &str| {
         env.dvdcli(&format!(

@@ -16,3 +16,4 @@ mod planted;
 mod remove;
 mod settings;
 mod shared_storage;
+mod thick;

@@ -1,0 +1,56 @@
+//! `volumeType=thick`: all space of the image is allocated when the volume is made, and stays so.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::{Context, Result, bail};
+
+use crate::base::failure::Failure;
+use crate::driver::loop_::space;
+use crate::driver::shared::options::NormalOptions;
+use crate::driver::shared::size;
+
+/// Whether the options ask for it.
+pub fn is_asked(options: &NormalOptions) -> bool {
+    let kind = options.text("volumeType");
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("thick"))
+}
+
+/// Refuses mount options that give space back: wrong usage.
+pub fn check_mount_options(options: &NormalOptions) -> Result<()> {
+    let words = options.text("mountOpts").unwrap_or_default().split(',');
+    let mut discards = words
+        .map(str::trim)
+        .filter(|word| word.split('=').next() == Some("discard"));
+    match discards.next() {
+        Some(word) if is_asked(options) => bail!(Failure::usage(format!(
+            "option mountOpts: {word} gives space back, which volumeType=thick keeps"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Allocates what is not allocated of an image.
+///
+/// # Errors
+///
+/// The space is not free, or the file system below cannot keep it.
+pub fn allocate(image: &File) -> Result<()> {
+    let length = image.metadata().context("reading its length")?.len();
+    let can = space::allocate(image, 0, length)?;
+    let allocated = image.metadata().context("reading its length")?.blocks() * 512;
+    if !can || allocated < length {
+        bail!(
+            "volumeType=thick: the file system that it is on keeps {} of {} allocated",
+            size::show(allocated),
+            size::show(length)
+        );
+    }
+    Ok(())
+}
+
+/// Whether all of an image is allocated, as far as its number of blocks tells.
+pub fn is_allocated(image: &File) -> Result<bool> {
+    let data = image.metadata().context("reading its length")?;
+    Ok(data.blocks() * 512 >= data.len())
+}
