@@ -8,9 +8,10 @@ use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::{busy, calls};
+use crate::volume::due::{is_without_driver, may_come};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
-use crate::volume::release::{Release, is_without_driver};
+use crate::volume::release::Release;
 use crate::volume::sighting::Sighting;
 use crate::volume::{Locked, mount_point};
 
@@ -53,8 +54,12 @@ impl Locked<'_> {
             (Ok(Unmounted::WasNot(why)), Left::Ours(mount)) if is_certain => {
                 self.take_away(&mount, &why, release)
             }
-            (Ok(Unmounted::WasNot(why)), Left::Ours(mount) | Left::Unrecorded(mount)) => {
-                Err(still_mounted(&mount, &why))
+            (Ok(Unmounted::WasNot(why)), Left::Ours(mount)) => {
+                Err(still_mounted(&mount, &why, "unmount --force"))
+            }
+            (Ok(Unmounted::WasNot(why)), Left::Unrecorded(mount)) => {
+                let umount = format!("umount {}", mount.path.display());
+                Err(still_mounted(&mount, &why, &umount))
             }
             (Err(error), left) => self.go_on_without_driver(error, before.as_ref(), left, release),
         };
@@ -115,14 +120,25 @@ impl Locked<'_> {
     }
 
     /// Forgets a volume for which nothing is due. A mount that was cut off may be finished later, by a plugin that is still at
-    /// work on it: that is remembered, so that the next call looks again.
-    pub(super) fn leave(&mut self, before: Option<&HolderRecord>, why: &str) -> Result<()> {
+    /// work on it: that is remembered for a while, so that the next call looks again.
+    pub(super) fn leave(
+        &mut self,
+        before: Option<&HolderRecord>,
+        release: Release,
+        why: &str,
+    ) -> Result<()> {
         let name = self.volume.name();
-        self.warn(&format!("unmounting volume {name}: {why}"));
-        match before.filter(|record| !record.settled && record.mount.is_none()) {
+        if !why.is_empty() {
+            self.warn(&format!("unmounting volume {name}: {why}"));
+        }
+        let is_awaited = |record: &&HolderRecord| {
+            !record.settled && record.mount.is_none() && may_come(record) && !release.all
+        };
+        match before.filter(is_awaited) {
             Some(record) => {
                 let mut unknown = self.ledger.new_record();
                 unknown.id.clone_from(&record.id);
+                unknown.begun = record.begun;
                 self.ledger.save(unknown)
             }
             None => self.ledger.clear(),
@@ -212,10 +228,10 @@ impl Locked<'_> {
 }
 
 /// It may be another caller's.
-fn still_mounted(mount: &MountRecord, why: &str) -> Error {
+fn still_mounted(mount: &MountRecord, why: &str, repair: &str) -> Error {
     let place = mount.path.display();
     Failure::in_use(format!(
-        "{why}, but {place} is still mounted; where no other caller holds it, run umount {place}"
+        "{why}, but {place} is still mounted; where no other caller holds it, run {repair}"
     ))
     .into()
 }

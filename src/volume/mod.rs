@@ -3,6 +3,7 @@
 pub mod bind;
 mod conclude;
 pub mod create;
+mod due;
 pub mod holders;
 pub mod lookup;
 pub mod mount;

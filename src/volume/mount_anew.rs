@@ -10,6 +10,8 @@ use crate::driver::interface::{MountMode, Unmounted, Whereabouts};
 use crate::invocation::budget::Backoff;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::interruption;
+use crate::volume::due::may_come;
+use crate::volume::holders::hold::now;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::request::MountRequest;
 use crate::volume::sighting::Sighting;
@@ -41,6 +43,7 @@ impl Locked<'_> {
         // Holders of a vanished mount keep their place in the new one.
         let mut record = self.ledger.record_or_new().unsettled();
         record.id = Some(id.clone());
+        record.begun = now();
         self.ledger.save(record)?;
         if let Some(path) = adopted {
             return self.verify(&path, mode, None, 1);
@@ -72,7 +75,10 @@ impl Locked<'_> {
     /// nothing; but not where nothing is mounted for all we know, since some plugins count below zero then. Only a missing answer
     /// is an error; a refusal is fine.
     fn recover_interrupted(&self, mode: MountMode) -> Result<Option<PathBuf>> {
-        let Some(record) = self.record() else {
+        let Some(record) = self
+            .record()
+            .filter(|record| record.settled || may_come(record))
+        else {
             return Ok(None);
         };
         let name = self.volume.name();

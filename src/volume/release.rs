@@ -1,8 +1,8 @@
 //! Releases a volume: a holder lets go; the last one has the driver unmount it.
 
-use std::path::{Path, PathBuf, absolute};
+use std::path::{PathBuf, absolute};
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 
 use crate::base::failure::ErrorKind;
 use crate::base::text::chain;
@@ -11,9 +11,9 @@ use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
 use crate::volume::bind::targets;
+use crate::volume::due::Due;
 use crate::volume::holders::record::{Holder, HolderRecord};
 use crate::volume::release_dead::patiently;
-use crate::volume::sighting::Sighting;
 
 /// How a volume is released.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +139,7 @@ impl Locked<'_> {
             return Ok(());
         }
         match self.what_is_due(before.as_ref(), release, &table)? {
-            Due::Nothing(why) => self.leave(before.as_ref(), &why),
+            Due::Nothing(why) => self.leave(before.as_ref(), release, &why),
             Due::Forget(why) => self.forget(&why),
             Due::Unmount => {
                 let is_shared = self.volume.driver().is_shared();
@@ -150,47 +150,6 @@ impl Locked<'_> {
                 self.conclude(before, told, release, &table)
             }
         }
-    }
-
-    /// Whether the driver is told to unmount. A plugin may have mounted for others, and some count below zero: who holds nothing
-    /// releases nothing, and where nothing is mounted, nothing is unmounted.
-    fn what_is_due(
-        &self,
-        before: Option<&HolderRecord>,
-        release: Release,
-        table: &MountTable,
-    ) -> Result<Due> {
-        let is_known = |record: &HolderRecord| {
-            let cut_off = record.mount.as_ref().filter(|mount| mount.is_mount);
-            record.settled || cut_off.is_some_and(|mount| mount.is_live(table))
-        };
-        if !self.volume.driver().is_shared() || before.is_some_and(is_known) {
-            return Ok(Due::Unmount);
-        }
-        let is_ours = before.is_some() || release.all;
-        let hands_out = self.ledger.memory.read().hands_out();
-        let sighting = match self.look_for_mount() {
-            // Such as a plugin that has been removed: --force is the way out.
-            Err(error) if release.all && before.is_some() && is_without_driver(&error) => {
-                return Ok(Due::Forget(chain(&error)));
-            }
-            sighting => sighting?,
-        };
-        Ok(match sighting {
-            Sighting::Named(_) if hands_out && is_ours => Due::Unmount,
-            Sighting::Named(path) if hands_out => Due::Nothing(held_by_another(&path)),
-            Sighting::Named(path) => Due::Nothing(format!(
-                "{}: nothing is mounted at {}; nothing was left to do",
-                self.volume.driver().label(),
-                path.display()
-            )),
-            Sighting::NotMounted(why) => Due::Nothing(format!("{why}; nothing was left to do")),
-            _ if is_ours => Due::Unmount,
-            Sighting::CannotSay => {
-                Due::Nothing("nobody holds it here, and it is left as it is".into())
-            }
-            Sighting::Mounted(seen) => Due::Nothing(held_by_another(&seen.mount.mount_point)),
-        })
     }
 
     /// Takes the holder and its targets out of the record; true where other holders remain, so that the volume stays mounted.
@@ -258,25 +217,4 @@ impl Locked<'_> {
 fn has_gone(before: Option<&HolderRecord>, table: &MountTable) -> bool {
     let mount = before.and_then(|record| record.mount.as_ref());
     mount.is_some_and(|mount| mount.is_mount && !mount.is_live(table))
-}
-
-/// What is to be done when no holder is left.
-enum Due {
-    /// Nothing, with the reason.
-    Nothing(String),
-    /// Its driver is not there, and it is forgotten; with the reason.
-    Forget(String),
-    Unmount,
-}
-
-fn held_by_another(place: &Path) -> String {
-    format!(
-        "nobody holds it here, but {} is mounted, and left as it is; unmount --force unmounts it",
-        place.display()
-    )
-}
-
-/// Whether a driver is not there, or has no answer but a refusal. Where an answer is only missing, it may still come.
-pub(super) fn is_without_driver(error: &Error) -> bool {
-    matches!(ErrorKind::of(error), ErrorKind::Other | ErrorKind::Refused)
 }

@@ -15,7 +15,7 @@ use crate::volume::{Locked, mount_point};
 /// What is known of a volume's mount, whoever made it.
 #[derive(Debug)]
 pub enum Sighting {
-    Mounted(Box<Seen>),
+    Mounted(Seen),
     /// The driver names this directory, and nothing is mounted there. Some drivers hand out directories, others name one always.
     Named(PathBuf),
     /// With who says so: `plugin fake: it is not mounted`.
@@ -79,7 +79,7 @@ impl Locked<'_> {
         let table = MountTable::read()?;
         if let Some(mount) = table.of_volume(&path, self.volume.name()) {
             let mount = mount.clone();
-            return Ok(Sighting::Mounted(Box::new(Seen { path, mount })));
+            return Ok(Sighting::Mounted(Seen { path, mount }));
         }
         let shown = path.display();
         let label = self.volume.driver().label();
@@ -98,7 +98,7 @@ impl Locked<'_> {
         }
         Ok(
             match mount_of(&path, self.volume.name(), &table)?.cloned() {
-                Some(mount) => Sighting::Mounted(Box::new(Seen { path, mount })),
+                Some(mount) => Sighting::Mounted(Seen { path, mount }),
                 None => Sighting::Named(path),
             },
         )

@@ -60,7 +60,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "Who holds nothing releases nothing: where nobody holds a plugin's volume here, unmount sends no Unmount, which \
                  would take the volume from a Docker container, and which some plugins count below zero. Where it is mounted \
-                 all the same, as by Docker, or by dvdcli 0.2.1 before an upgrade, a warning says so; unmount --force unmounts it. A \
+                 all the same, as by Docker, or by dvdcli 0.2.1 before an upgrade, a warning says so; unmount --force has the plugin unmount it. A \
                  call that was cut off is put right by the next one. What was mounted at the volume's place before dvdcli had it \
                  mounted, such as an administrator's own mount point, stays.",
             ),

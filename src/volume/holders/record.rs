@@ -52,6 +52,9 @@ pub struct HolderRecord {
     /// The ID under which the driver was asked to mount. It is computed from the host's identity, which may change meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// When the driver was asked to mount, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<u64>,
     /// The mount; while the record is unsettled, the last one known.
     #[serde(rename = "mounted")]
     pub mount: Option<MountRecord>,
@@ -75,6 +78,7 @@ impl HolderRecord {
             volume: volume.into(),
             settled: false,
             id: None,
+            begun: None,
             mount: None,
             holders: BTreeMap::new(),
         }

@@ -76,6 +76,8 @@ pub struct Plan {
     pub plain: PathBuf,
     /// How many of the next mounts answer with the place, and mount nothing.
     pub bare_mounts: usize,
+    /// How many of the next unmounts find it busy.
+    pub busy_unmounts: usize,
     /// How often it is mounted, by ID.
     pub counts: BTreeMap<String, usize>,
     /// What it was asked, without the IDs.
@@ -103,6 +105,7 @@ impl Plan {
             place: root.join("mnt/db"),
             plain: root.join("plain/db"),
             bare_mounts: 0,
+            busy_unmounts: 0,
             counts: BTreeMap::new(),
             calls: Vec::new(),
             ids: BTreeSet::new(),
@@ -288,6 +291,10 @@ impl Volume for FakeVolume {
     fn unmount(&self, id: &str, lazy: bool) -> Result<Unmounted> {
         let mut plan = self.plan();
         plan.note("unmount", id, if lazy { " lazy" } else { "" });
+        if plan.busy_unmounts > 0 {
+            plan.busy_unmounts -= 1;
+            return Err(failure("unmount", ErrorKind::InUse));
+        }
         let was_not = || Unmounted::WasNot("driver fake: it is not mounted".into());
         let unmounting = plan.unmounting;
         match unmounting {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use pretty_assertions::assert_eq;
+use serde_json::Value;
 
 use crate::base::failure::ErrorKind;
 use crate::sys::tests::fake_host;
@@ -67,7 +68,7 @@ fn mounted_by_another(scene: &Scene) {
 
 #[test]
 fn who_holds_nothing_releases_nothing() {
-    let left = "unmounting volume db: nobody holds it here, but /mnt/db is mounted, and left as it is; unmount --force unmounts it";
+    let left = "unmounting volume db: nobody holds it here, but /mnt/db is mounted, and left as it is; unmount --force has its driver unmount it";
     let told = "volume db: the driver has released it, but /mnt/db is still mounted; another caller may hold it";
     for (how, calls, warning) in [
         (Release::ONE, &["path"][..], left),
@@ -112,9 +113,9 @@ fn nothing_is_unmounted_where_nothing_is_mounted() {
                 "{case}"
             );
             assert!(!seen.calls.contains(&"unmount".to_owned()), "{case}");
-            // A plugin may finish later what was cut off.
+            // A plugin may finish later what was cut off, unless the caller says that it does not matter.
             let record = match remembered {
-                Unsettled => "unsettled nowhere: nobody",
+                Unsettled if !how.all => "unsettled nowhere: nobody",
                 _ => NO_RECORD,
             };
             assert_eq!(seen.record, record, "{case}");
@@ -231,7 +232,7 @@ fn force_forgets_what_its_driver_cannot_be_asked_about() {
 /// A plugin that names a directory only while it is mounted has handed it out, though the mount table shows nothing.
 #[test]
 fn a_plain_directory_that_another_holds_is_left_to_it() {
-    let left = "unmounting volume db: nobody holds it here, but /plain/db is mounted, and left as it is; unmount --force unmounts it";
+    let left = "unmounting volume db: nobody holds it here, but /plain/db is mounted, and left as it is; unmount --force has its driver unmount it";
     for (how, calls, warnings) in [
         (Release::ONE, &["path"][..], &[left][..]),
         (FORCE, &["path", "unmount", "path"], &[]),
@@ -264,7 +265,34 @@ fn what_was_mounted_before_stays_and_nothing_is_said() {
     let seen = unmount(&scene, Release::ONE);
     assert_eq!((seen.result.as_str(), seen.warnings.len()), ("", 0));
     assert_eq!((seen.record.as_str(), seen.mounts.len()), (NO_RECORD, 1));
+    let seen = unmount(&scene, Release::ONE);
+    assert_eq!((seen.result.as_str(), seen.warnings.len()), ("", 0));
     assert_eq!(remove(&scene).result, "");
+}
+
+/// A mount that was cut off long ago does not come any more: what is mounted by now is another's.
+#[test]
+fn what_was_cut_off_long_ago_is_not_ours() {
+    for (age, calls) in [(60, &["path", "unmount"][..]), (2 * 60 * 60, &["path"])] {
+        let scene = scene();
+        scene.plan().mounting = Mounting::Fails(ErrorKind::Unsure);
+        assert_eq!(mount(&scene).result, "Unsure: mount: Unsure");
+        let text = std::fs::read_to_string(scene.file("json")).expect("a record");
+        let mut record: Value = serde_json::from_str(&text).expect("a record");
+        let begun = record["begun"].as_u64().expect("a time");
+        record["begun"] = (begun - age).into();
+        std::fs::write(scene.file("json"), record.to_string()).expect("a record");
+        scene.plan().mount(&Scene::mount_id(), "rw");
+        scene.plan().tells_path = Some(true);
+        let seen = unmount(&scene, Release::ONE);
+        assert_eq!(seen.calls[..calls.len()], strings(calls), "{age}");
+        let is_asked = seen.calls.contains(&"unmount".to_owned());
+        assert_eq!(
+            (seen.result.as_str(), is_asked),
+            ("", calls.len() == 2),
+            "{age}"
+        );
+    }
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn what_somebody_else_mounted_is_unmounted_by_force_only() {
     plugin.take_calls();
     for id in ["", "--id x"] {
         env.dvdcli(&format!("unmount -d fake -n db {id}"))
-            .warns("dvdcli: warning: unmounting volume db: nobody holds it here, but $ROOT/volumes/db is mounted, and left as it is; unmount --force unmounts it\n")
+            .warns("dvdcli: warning: unmounting volume db: nobody holds it here, but $ROOT/volumes/db is mounted, and left as it is; unmount --force has its driver unmount it\n")
             .succeeds();
         assert_eq!(plugin.take_calls(), ["Activate", "Path"]);
     }

@@ -12,7 +12,7 @@ pub const NOTHING_LEFT: &str =
 pub const NOT_THIS_RUN: &str =
     "volume db is not held by this run any more, as after unmount --force, and left as it is";
 pub const ANOTHERS: &str = "volume db: the driver has released it, but /mnt/db is still mounted; another caller may hold it";
-pub const LOST: &str = "InUse: driver fake: it is not mounted, but /mnt/db is still mounted; where no other caller holds it, run umount /mnt/db";
+pub const LOST: &str = "InUse: driver fake: it is not mounted, but /mnt/db is still mounted; where no other caller holds it, run unmount --force";
 pub const TAKEN: &str = "unmounting volume db: driver fake: it is not mounted; /mnt/db was still mounted, and is unmounted without its driver";
 pub const ABANDONED: &str = "unmounting volume db: driver fake: it is not mounted; nobody served /mnt/db any more, and it is unmounted";
 

@@ -147,7 +147,7 @@ impl Scene {
 const NOTHING: &str = "dvdcli: warning: unmounting volume db: [..]; nothing was left to do\n";
 
 /// What an unmount of what others have mounted says.
-const LEFT: &str = "dvdcli: warning: unmounting volume db: nobody holds it here, but [..] is mounted, and left as it is; unmount --force unmounts it\n";
+const LEFT: &str = "dvdcli: warning: unmounting volume db: nobody holds it here, but [..] is mounted, and left as it is; unmount --force has its driver unmount it\n";
 
 /// What an unmount says where Docker came after us.
 const SHARED: &str = "dvdcli: warning: volume db: the driver has released it, but [..] is still mounted; another caller may hold it\n";
