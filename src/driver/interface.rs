@@ -225,6 +225,8 @@ pub enum Unmounted {
     Done,
     /// It is unmounted, but what was written to it is not on the disk. The text says what and why.
     Lost(String),
+    /// It is not mounted here, but something keeps it in use on this host. The text says what.
+    InUse(String),
     /// There was nothing to unmount. The text says who says so: `driver loop: it is not mounted`.
     WasNot(String),
 }

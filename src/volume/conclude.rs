@@ -33,16 +33,17 @@ impl Locked<'_> {
         release: Release,
         table: &MountTable,
     ) -> Result<()> {
-        let mount = before.as_ref().and_then(|record| record.mount.as_ref());
+        let mount = before.as_ref().and_then(|it| it.mount.as_ref());
         let left = self.what_is_left(mount)?;
         // After a call that was cut off, our part may be released, and another caller hold what is there.
-        let is_certain = release.all || before.as_ref().is_some_and(|record| record.settled);
+        let is_certain = release.all || before.as_ref().is_some_and(|it| it.settled);
         let concluded = match (told, left) {
             (Ok(Unmounted::Lost(why)), left) => {
                 self.say_what_stays(&left);
                 self.ledger.clear()?;
                 return Err(Error::msg(why));
             }
+            (Ok(Unmounted::InUse(why)), _) => return self.stays_in_use(why, release),
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
                 Ok(())
@@ -67,10 +68,18 @@ impl Locked<'_> {
             return self.ledger.clear();
         }
         // The record is as it was.
-        if let Some(record) = before {
-            let _ = self.ledger.save(record);
-        }
+        let _ = before.map(|record| self.ledger.save(record));
         concluded
+    }
+
+    /// Nothing is left to hold, but other hosts cannot have it yet.
+    fn stays_in_use(&mut self, why: String, release: Release) -> Result<()> {
+        self.ledger.clear()?;
+        if release.lazy {
+            self.warn(&format!("volume {}: {why}", self.volume.name()));
+            return Ok(());
+        }
+        Err(Failure::in_use(why).into())
     }
 
     /// The driver could not unmount it: where our mount has gone, that does not matter any more.

@@ -1,6 +1,7 @@
 //! The loop device of an image, and the image's lock: an image is bound once and no more, and not while it is copied or removed.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,12 +54,8 @@ pub fn bind(image: &File, ends: Instant) -> Result<LoopDevice> {
 pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
     let id = FileId::of(image).context("reading the image")?;
     loop {
-        if let Some(number) = kept_by(image)? {
-            return Err(Failure::in_use(format!(
-                "bound to /dev/loop{number}{}",
-                mounted_by(number).unwrap_or_default()
-            ))
-            .into());
+        if let Some(user) = kept_by(image)? {
+            return Err(Failure::in_use(user).into());
         }
         // If it is locked without being bound, it is being copied: wait.
         if try_lock(|| image.try_lock())? && loop_device::bound_to(id)?.is_empty() {
@@ -68,34 +65,48 @@ pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
     }
 }
 
-/// The number of the loop device that an image stays bound to, in whichever mount namespace it is mounted; `None` where it is
-/// bound to none.
+/// The loop device that an image stays bound to, and what keeps it so, in whichever mount namespace: `bound to /dev/loop0, which is
+/// open in PID 7 (sleep)`. `None` where it is bound to none.
 ///
 /// A device that is mounted nowhere is about to be freed, which is waited for: programs that look at a device, such as udev,
 /// keep it open for a moment after it was unmounted.
-pub fn kept_by(image: &File) -> Result<Option<u32>> {
+pub fn kept_by(image: &File) -> Result<Option<String>> {
     let id = FileId::of(image).context("reading the image")?;
     let began = Instant::now();
     loop {
         let Some(number) = loop_device::bound_to(id)?.first().copied() else {
             return Ok(None);
         };
-        if began.elapsed() >= FREED || mounted_by(number).is_some() {
-            return Ok(Some(number));
+        let mut user = mounted_by(number);
+        if began.elapsed() >= FREED {
+            user = Some(user.or_else(|| opened_by(number)).unwrap_or_default());
+        }
+        if let Some(user) = user {
+            return Ok(Some(format!("bound to /dev/loop{number}{user}")));
         }
         thread::sleep(PAUSE);
     }
 }
 
-/// Where a loop device is mounted in another mount namespace, to be appended to a message.
+/// Where a loop device is mounted, to be appended to a message.
 fn mounted_by(number: u32) -> Option<String> {
     let source = format!("/dev/loop{number}");
     let find = |table: &MountTable| table.iter().find(|mount| mount.source == source).cloned();
+    if let Some(mount) = MountTable::read().ok().and_then(|table| find(&table)) {
+        let place = mount.mount_point.display();
+        return Some(format!(", which is mounted at {place}"));
+    }
     let (process, mount) = busy::mounted_elsewhere(find)?;
     Some(format!(
         ", which is mounted at {} in the mount namespace of {process}",
         mount.mount_point.display()
     ))
+}
+
+/// Who has a loop device open, to be appended to a message.
+fn opened_by(number: u32) -> Option<String> {
+    let process = busy::opened_by(Path::new(&format!("/dev/loop{number}")))?;
+    Some(format!(", which is open in {process}"))
 }
 
 /// Takes a lock; false where it is held. True as well if the file system has no locks: callers also look at the loop devices of

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::base::failure::with_undo_error;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
@@ -71,15 +72,15 @@ impl Existing for LoopVolume<'_> {
         }
     }
 
-    /// Gives up this host's claim, unless another mount namespace still has the volume mounted: no other host may mount it then.
-    fn after_unmount(&self) -> Result<()> {
-        if let Some(image) = open::to_remove(&self.on_disk.image())?
-            && binding::kept_by(&image)?.is_some()
-        {
-            return Ok(());
-        }
+    /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
+    fn after_unmount(&self) -> Result<Option<String>> {
         let place = self.on_disk.place;
-        host_claim::release(&place.directory(), &place.home.host)
+        let user = self.user()?;
+        if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
+            return Ok(user);
+        }
+        host_claim::release(&place.directory(), &place.home.host)?;
+        Ok(None)
     }
 
     fn remove(&self) -> Result<()> {
@@ -99,7 +100,16 @@ impl Existing for LoopVolume<'_> {
 }
 
 impl LoopVolume<'_> {
-    /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone.
+    /// What the image is bound to, and what keeps it so; `None` where it is free.
+    fn user(&self) -> Result<Option<String>> {
+        match open::to_remove(&self.on_disk.image())? {
+            Some(image) => binding::kept_by(&image),
+            None => Ok(None),
+        }
+    }
+
+    /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone, unless
+    /// the volume is in use here.
     fn claimed<T>(&self, if_foreign: IfForeign, act: impl FnOnce() -> Result<T>) -> Result<T> {
         let place = self.on_disk.place;
         let (directory, home) = (place.directory(), place.home);
@@ -112,7 +122,7 @@ impl LoopVolume<'_> {
             ));
         }
         let done = act();
-        if done.is_err() {
+        if done.is_err() && !matches!(self.user(), Ok(Some(_))) {
             let _ = host_claim::undo(&directory, &home.host, claim);
         }
         done
@@ -145,11 +155,11 @@ impl LoopVolume<'_> {
             .on_disk
             .refuse_broken(read_only)
             .and_then(|()| self.prepare(&mount_point, options, read_only));
-        if prepared.is_err() {
-            let _ = calls::unmount(&mount_point, false);
+        prepared.map_err(|error| {
+            let undone = home.unmount_at(&mount_point, false);
             home.forget_mount_point(&mount_point);
-        }
-        prepared
+            with_undo_error(error, undone)
+        })
     }
 
     /// Allocates again what a program has given back, such as fstrim(8) where dvdcli could not forbid it.

@@ -235,8 +235,16 @@ impl Volume for BuiltInVolume<'_> {
         };
         let volume = self.existing(&file)?;
         let unmounted = unmount_all(home, volume.as_ref(), lazy)?;
-        volume.after_unmount()?;
-        Ok(unmounted.unwrap_or_else(|| Unmounted::WasNot(format!("{label}: it is not mounted"))))
+        Ok(match (unmounted, volume.after_unmount()?) {
+            (Some(Unmounted::Lost(why)), Some(user)) => {
+                Unmounted::Lost(format!("{why}; it is still {user}"))
+            }
+            (_, Some(user)) => Unmounted::InUse(format!(
+                "it is not mounted here any more, but still {user}; unmount it again when that has ended"
+            )),
+            (Some(unmounted), None) => unmounted,
+            (None, None) => Unmounted::WasNot(format!("{label}: it is not mounted")),
+        })
     }
 
     fn refuse_broken(&self) -> Result<()> {

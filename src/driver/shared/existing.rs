@@ -35,9 +35,10 @@ pub trait Existing {
         ""
     }
 
-    /// Called when it is mounted nowhere in this mount namespace.
-    fn after_unmount(&self) -> Result<()> {
-        Ok(())
+    /// Called when it is mounted nowhere in this mount namespace. Returns what keeps it in use on this host all the same: `bound to
+    /// /dev/loop0, which is open in PID 7 (sleep)`.
+    fn after_unmount(&self) -> Result<Option<String>> {
+        Ok(None)
     }
 
     /// Removes it with its data, unless it is mounted anywhere.

@@ -177,6 +177,12 @@ fn is_kept(token: &str, host: &Host) -> bool {
     Host::parse(token).is_some_and(|claimant| claimant.is(host) && claimant.boot_id == host.boot_id)
 }
 
+/// Whether this host has claimed the volume, perhaps in an earlier boot.
+pub fn is_of(directory: &Path, host: &Host) -> Result<bool> {
+    let mut claimants = claimants(directory)?;
+    Ok(claimants.any(|claimant| claimant.is(host)))
+}
+
 /// Gives this host's claim up. The claim of another host stays.
 pub fn release(directory: &Path, host: &Host) -> Result<()> {
     for token in tokens(directory)? {
@@ -194,6 +200,12 @@ pub fn undo(directory: &Path, host: &Host, claim: Claim) -> Result<()> {
         Claim::Kept => Ok(()),
         Claim::Taken(other) => rename(directory, &host.token(), &other.token()).map(drop),
     }
+}
+
+/// The hosts that have claimed the volume: one at most, as a rule.
+fn claimants(directory: &Path) -> Result<impl Iterator<Item = Host>> {
+    let tokens = tokens(directory)?.into_iter();
+    Ok(tokens.filter_map(|token| Host::parse(&token)))
 }
 
 /// The names of the tokens: one, as a rule.

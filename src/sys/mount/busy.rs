@@ -92,19 +92,27 @@ fn uses(pid: u32, mount_point: &Path) -> bool {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let leads_below =
         |link: PathBuf| fs::read_link(link).is_ok_and(|path| path.starts_with(mount_point));
-    let files = || {
-        fs::read_dir(process.join("fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-    };
     ["cwd", "root", "exe"]
         .iter()
         .any(|link| leads_below(process.join(link)))
-        || files().any(|file| leads_below(file.path()))
+        || open_files(&process).any(leads_below)
         || maps(&process)
             .iter()
             .any(|path| path.starts_with(mount_point))
+}
+
+/// The links to the files that a process has open.
+fn open_files(process: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(process.join("fd")).into_iter();
+    entries.flatten().flatten().map(|entry| entry.path())
+}
+
+/// The first process that has a file open which nobody renames or deletes, such as a device.
+pub fn opened_by(file: &Path) -> Option<User> {
+    processes().find(|process| {
+        let process = PathBuf::from(format!("/proc/{}", process.pid));
+        open_files(&process).any(|link| fs::read_link(link).is_ok_and(|path| path == file))
+    })
 }
 
 /// The files that a process has mapped into its memory.

@@ -6,6 +6,7 @@ mod copy;
 mod devices;
 mod full_disk;
 mod health;
+mod in_use;
 mod links;
 mod local;
 mod loop_;

@@ -138,7 +138,10 @@ fn a_loop_device_is_known_by_its_file_and_not_by_a_path() {
         .succeeds();
     let bound = bound_below(&env);
     assert_eq!(bound.len(), 1, "{bound:?}");
-    env.dvdcli("unmount -d loop -n db").succeeds();
+    env.dvdcli("unmount -d loop -n db").fails(
+        4,
+        "dvdcli: unmounting volume db: it is not mounted here any more, but still bound to /dev/loop[..], which is mounted at $ROOT/at in the mount namespace of PID [..] ([..]); unmount it again when that has ended\n",
+    );
     env.configure("dvdcli:\n  root: $ROOT/other");
     // Its path is that of a file which is bound, and it is not.
     env.dvdcli("remove -d loop -n db").succeeds();
