@@ -12,6 +12,7 @@ use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::Existing;
+use crate::driver::shared::files_in_use;
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::unmount::unmount_all;
 use crate::sys::mount::calls;
@@ -50,6 +51,7 @@ impl Existing for LocalVolume<'_> {
     fn remove(&self) -> Result<()> {
         let place = self.on_disk.place;
         place.refuse_if_mounted(self.on_disk.mounted(&MountTable::read()?))?;
+        files_in_use::refuse_if_used(&place.directory())?;
         match self.on_disk.source {
             Some(_) => place.delete_with_mount_point(DATA),
             None => place.home.store.delete(place.name),

@@ -11,17 +11,19 @@ mod space;
 mod thick;
 mod volume;
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 
 use crate::base::failure::Failure;
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
-use crate::driver::loop_::plan::Source;
+use crate::driver::loop_::plan::{Plan, Source};
 use crate::driver::loop_::volume::LoopVolume;
 use crate::driver::shared::built_in::BuiltInKind;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
-use crate::driver::shared::home::Place;
+use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::host_claim;
 use crate::driver::shared::names;
 use crate::driver::shared::options::{Known, NormalOptions};
@@ -86,7 +88,7 @@ impl BuiltInKind for Loop {
         let file = given.new_file(options);
         home.store.create(place.name, &file, |directory| {
             host_claim::make_token(directory)?;
-            plan.carry_out(&directory.join(IMAGE), home.ends())?;
+            make_image(plan, home, directory)?;
             store::make_directory(&directory.join(MOUNT_POINT))
         })
     }
@@ -99,4 +101,21 @@ impl BuiltInKind for Loop {
         let on_disk = OnDisk { place, file };
         Ok(Box::new(LoopVolume { on_disk }))
     }
+}
+
+/// Makes the image of a new volume. A volume that another host has mounted, now or while it is copied, is not copied: a part of it would
+/// be old and a part new.
+fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
+    let source = match &plan {
+        Plan::Copy { source, .. } => source.parent().map(Path::to_owned),
+        Plan::Make { .. } => None,
+    };
+    let image = directory.join(IMAGE);
+    let Some(source) = source else {
+        return plan.carry_out(&image, home.ends());
+    };
+    let doing = || format!("copying {}", source.display());
+    let free = host_claim::refuse_foreign(&source, &home.host).with_context(doing)?;
+    plan.carry_out(&image, home.ends())?;
+    host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)
 }

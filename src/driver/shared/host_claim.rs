@@ -7,7 +7,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -183,6 +183,39 @@ pub fn is_of(directory: &Path, host: &Host) -> Result<bool> {
     Ok(claimants.any(|claimant| claimant.is(host)))
 }
 
+/// A moment at which no other host had the volume.
+pub struct Free {
+    /// When the token was renamed last, in seconds and nanoseconds; `None` where this host had claimed the volume.
+    renamed: Option<(i64, i64)>,
+}
+
+/// Refuses a volume that another host has claimed.
+///
+/// # Errors
+///
+/// In use: the host.
+pub fn refuse_foreign(directory: &Path, host: &Host) -> Result<Free> {
+    if let Some(claimant) = claimants(directory)?.find(|claimant| !claimant.is(host)) {
+        return Err(refused(&claimant, IfForeign::AlwaysRefuse));
+    }
+    let token = directory.join(UNCLAIMED).symlink_metadata().ok();
+    let renamed = token.map(|token| (token.ctime(), token.ctime_nsec()));
+    Ok(Free { renamed })
+}
+
+/// Refuses a volume that another host has claimed since, also where it has given it up again.
+///
+/// # Errors
+///
+/// In use: the host, if it is known.
+pub fn refuse_if_claimed_since(free: &Free, directory: &Path, host: &Host) -> Result<()> {
+    let now = refuse_foreign(directory, host)?;
+    if free.renamed.is_some() && now.renamed.is_some() && free.renamed != now.renamed {
+        bail!(Failure::in_use("it was mounted meanwhile"));
+    }
+    Ok(())
+}
+
 /// Gives this host's claim up. The claim of another host stays.
 pub fn release(directory: &Path, host: &Host) -> Result<()> {
     for token in tokens(directory)? {
@@ -301,6 +334,28 @@ mod tests {
             Claim::New
         );
         claim(directory.path(), &host("b", "2"), IfForeign::Refuse).expect_err("another host's");
+    }
+
+    #[test]
+    fn a_volume_that_another_host_had_meanwhile_is_noticed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (a, b) = (host("a", "1"), host("b", "1"));
+        make_token(directory.path()).expect("made");
+        let free = refuse_foreign(directory.path(), &a).expect("free");
+        refuse_if_claimed_since(&free, directory.path(), &a).expect("still free");
+        // The time of a file goes on in steps.
+        thread::sleep(Duration::from_millis(50));
+        claim(directory.path(), &b, IfForeign::Refuse).expect("free");
+        refuse_if_claimed_since(&free, directory.path(), &a).expect_err("claimed");
+        refuse_foreign(directory.path(), &a)
+            .map(drop)
+            .expect_err("claimed");
+        release(directory.path(), &b).expect("released");
+        let error = refuse_if_claimed_since(&free, directory.path(), &a).expect_err("it was");
+        assert_eq!(ErrorKind::of(&error), ErrorKind::InUse);
+        refuse_foreign(directory.path(), &a)
+            .map(drop)
+            .expect("free again");
     }
 
     #[test]

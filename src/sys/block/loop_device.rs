@@ -176,6 +176,17 @@ pub fn bound_to(file: FileId) -> Result<Vec<u32>> {
         .collect())
 }
 
+/// The loop devices that are bound to a file, by their numbers, each with its file as far as it is known.
+pub fn all_bound() -> Result<Vec<(u32, FileId)>> {
+    let text = fs::read_to_string("/proc/partitions").context("reading /proc/partitions")?;
+    let file = |number| {
+        let info = File::open(node(number)).and_then(|device| status(&device));
+        info.map(|info| FileId::new(info.device, info.inode))
+    };
+    let numbers = bound(&text).filter_map(|number| Some((number, file(number).ok()?)));
+    Ok(numbers.collect())
+}
+
 /// The numbers of the loop devices in `/proc/partitions`, which lists devices that have blocks, in lines like
 /// `   7        0    1048576 loop0`.
 fn bound(text: &str) -> impl Iterator<Item = u32> {

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nix::dir::Dir;
@@ -13,6 +15,7 @@ use nix::fcntl::renameat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::sys::files::directory::{self, enter_on_same_mount};
+use crate::sys::files::id::FileId;
 
 /// How many directories are open at the same time. A tree may be deeper than the number of files that a process may have
 /// open, so directories below this depth are moved up before they are emptied.
@@ -47,6 +50,26 @@ pub fn remove(parent: &Path, name: &str) -> Result<()> {
     unlink(&parent, &name, UnlinkatFlags::RemoveDir)
         .map_err(io::Error::from)
         .with_context(doing)
+}
+
+/// The path of a file below a directory, on the same file system, if it is there. What cannot be read is left out.
+pub fn find(directory: &Path, file: FileId) -> Option<PathBuf> {
+    let device = directory.symlink_metadata().ok()?.dev();
+    let mut directories = vec![directory.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let Ok(found) = entry.metadata() else {
+                continue;
+            };
+            if FileId::new(found.dev(), found.ino()) == file {
+                return Some(entry.path());
+            }
+            if found.is_dir() && found.dev() == device {
+                directories.push(entry.path());
+            }
+        }
+    }
+    None
 }
 
 /// A tree that is being deleted.
@@ -132,7 +155,7 @@ fn unlink(directory: &OwnedFd, name: &CStr, flags: UnlinkatFlags) -> Result<(), 
 
 /// Whether a directory is empty. One that is missing is.
 pub fn is_empty(path: &Path) -> io::Result<bool> {
-    match std::fs::read_dir(path) {
+    match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().transpose()?.is_none()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),

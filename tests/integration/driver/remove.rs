@@ -8,7 +8,8 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::{DVDCLI, Env};
 use crate::harness::fs;
-use crate::harness::mounts::bind;
+use crate::harness::loop_devices::is_bound;
+use crate::harness::mounts::{bind, in_directory};
 use crate::harness::process::Running;
 use crate::harness::tree::{assert_intact, tree};
 use crate::harness::volumes::{is_removed, loop_volume, volume};
@@ -218,6 +219,66 @@ fn elsewhere<'a>(env: &'a Env, script: &str) -> Running<'a> {
     });
     fs::remove_file(ready).unwrap();
     running
+}
+
+#[test]
+fn a_volume_whose_files_are_a_device_or_a_layer_stays() {
+    let Some(env) = Env::isolated() else { return };
+    env.dir("x");
+    env.dir("lower");
+    env.dir("merged");
+    let data = "$ROOT/var/lib/dvdcli/local/db/_data";
+    let bound = format!("{data}/img is bound to /dev/loop[..]; detach it first (losetup -d)");
+    let there = "in the mount namespace of PID [..] (sleep)";
+    let overlay = "mount -t overlay overlay -o lowerdir=$PWD/lower,upperdir=$PWD/$DATA/up,workdir=$PWD/$DATA/work merged";
+    let lower = "mount -t overlay overlay -o ro,lowerdir=$PWD/lower:$PWD/$DATA/up merged";
+    let detach = "losetup -d $(losetup -n -O NAME -j $DATA/img)";
+    for (script, is_elsewhere, why, end) in [
+        ("losetup -f $DATA/img", false, bound.clone(), detach),
+        // The path that the kernel tells leads nowhere.
+        (
+            "mount --bind $DATA x; losetup -f x/img; umount -l x",
+            true,
+            bound,
+            detach,
+        ),
+        (
+            overlay,
+            false,
+            "the overlay at $ROOT/merged lies on its files; unmount it first".to_owned(),
+            "umount merged",
+        ),
+        (
+            lower,
+            true,
+            format!("the overlay at $ROOT/merged {there} lies on its files; unmount it first"),
+            ":",
+        ),
+    ] {
+        let directory = volume(&env, "local", "db");
+        let run = |script: &str| {
+            let script = format!("set -e; DATA=var/lib/dvdcli/local/db/_data; {script}");
+            in_directory(&env.path(""), &script).unwrap();
+        };
+        run("truncate -s 1M $DATA/img; mkdir -p $DATA/up $DATA/work");
+        let script = format!("DATA=var/lib/dvdcli/local/db/_data; {script}");
+        let namespace = if is_elsewhere {
+            Some(elsewhere(&env, &script))
+        } else {
+            run(&script);
+            None
+        };
+        let before = tree(&directory);
+        refuses(&env, "local", &why);
+        assert_intact(&before, &directory);
+        if let Some(namespace) = namespace {
+            namespace.kill();
+        }
+        run(end);
+        eventually("the device", || !is_bound(&directory.join("_data/img")));
+        is_removed(&env, "local");
+    }
+    env.assert_nothing_is_mounted();
 }
 
 #[test]

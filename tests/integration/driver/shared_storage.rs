@@ -6,7 +6,8 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::{bind, mount_type};
 use crate::harness::site::{MOUNT, MOUNTED, Node, Site, UNMOUNT};
-use crate::harness::strace::killed_at_rename;
+use crate::harness::strace::{killed_at_rename, under_strace};
+use crate::harness::waiting::eventually;
 
 fn refused(doing: &str, host: &str) -> String {
     let repair = match doing {
@@ -210,6 +211,40 @@ fn a_host_that_others_could_not_tell_from_themselves_is_refused_on_shared_storag
     }
     a.dvdcli("remove -d loop -n db").succeeds();
     a.dvdcli("remove -d local -n db").succeeds();
+}
+
+#[test]
+fn a_volume_of_another_host_is_not_copied() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    let copy = "create -d loop -n copy --volumeopts=volumeName=db";
+    let refused = "dvdcli: creating volume copy: copying $ROOT/shared/loop/db: mounted on host host-a (machine machine-a); \
+                   unmount it there, or if that host is down, mount it here with the setting mount.preempt, and unmount it\n";
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    b.configure("rexray.volume.mount.preempt: true");
+    b.dvdcli(copy).fails(4, refused);
+    assert_eq!(env.names("shared/loop"), ["db"]);
+    a.dvdcli(UNMOUNT).succeeds();
+    b.dvdcli(copy).succeeds();
+    b.dvdcli("remove -d loop -n copy").succeeds();
+    // It is mounted while it is copied, which takes some seconds here.
+    let pause = [
+        "-e",
+        "trace=fsync",
+        "-e",
+        "inject=fsync:delay_enter=5000000:when=1",
+        "-o",
+        "/dev/null",
+    ];
+    let copying = under_strace(b.dvdcli(copy), &pause).start();
+    eventually("the copy", || env.names("shared/loop").len() == 2);
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    copying.fails(4, refused);
+    a.dvdcli(UNMOUNT).succeeds();
+    assert_eq!(env.names("shared/loop"), ["db"]);
+    a.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
 }
 
 #[test]
