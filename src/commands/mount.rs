@@ -14,8 +14,8 @@ use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::{inherited, interruption};
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
-use crate::volume::release::{self, Release};
-use crate::volume::request::MountRequest;
+use crate::volume::release;
+use crate::volume::request::{MountRequest, Release};
 use crate::volume::{self};
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {

@@ -23,8 +23,8 @@ use crate::volume::bind::view::View;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
 use crate::volume::mount;
-use crate::volume::release::{self, Release};
-use crate::volume::request::MountRequest;
+use crate::volume::release;
+use crate::volume::request::{MountRequest, Release};
 
 /// The variable in which the command finds the volume's path.
 const VARIABLE: &str = "DVDCLI_MOUNTPOINT";

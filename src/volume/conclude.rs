@@ -11,7 +11,7 @@ use crate::sys::mount::{busy, calls};
 use crate::volume::due::{is_without_driver, may_come};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 use crate::volume::sighting::Sighting;
 use crate::volume::{Locked, mount_point};
 
@@ -55,12 +55,8 @@ impl Locked<'_> {
             (Ok(Unmounted::WasNot(why)), Left::Ours(mount)) if is_certain => {
                 self.take_away(&mount, &why, release)
             }
-            (Ok(Unmounted::WasNot(why)), Left::Ours(mount)) => {
-                Err(still_mounted(&mount, &why, "unmount --force"))
-            }
-            (Ok(Unmounted::WasNot(why)), Left::Unrecorded(mount)) => {
-                let umount = format!("umount {}", mount.path.display());
-                Err(still_mounted(&mount, &why, &umount))
+            (Ok(Unmounted::WasNot(why)), Left::Ours(left) | Left::Unrecorded(left)) => {
+                Err(still_mounted(&left, &why, mount.is_some()))
             }
             (Err(error), left) => self.go_on_without_driver(error, before.as_ref(), left, release),
         };
@@ -236,9 +232,13 @@ impl Locked<'_> {
     }
 }
 
-/// It may be another caller's.
-fn still_mounted(mount: &MountRecord, why: &str, repair: &str) -> Error {
-    let place = mount.path.display();
+/// What is left may be another caller's.
+fn still_mounted(left: &MountRecord, why: &str, is_recorded: bool) -> Error {
+    let place = left.path.display();
+    let repair = match is_recorded {
+        true => "unmount --force".to_owned(),
+        false => format!("umount {place}"),
+    };
     Failure::in_use(format!(
         "{why}, but {place} is still mounted; where no other caller holds it, run {repair}"
     ))

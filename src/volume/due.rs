@@ -10,7 +10,7 @@ use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
 use crate::volume::holders::hold::now;
 use crate::volume::holders::record::HolderRecord;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 use crate::volume::sighting::{Seen, Sighting};
 
 /// For how long a mount that was cut off may still come, in seconds. What is mounted later is another caller's.

@@ -16,8 +16,7 @@ use crate::volume::bind::view::{self, View, ViewRequest};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
 use crate::volume::holders::views::ViewRecord;
-use crate::volume::release::Release;
-use crate::volume::request::MountRequest;
+use crate::volume::request::{MountRequest, Release};
 use crate::volume::{Locked, mount_point};
 
 /// A volume that is mounted for a holder.

@@ -14,28 +14,7 @@ use crate::volume::bind::targets;
 use crate::volume::due::Due;
 use crate::volume::holders::record::{Holder, HolderRecord};
 use crate::volume::release_dead::patiently;
-
-/// How a volume is released.
-#[derive(Debug, Clone, Copy)]
-pub struct Release {
-    /// For every holder.
-    pub all: bool,
-    /// Busy mounts are detached.
-    pub lazy: bool,
-}
-
-impl Release {
-    /// For one holder; what is busy stays.
-    pub const ONE: Release = Release {
-        all: false,
-        lazy: false,
-    };
-
-    pub const ALL: Release = Release {
-        all: true,
-        lazy: false,
-    };
-}
+use crate::volume::request::Release;
 
 /// Releases the volume for the holder, and unmounts when no holder is left.
 ///

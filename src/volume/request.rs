@@ -1,4 +1,4 @@
-//! What a caller asks `mount` for.
+//! What a caller asks `mount` and `unmount` for.
 
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
@@ -18,4 +18,26 @@ impl MountRequest<'_> {
     pub fn wants_read_only(&self) -> bool {
         self.view.is_read_only() && self.holder.target.is_none()
     }
+}
+
+/// How a volume is released.
+#[derive(Debug, Clone, Copy)]
+pub struct Release {
+    /// For every holder.
+    pub all: bool,
+    /// Busy mounts are detached.
+    pub lazy: bool,
+}
+
+impl Release {
+    /// For one holder; what is busy stays.
+    pub const ONE: Release = Release {
+        all: false,
+        lazy: false,
+    };
+
+    pub const ALL: Release = Release {
+        all: true,
+        lazy: false,
+    };
 }

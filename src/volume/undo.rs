@@ -7,7 +7,7 @@ use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
 use crate::volume::bind::ownership::set_ownership;
 use crate::volume::mount::Outcome;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 
 impl Locked<'_> {
     /// Undoes a mount that this holder has just made, and the owner and mode that it gave to the volume.

@@ -18,7 +18,8 @@ use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::ledger;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::{Holder, HolderRecord};
-use crate::volume::release::{self, Release};
+use crate::volume::release;
+use crate::volume::request::Release;
 
 pub fn umount(arguments: &UmountHelper, log: &mut Log) -> Result<()> {
     let doing = || format!("releasing {}", arguments.dir.display());

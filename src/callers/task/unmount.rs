@@ -7,7 +7,7 @@ use crate::base::text::chain;
 use crate::callers::task::described::TaskVolume;
 use crate::callers::task::plan::{self, Planned};
 use crate::invocation::Invocation;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 
 /// Unmounts the volumes. Returns the errors of those that failed, in the order of their digits.
 pub fn unmount(

@@ -5,7 +5,7 @@ use pretty_assertions::assert_eq;
 use crate::sys::tests::fake_host;
 use crate::volume::Locked;
 use crate::volume::holders::record::Holder;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 use crate::volume::tests::standings::{Mounted, Remembered, Standing};
 use crate::volume::tests::{Scene, Seen, living, strings};
 

@@ -46,8 +46,8 @@ use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
 use crate::volume::mount as mounting;
 use crate::volume::mount::Outcome;
-use crate::volume::release::{Release, unmount};
-use crate::volume::request::MountRequest;
+use crate::volume::release::unmount;
+use crate::volume::request::{MountRequest, Release};
 use crate::volume::tests::fake_driver::{FakeDriver, Plan};
 
 /// The volume `db` of a driver, on a host of its own.

@@ -9,7 +9,7 @@ use crate::base::failure::ErrorKind;
 use crate::sys::tests::fake_host;
 use crate::volume::Locked;
 use crate::volume::holders::record::Holder;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 use crate::volume::tests::fake_driver::{Getting, Mounting, Unmounting};
 use crate::volume::tests::standings::{Mounted, Remembered, Standing};
 use crate::volume::tests::{NO_RECORD, Scene, Seen, named, request, strings};

@@ -6,7 +6,7 @@ mod rows;
 use pretty_assertions::assert_eq;
 
 use crate::base::failure::ErrorKind;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 use crate::volume::tests::fake_driver::Unmounting;
 use crate::volume::tests::invariants::{Before, check_release};
 use crate::volume::tests::release::expected::Expected;

@@ -1,7 +1,7 @@
 //! The tables: how a volume stands, who lets go, what the driver answers.
 
 use crate::base::failure::ErrorKind;
-use crate::volume::release::Release;
+use crate::volume::request::Release;
 use crate::volume::tests::fake_driver::Unmounting;
 use crate::volume::tests::standings::{Mounted, Remembered, Standing};
 
