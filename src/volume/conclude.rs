@@ -38,11 +38,7 @@ impl Locked<'_> {
         // After a call that was cut off, our part may be released, and another caller hold what is there.
         let is_certain = release.all || before.as_ref().is_some_and(|it| it.settled);
         let concluded = match (told, left) {
-            (Ok(Unmounted::Lost(why)), left) => {
-                self.say_what_stays(&left);
-                self.ledger.clear()?;
-                return Err(Error::msg(why));
-            }
+            (Ok(Unmounted::Lost(why)), left) => return self.is_lost(why, &left),
             (Ok(Unmounted::InUse(why)), _) => return self.stays_in_use(why, release),
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
@@ -66,6 +62,12 @@ impl Locked<'_> {
         // The record is as it was.
         let _ = before.map(|record| self.ledger.save(record));
         concluded
+    }
+
+    fn is_lost(&mut self, why: String, left: &Left) -> Result<()> {
+        self.say_what_stays(left);
+        self.ledger.clear()?;
+        Err(Error::msg(why))
     }
 
     /// Nothing is left to hold, but other hosts cannot have it yet.
