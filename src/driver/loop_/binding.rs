@@ -68,8 +68,8 @@ pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
 /// The loop device that an image stays bound to, and what keeps it so, in whichever mount namespace: `bound to /dev/loop0, which is
 /// open in PID 7 (sleep)`. `None` where it is bound to none.
 ///
-/// A device that is mounted nowhere is about to be freed, which is waited for: programs that look at a device, such as udev,
-/// keep it open for a moment after it was unmounted.
+/// A device that is about to be freed is waited for: programs that look at a device, such as udev, keep it open for a moment after it
+/// was unmounted, and a mount namespace that is being made for a container has a copy of every mount for a moment.
 pub fn kept_by(image: &File) -> Result<Option<String>> {
     let id = FileId::of(image).context("reading the image")?;
     let began = Instant::now();
@@ -77,11 +77,9 @@ pub fn kept_by(image: &File) -> Result<Option<String>> {
         let Some(number) = loop_device::bound_to(id)?.first().copied() else {
             return Ok(None);
         };
-        let mut user = mounted_by(number);
         if began.elapsed() >= FREED {
-            user = Some(user.or_else(|| opened_by(number)).unwrap_or_default());
-        }
-        if let Some(user) = user {
+            let user = mounted_by(number).or_else(|| opened_by(number));
+            let user = user.unwrap_or_default();
             return Ok(Some(format!("bound to /dev/loop{number}{user}")));
         }
         thread::sleep(PAUSE);

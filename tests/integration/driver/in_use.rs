@@ -66,6 +66,18 @@ fn unmount_says_what_keeps_a_volume_from_other_hosts() {
     let user = format!(", which is mounted at {place}");
     is_kept(&a, &b, &user, || drop(namespace));
 
+    // One that is just being made for a container has a copy for a moment.
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    let script = ["--mount", "--propagation", "private", "sleep", "0.3"];
+    let namespace = Background::start(Command::new("unshare").args(script));
+    let comm = format!("/proc/{}/comm", namespace.pid());
+    eventually("the process", || {
+        fs::read_to_string(&comm).is_ok_and(|name| name != "unshare\n")
+    });
+    a.dvdcli(UNMOUNT).succeeds();
+    b.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    b.dvdcli(UNMOUNT).succeeds();
+
     a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
     bind(&env.path("shared/loop/db/mnt"), &elsewhere);
     let user = ", which is mounted at $ROOT/elsewhere";
