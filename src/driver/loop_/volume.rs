@@ -79,7 +79,16 @@ impl Existing for LoopVolume<'_> {
         if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
             return Ok(user);
         }
-        host_claim::release(&place.directory(), &place.home.host)?;
+        match host_claim::release(&place.directory(), &place.home.host) {
+            // It is unmounted, and this host can mount it again.
+            Err(error) if host_claim::is_unwritable(&error) => {
+                let (name, why) = (place.name, chain(&error));
+                place.home.invocation.log.warn(&format!(
+                    "volume {name} stays claimed by this host: {why}; unmount it again before another host mounts it"
+                ));
+            }
+            released => released?,
+        }
         Ok(None)
     }
 

@@ -12,10 +12,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
+use nix::errno::Errno;
 
 use crate::base::failure::Failure;
 use crate::base::hash::hash;
+use crate::sys::errno::errno_of;
 use crate::sys::process::host;
 
 /// The token's name where no host has claimed the volume.
@@ -101,6 +103,8 @@ pub enum Claim {
     Kept,
     /// A claim of this other host, which has been replaced.
     Taken(Host),
+    /// None, and there is no space for one: a volume that is to be removed, which makes space, is removed without.
+    Impossible,
 }
 
 /// What to do where another host has claimed the volume.
@@ -144,9 +148,18 @@ pub fn claim(directory: &Path, host: &Host, if_foreign: IfForeign) -> Result<Cla
                 return Err(refused(claimant, if_foreign));
             }
         }
-        if tokens.is_empty() && attempt >= LOOKS {
-            make_token(directory)?;
-        } else if !tokens.is_empty() && take(directory, &tokens, host)? {
+        let taken = match (tokens.is_empty(), attempt >= LOOKS) {
+            (false, _) => take(directory, &tokens, host),
+            (true, true) => make_token(directory).map(|()| false),
+            (true, false) => Ok(false),
+        };
+        let taken = match taken {
+            Err(error) if if_foreign == IfForeign::AlwaysRefuse && lacks_space(&error) => {
+                return Ok(Claim::Impossible);
+            }
+            taken => taken?,
+        };
+        if taken {
             return Ok(match foreign {
                 Some(claimant) => Claim::Taken(claimant),
                 None if tokens.iter().any(|token| is_kept(token, host)) => Claim::Kept,
@@ -175,6 +188,18 @@ fn take(directory: &Path, tokens: &[String], host: &Host) -> Result<bool> {
 
 fn is_kept(token: &str, host: &Host) -> bool {
     Host::parse(token).is_some_and(|claimant| claimant.is(host) && claimant.boot_id == host.boot_id)
+}
+
+/// Whether something could not be changed because the file system is full.
+fn lacks_space(error: &Error) -> bool {
+    let errno = error.downcast_ref().and_then(errno_of);
+    matches!(errno, Some(Errno::ENOSPC | Errno::EDQUOT))
+}
+
+/// Whether something could not be changed because the file system is full, or read-only.
+pub fn is_unwritable(error: &Error) -> bool {
+    let errno = error.downcast_ref().and_then(errno_of);
+    lacks_space(error) || errno == Some(Errno::EROFS)
 }
 
 /// Whether this host has claimed the volume, perhaps in an earlier boot.
@@ -230,7 +255,7 @@ pub fn release(directory: &Path, host: &Host) -> Result<()> {
 pub fn undo(directory: &Path, host: &Host, claim: Claim) -> Result<()> {
     match claim {
         Claim::New => release(directory, host),
-        Claim::Kept => Ok(()),
+        Claim::Kept | Claim::Impossible => Ok(()),
         Claim::Taken(other) => rename(directory, &host.token(), &other.token()).map(drop),
     }
 }
@@ -272,7 +297,7 @@ fn rename(directory: &Path, from: &str, to: &str) -> Result<bool> {
     }
 }
 
-fn refused(claimant: &Host, if_foreign: IfForeign) -> anyhow::Error {
+fn refused(claimant: &Host, if_foreign: IfForeign) -> Error {
     let repair = match if_foreign {
         IfForeign::AlwaysRefuse => {
             "if that host is down, mount it here with the setting mount.preempt, and unmount it"

@@ -6,11 +6,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::base::options::Options;
 use crate::driver::shared::names;
 use crate::driver::shared::options::NormalOptions;
+use crate::sys::errno::errno_of;
 use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::files::{small, tree};
 
@@ -189,8 +191,12 @@ impl Store {
         let directory = self.directory(name);
         let aside = self.aside(name, "gone");
         let path = self.root.join(&aside);
-        fs::rename(&directory, &path)
-            .with_context(|| format!("moving {} away", directory.display()))?;
+        match fs::rename(&directory, &path) {
+            Err(error) if matches!(errno_of(&error), Some(Errno::ENOSPC | Errno::EDQUOT)) => {
+                return delete_in_place(&directory);
+            }
+            renamed => renamed.with_context(|| format!("moving {} away", directory.display()))?,
+        }
         if let Err(error) = sync(&self.root) {
             let _ = fs::rename(&path, &directory);
             return Err(error);
@@ -215,6 +221,27 @@ impl Store {
     fn aside(&self, name: &str, state: &str) -> String {
         format!(".{name}.{}.{state}", self.host)
     }
+}
+
+/// Deletes a volume where there is no space for a name more. Its record goes last, so that it can be removed again where this is
+/// cut off.
+fn delete_in_place(directory: &Path) -> Result<()> {
+    let doing = || format!("deleting {}", directory.display());
+    for entry in fs::read_dir(directory).with_context(doing)? {
+        let entry = entry.with_context(doing)?;
+        let name = entry.file_name();
+        if name == RECORD {
+            continue;
+        }
+        match name.to_str() {
+            Some(name) if entry.file_type().with_context(doing)?.is_dir() => {
+                tree::remove(directory, name)?;
+            }
+            _ => fs::remove_file(entry.path()).with_context(doing)?,
+        }
+    }
+    fs::remove_file(directory.join(RECORD)).with_context(doing)?;
+    fs::remove_dir(directory).with_context(doing)
 }
 
 /// Makes one directory that users can pass through.

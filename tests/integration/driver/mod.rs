@@ -5,6 +5,7 @@ mod config;
 mod copy;
 mod devices;
 mod full_disk;
+mod full_store;
 mod health;
 mod in_use;
 mod links;
