@@ -87,8 +87,8 @@ impl Locked<'_> {
     }
 }
 
-/// Whether what was mounted before our own mount, and stayed after it, is used for this volume: bound to another place, here or in
-/// a container. Otherwise it is the administrator's own, and the volume can go.
+/// Whether what was mounted before our own mount, and stayed after it, is used for this volume: by a process, or bound to another
+/// place, here or in a container. Otherwise it is the administrator's own, and the volume can go.
 fn used_elsewhere(mount: &Mount) -> Result<Option<String>> {
     let bind = |table: &MountTable| {
         let is_bind = |other: &&Mount| {
@@ -103,6 +103,9 @@ fn used_elsewhere(mount: &Mount) -> Result<Option<String>> {
             bind.mount_point.display()
         )));
     }
-    let elsewhere = busy::mounted_elsewhere(bind);
-    Ok(elsewhere.map(|(process, _)| format!(" and used by {process}")))
+    if let Some((process, _)) = busy::mounted_elsewhere(bind) {
+        return Ok(Some(format!(" and used by {process}")));
+    }
+    let used_by = busy::used_by(&mount.mount_point);
+    Ok(Some(used_by).filter(|users| !users.is_empty()))
 }

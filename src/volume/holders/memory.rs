@@ -34,9 +34,10 @@ impl Memory {
         self.is_silent && !self.was_mount
     }
 
-    /// Whether this mount was there before ours, and stayed.
+    /// Whether this mount was there before ours, and stayed, and may be the administrator's own. Where the driver names no directory
+    /// while the volume is not mounted, what is mounted there was mounted by the driver, for another caller.
     pub fn is_foreign(&self, mount: &Mount) -> bool {
-        self.foreign.as_ref() == Some(&MountIdentity::from(mount))
+        !self.is_silent && self.foreign.as_ref() == Some(&MountIdentity::from(mount))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::mounted_at;
 use crate::harness::real::local_persist::LocalPersist;
+use crate::harness::volumes::user_of;
 use crate::plugin::real::Scene;
 
 fn scene() -> Option<Scene> {
@@ -63,6 +64,13 @@ fn what_the_administrator_has_mounted_is_left_alone() {
     );
     scene.succeeds("unmount");
     assert!(mounted_at(&disk).is_some());
+    let user = user_of(&disk);
+    let refusal = format!(
+        "dvdcli: removing volume db: it is mounted at $ROOT/disk, used by PID {} (sleep); unmount it first\n",
+        user.pid()
+    );
+    scene.fails("remove", 4, &refusal);
+    drop(user);
     scene.succeeds("remove");
     assert!(mounted_at(&disk).is_some());
     assert_eq!(fs::read_to_string(disk.join("data")).unwrap(), "data");

@@ -85,6 +85,23 @@ fn what_docker_has_mounted_is_dockers() {
     scene.env.assert_nothing_is_left();
 }
 
+#[test]
+fn what_docker_has_mounted_is_not_removed_after_we_have_held_it_as_well() {
+    let Some(scene) = scene() else { return };
+    scene.mounts("");
+    scene.succeeds("unmount");
+    scene.docker("Mount");
+    scene.mounts("");
+    scene.succeeds("unmount");
+    scene.fails(
+        "remove",
+        4,
+        "dvdcli: removing volume db: it is mounted at $ROOT/rexray/volumes/db; unmount it first\n",
+    );
+    scene.docker("Unmount");
+    scene.succeeds("remove");
+}
+
 /// `rexray volume unmount`, and then our mount.
 #[test]
 fn a_mount_that_was_taken_away_is_mounted_anew() {
