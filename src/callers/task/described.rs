@@ -99,11 +99,10 @@ fn volume(name: Variable, mut slot: Slot, warnings: &mut Vec<String>) -> Result<
     }
     let options_from = slot.variable_name(Field::Opts);
     let list = slot.take(Field::Opts).map_or(String::new(), |it| it.value);
-    // mesos-module-dvdi ignores empty parts between commas.
-    let list: Vec<&str> = list.split(',').filter(|part| !part.is_empty()).collect();
+    let list = without_empty_parts(&list);
     let mut options = Gathered::default();
     if !list.is_empty() {
-        option_list::add(&mut options, &options_from, &list.join(","))?;
+        option_list::add(&mut options, &options_from, &list)?;
     }
     warnings.extend(options.warnings);
     Ok(TaskVolume {
@@ -119,6 +118,17 @@ fn volume(name: Variable, mut slot: Slot, warnings: &mut Vec<String>) -> Result<
             .take(Field::ExplicitCreate)
             .map_or(Ok(false), is_true)?,
     })
+}
+
+/// mesos-module-dvdi ignores empty parts between commas. A comma within double quotes is no such comma.
+fn without_empty_parts(list: &str) -> String {
+    let mut is_quoted = false;
+    let is_between = |c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    };
+    let parts: Vec<&str> = list.split(is_between).filter(|it| !it.is_empty()).collect();
+    parts.join(",")
 }
 
 /// Only the two words that mesos-module-dvdi documents: a wrong guess at another one would create a volume, or not.

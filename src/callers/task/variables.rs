@@ -34,7 +34,7 @@ const FIELDS: [(&str, Field); 6] = [
 ];
 
 /// Characters that no value but a container path may contain, nor control characters: mesos-module-dvdi passed values to a
-/// shell, and refused these.
+/// shell, and refused these. Options may hold double quotes all the same: they keep a comma within a value.
 const FORBIDDEN: &str = "%/:;<>|`$'?^& {\"}[]\\";
 
 /// A variable that is set and not empty.
@@ -157,7 +157,8 @@ fn meaning(variable: &str) -> Result<(Field, usize)> {
 }
 
 fn check_characters(name: &str, field: Field, value: &str) -> Result<()> {
-    let is_bad = |c: &char| FORBIDDEN.contains(*c) || c.is_control();
+    let is_quote = |c: char| field == Field::Opts && c == '"';
+    let is_bad = |c: &char| (FORBIDDEN.contains(*c) && !is_quote(*c)) || c.is_control();
     let Some(bad) = value.chars().find(is_bad) else {
         return Ok(());
     };

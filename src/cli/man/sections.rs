@@ -208,7 +208,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "DVDI_VOLUME_OPTS",
-                "As --volumeopts; a comma too many does not matter.",
+                "As --volumeopts, quotes included; a comma too many does not matter.",
             ),
             (
                 "DVDI_VOLUME_EXPLICITCREATE",

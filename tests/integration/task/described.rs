@@ -54,6 +54,7 @@ fn each_has_its_driver_and_options() {
             ("NAME", "a"),
             ("OPTS", ",size=5,,o=addr=10.0.0.1,rw,"),
             ("NAME1", "b"),
+            ("OPTS1", r#"o="addr=10.0.0.4,nfsvers=4",size=5"#),
             ("DRIVER1", "other"),
             ("DVDCLI1", "/usr/bin/dvdcli"),
         ],
@@ -62,6 +63,8 @@ fn each_has_its_driver_and_options() {
     .succeeds();
     let expected = serde_json::json!({ "size": "5", "o": "addr=10.0.0.1,rw" });
     assert_eq!(rexray.options("a"), expected);
+    let expected = serde_json::json!({ "size": "5", "o": "addr=10.0.0.4,nfsvers=4" });
+    assert_eq!(other.options("b"), expected);
     assert_eq!(
         (rexray.volumes(), other.volumes()),
         (vec!["a".into()], vec!["b".into()])

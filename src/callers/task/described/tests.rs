@@ -112,6 +112,10 @@ fn commas_are_the_modules_and_a_comma_before_no_key_belongs_to_the_value() {
     assert_eq!(split(",a=1,,b=2,"), ["a=1", "b=2"]);
     assert_eq!(split("o=addr=10.0.0.1,rw"), ["o=addr=10.0.0.1,rw"]);
     assert_eq!(
+        split(",o=\"addr=10.0.0.4,,nfsvers=4\",,size=5,"),
+        ["o=addr=10.0.0.4,,nfsvers=4", "size=5"]
+    );
+    assert_eq!(
         refusal(&[("DVDI_VOLUME_NAME1", "a"), ("DVDI_VOLUME_OPTS1", "size")]),
         "DVDI_VOLUME_OPTS1: option 'size' has no value; write size=VALUE"
     );
