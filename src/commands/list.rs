@@ -43,16 +43,22 @@ fn list_all(args: &ListArgs, log: &mut Log) -> Result<u8> {
     let invocation = begin_overview(&args.common, log)?;
     let answers = overview::ask_all(&invocation, |driver| driver.list())?;
     let mut rows = Vec::new();
-    let mut code = 0;
+    let mut errors: Vec<String> = Vec::new();
     for (driver, answer) in &answers {
         match answer {
             Ok(volumes) => rows.extend(volumes.iter().map(|it| (driver.as_str(), it))),
-            Err(error) => {
-                code = ErrorKind::Other.exit_code();
-                log.error(&anyhow::anyhow!("listing volumes: {}", chain(error)));
-            }
+            Err(error) => errors.push(chain(error)),
         }
     }
+    // A wrong setting is one of both built-in drivers.
+    errors.dedup();
+    for error in &errors {
+        log.error(&anyhow::anyhow!("listing volumes: {error}"));
+    }
+    let code = match errors.is_empty() {
+        true => 0,
+        false => ErrorKind::Other.exit_code(),
+    };
     let format = args.format.unwrap_or(ListFormat::Table);
     print_list(rows, format, &reading(&args.common))?;
     Ok(code)

@@ -60,7 +60,7 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
         address: home::directory(kind.name(), invocation)
             .display()
             .to_string(),
-        answer: Ok(Scope::Local),
+        answer: open_exactly(invocation, kind.name()).map(|_| Scope::Local),
     });
     let ask = |(name, origin): &mut (String, Origin)| {
         let endpoint = discovery::find(&invocation.paths, name).ok().flatten();

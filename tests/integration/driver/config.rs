@@ -245,6 +245,24 @@ fn settings_of_built_in_drivers_are_judged_where_one_is_used() {
 }
 
 #[test]
+fn an_overview_tells_of_a_wrong_setting_once_and_shows_the_others() {
+    let env = Env::new();
+    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    env.configure("docker.fsType: ext3\n");
+    let problem = "reading $ROOT/etc/rexray/config.yml: line 1: docker.fsType: option fstype: \"ext3\" cannot be made here; known are ext4, xfs, btrfs";
+    env.dvdcli("list")
+        .prints("DRIVER  VOLUME NAME\nfake    db\n")
+        .fails(1, &format!("dvdcli: listing volumes: {problem}\n"));
+    let found = env.dvdcli("drivers --format json").output();
+    let drivers: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    let answers = |at: usize| (drivers[at]["Answers"].clone(), drivers[at]["Error"].clone());
+    for built_in in [0, 1] {
+        assert_eq!(answers(built_in), (false.into(), problem.into()));
+    }
+    assert_eq!(answers(2), (true.into(), serde_json::Value::Null));
+}
+
+#[test]
 fn a_setting_without_a_value_is_not_set() {
     let env = Env::new();
     let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
