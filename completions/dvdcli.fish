@@ -42,7 +42,7 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l verbose -d 'Show each ste
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l strict -d 'Fail where the volume exists with other options, instead of warning'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l from-env -d 'Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -l force -d 'Release it for every holder'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s V -l version -d 'Print version'
@@ -97,7 +97,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l config -d 'The
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l target -d 'A directory where the volume appears as well' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Release it for every holder'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -109,7 +109,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l config -d 'The 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l target -d 'A directory where the volume appears as well' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l force -d 'Release it for every holder'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -156,7 +156,7 @@ pub struct UnmountArgs {
     pub common: Common,
     #[command(flatten)]
     pub holder: HolderArgs,
-    /// Release it for every holder
+    /// Release it for every holder; unmount what nobody here holds, or without its driver
     #[arg(long)]
     pub force: bool,
     /// Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so

@@ -45,7 +45,7 @@ pub enum Verb {
     /// List the volumes of one driver, or of all
     ///
     /// Without --volumedriver every driver is asked, side by side; one that does not answer is named on stderr, and the
-    /// exit code is 1.
+    /// exit code is 1. One that an administrator has disabled is only warned of.
     #[command(visible_alias = "ls")]
     List(ListArgs),
     /// Print all that is known of a volume, as a JSON array with Docker's keys

@@ -29,8 +29,9 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "A path is printed only if it is absolute, an existing directory on this host, and answers in time; otherwise \
-                 what was mounted is unmounted again and the exit status is 1. path prints what the driver says; some plugins \
-                 name a directory where nothing is mounted yet.",
+                 what was mounted is unmounted again and the exit status is 1. path prints what the driver says, but \
+                 nothing where that is not there, or a bare directory where the volume was mounted before; a plugin may name a \
+                 directory at which it has not mounted anything yet.",
             ),
             (
                 "",
