@@ -42,7 +42,11 @@ impl Locked<'_> {
             (Ok(Unmounted::InUse(why)), _) => return self.stays_in_use(why, release),
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
-                Ok(())
+                // What the driver leaves where it mounts nothing for anybody is the administrator's.
+                match &left {
+                    Left::Unrecorded(mount) => self.ledger.memory.remember(mount),
+                    _ => Ok(()),
+                }
             }
             (Ok(Unmounted::WasNot(why)), Left::Nothing) => {
                 self.say_nothing_was_left(mount, &why, table);
@@ -135,9 +139,7 @@ impl Locked<'_> {
         why: &str,
     ) -> Result<()> {
         let name = self.volume.name();
-        if !why.is_empty() {
-            self.warn(&format!("unmounting volume {name}: {why}"));
-        }
+        self.warn(&format!("unmounting volume {name}: {why}"));
         let is_awaited = |record: &&HolderRecord| {
             !record.settled && record.mount.is_none() && may_come(record) && !release.all
         };
@@ -167,7 +169,7 @@ impl Locked<'_> {
         match self.look_for_mount() {
             Ok(Sighting::Mounted(seen)) => {
                 let (name, table) = (self.volume.name(), MountTable::read()?);
-                let mount = MountRecord::of(seen.path, name, false, &table, None)?;
+                let mount = MountRecord::of(seen.path, name, false, &table, Some(&table))?;
                 Ok(Left::Unrecorded(mount))
             }
             _ => Ok(Left::Nothing),

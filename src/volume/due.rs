@@ -18,7 +18,7 @@ const MAY_COME: u64 = 60 * 60;
 
 /// What is to be done when no holder is left.
 pub enum Due {
-    /// Nothing, with the reason; empty where there is nothing to say.
+    /// Nothing, with the reason.
     Nothing(String),
     /// Its driver is not there, and it is forgotten; with the reason.
     Forget(String),
@@ -62,10 +62,6 @@ impl Locked<'_> {
                 format!("{label}: nothing is mounted at {path}; nothing was left to do")
             }
             Sighting::NotMounted(why) => format!("{why}; nothing was left to do"),
-            // Such as an administrator's own mount point.
-            Sighting::Mounted(Seen { mount, .. }) if memory.is_foreign(&mount) && !is_ours => {
-                String::new()
-            }
             _ if is_ours => return Due::Unmount,
             Sighting::CannotSay => "nobody holds it here, and it is left as it is".to_owned(),
             Sighting::Mounted(Seen { mount, .. }) => held_by_another(&mount.mount_point),

@@ -10,6 +10,7 @@ use anyhow::{Context, Error, Result, bail};
 use crate::base::failure::Failure;
 use crate::base::text::plain;
 use crate::invocation::Invocation;
+use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::mount::calls::unmount;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, utab};
@@ -57,7 +58,8 @@ fn refuse_unprintable(target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a path above the places that dvdcli needs: with those hidden, it could not unmount the volume again.
+/// Refuses a path above the places that dvdcli needs, or among the volumes of a built-in driver: with those hidden, it could not
+/// unmount the volume again.
 pub fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
     let paths = &invocation.paths;
     let state = invocation.config.root.as_ref().unwrap_or(&paths.state);
@@ -78,7 +80,24 @@ pub fn refuse_hiding(invocation: &Invocation, path: &Path) -> Result<()> {
             "{path}: a volume there would hide {hidden}"
         )));
     }
-    Ok(())
+    refuse_store(invocation, path)
+}
+
+/// Refuses a directory in which a built-in driver keeps its volumes, or one of them: it would be hidden, and its volumes with it.
+/// What is inside of a volume is its users' own.
+fn refuse_store(invocation: &Invocation, path: &Path) -> Result<()> {
+    let state = invocation.config.root.as_ref();
+    let state = canonical_as_far_as_it_exists(state.unwrap_or(&invocation.paths.state));
+    let inside = path
+        .strip_prefix(state)
+        .map(|inside| inside.components().count());
+    match inside {
+        Ok(1..=3) => bail!(Failure::usage(format!(
+            "{}: a built-in driver keeps its volumes there",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a directory of a process, which vanishes with it and takes the way to a mount along.

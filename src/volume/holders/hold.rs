@@ -6,14 +6,16 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::text::shorten;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::views::ViewRecord;
 
 /// The name of the holder that gave neither an ID nor a target.
 pub const ANONYMOUS: &str = "";
 
-/// How many holders a message names.
+/// How many holders a message names, and with how many characters at most.
 const NAMED: usize = 10;
+const LONGEST: usize = 200;
 
 const HOUR: u64 = 60 * 60;
 
@@ -83,7 +85,7 @@ pub fn listed(mut holders: Vec<(&String, &Hold)>) -> String {
     let name = |(name, hold): (&String, &Hold)| {
         let shown = match name.as_str() {
             ANONYMOUS => "a caller without an ID".to_owned(),
-            name => hold.shown(name),
+            name => shorten(&hold.shown(name), LONGEST),
         };
         shown + &hold.age().unwrap_or_default()
     };

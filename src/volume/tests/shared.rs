@@ -265,8 +265,22 @@ fn what_was_mounted_before_stays_and_nothing_is_said() {
     let seen = unmount(&scene, Release::ONE);
     assert_eq!((seen.result.as_str(), seen.warnings.len()), ("", 0));
     assert_eq!((seen.record.as_str(), seen.mounts.len()), (NO_RECORD, 1));
-    let seen = unmount(&scene, Release::ONE);
-    assert_eq!((seen.result.as_str(), seen.warnings.len()), ("", 0));
+    assert_eq!(remove(&scene).result, "");
+}
+
+/// One that we never had mounted: what is left after the plugin was told to unmount is none of its own.
+#[test]
+fn what_stays_after_force_does_not_keep_a_volume_from_being_removed() {
+    let scene = scene();
+    mounted_by_another(&scene);
+    scene.plan().unmounting = Unmounting::KeepsForAnother;
+    assert!(
+        remove(&scene)
+            .result
+            .starts_with("InUse: it is mounted at /mnt/db")
+    );
+    let seen = unmount(&scene, FORCE);
+    assert_eq!((seen.result.as_str(), seen.warnings.len()), ("", 1));
     assert_eq!(remove(&scene).result, "");
 }
 

@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 
 use pretty_assertions::assert_eq;
 
+use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 
@@ -68,6 +69,21 @@ fn a_directory_in_proc_is_no_target() {
     );
     assert_eq!((env.mounts().len(), plugin.connections()), (0, 0));
     assert!(!env.path("run/dvdcli").exists());
+}
+
+/// The volumes there would be hidden, and could not be unmounted any more.
+#[test]
+fn a_directory_of_a_built_in_driver_is_no_target() {
+    let Some(env) = Env::isolated() else { return };
+    env.dvdcli("create -d local -n other").succeeds();
+    for target in ["local", "local/other", "local/other/_data"] {
+        let target = format!("$ROOT/var/lib/dvdcli/{target}");
+        env.dvdcli(&format!("mount -d local -n db --target {target}")).fails(
+            2,
+            &format!("dvdcli: mounting volume db: target: {target}: a built-in driver keeps its volumes there\n"),
+        );
+    }
+    assert_eq!(env.mounts().len(), 0);
 }
 
 /// The volume's own mount would be taken for the view, and unmounted under the other holders.
