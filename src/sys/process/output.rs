@@ -77,7 +77,10 @@ impl Output {
                     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
                     send(self.number, bytes, flags)
                 }
-                Way::InPieces if !self.is_writable(Instant::now())? => Err(Errno::EAGAIN),
+                // Where no file may be open at all, the kernel cannot tell.
+                Way::InPieces if !self.is_writable(Instant::now()).unwrap_or(true) => {
+                    Err(Errno::EAGAIN)
+                }
                 Way::InPieces => write(self.fd(), &bytes[..bytes.len().min(PIECE)]),
                 Way::AtOnce => write(self.fd(), bytes),
             };
