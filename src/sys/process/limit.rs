@@ -31,10 +31,10 @@ pub fn within<T: Send + 'static>(
     thread::Builder::new()
         .spawn(act)
         .context("starting a thread")?;
-    let is_done = interruption::wait(end.as_fd(), PollFlags::POLLIN, ends).context("waiting")?;
+    interruption::wait(end.as_fd(), PollFlags::POLLIN, ends).context("waiting")?;
     match result.try_recv() {
-        Ok(result) if is_done => result,
-        _ => bail!(interruption::reason_or(
+        Ok(result) => result,
+        Err(_) => bail!(interruption::reason_or(
             "no answer before the time was over (--timeout)"
         )),
     }
