@@ -66,14 +66,14 @@ impl Budget {
         }
     }
 
-    /// When the time that counts now runs out, or has run out with a signal that ends the program. After a switch, ask again.
+    /// When the time that counts now runs out. After a switch, ask again.
     pub fn ends(&self) -> Instant {
-        interruption::limit(self.started + self.total())
+        self.started + self.total()
     }
 
-    /// Zero once it has run out.
+    /// Zero once it has run out, or a signal has come that ends the program.
     pub fn left(&self) -> Duration {
-        self.ends().saturating_duration_since(Instant::now())
+        interruption::limit(self.ends()).saturating_duration_since(Instant::now())
     }
 
     /// The message for when it has run out while something was waited for, with the total that counts now. The context of the error

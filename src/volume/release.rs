@@ -9,6 +9,7 @@ use crate::base::text::chain;
 use crate::driver::interface::{Unmounted, Volume};
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::process::interruption;
 use crate::volume::Locked;
 use crate::volume::bind::targets;
 use crate::volume::due::Due;
@@ -185,7 +186,8 @@ impl Locked<'_> {
                 "{label}: --lazy has no effect: a plugin has no lazy unmount"
             ));
         }
-        match self.volume.unmount(&id, lazy) {
+        // A signal leaves it a moment: what is half released is of no use to anybody.
+        match interruption::finishing(|| self.volume.unmount(&id, lazy)) {
             Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => Err(error),
             told => Ok(told),
         }

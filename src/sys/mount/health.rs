@@ -10,7 +10,7 @@ use nix::unistd::syncfs;
 
 use crate::sys::errno::errno_of;
 use crate::sys::mount::mountinfo::Mount;
-use crate::sys::process::limit;
+use crate::sys::process::{interruption, limit};
 
 /// File systems that become read-only where their disk fails. Others, such as squashfs, may always be.
 const WRITABLE: &[&str] = &["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat"];
@@ -59,11 +59,12 @@ pub fn is_of_device(mount: &Mount) -> bool {
 /// It could not be written, now or earlier, and nobody was told; or that takes longer than until `ends`.
 pub fn write_out(mount_point: &Path, ends: Instant) -> Result<()> {
     let directory = mount_point.to_owned();
-    let written = limit::within(ends, move || {
+    let sync = move || {
         // The mount is busy while it is open.
         let opened = File::open(directory)?;
         Ok(syncfs(&opened)?)
-    });
+    };
+    let written = interruption::finishing(|| limit::within(ends, sync));
     written.with_context(|| format!("writing {} to the disk", mount_point.display()))
 }
 

@@ -113,7 +113,11 @@ fn they_end_a_call_that_a_plugin_does_not_answer() {
             verb => env.dvdcli(&format!("{verb} {DB}")),
         };
         let found = interrupted(line, signal, || asked(&plugin, method));
-        let why = format!("VolumeDriver.{method}: interrupted by {name}");
+        let why = match method {
+            "Unmount" => format!("not done 1 s after {name}"),
+            _ => format!("interrupted by {name}"),
+        };
+        let why = format!("VolumeDriver.{method}: {why}");
         let message = format!("dvdcli: {doing}: plugin fake: {why}\n");
         assert_eq!(found.parts(), (128 + signal, "", message.as_str()));
         comes_out_right(&env, &plugin);
@@ -321,7 +325,7 @@ fn a_task_is_left_with_none_of_its_volumes() {
             asked(&slow, "Unmount")
         });
         let message = format!(
-            "dvdcli: unmounting volume b (DVDI_VOLUME_NAME1): plugin slow: VolumeDriver.Unmount: interrupted by {name}\n"
+            "dvdcli: unmounting volume b (DVDI_VOLUME_NAME1): plugin slow: VolumeDriver.Unmount: not done 1 s after {name}\n"
         );
         assert_eq!((found.code, found.stdout.as_str()), (128 + signal, ""));
         assert!(found.stderr.contains(&message), "{found:?}");
