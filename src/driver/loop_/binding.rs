@@ -17,8 +17,12 @@ use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::interruption;
 
-/// How long to wait for a loop device that is about to be freed.
+/// How long to wait for a loop device that is about to be freed, where it is still mounted somewhere.
 const FREED: Duration = Duration::from_secs(1);
+
+/// And where it is only open: whoever looks at all devices, as udev and other calls of dvdcli do, opens each for a moment, which may be
+/// long on a busy machine.
+const CLOSED: Duration = Duration::from_secs(10);
 
 /// The pause between two looks at what is waited for.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -54,7 +58,7 @@ pub fn bind(image: &File, ends: Instant) -> Result<LoopDevice> {
 pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
     let id = FileId::of(image).context("reading the image")?;
     loop {
-        if let Some(user) = kept_by(image)? {
+        if let Some(user) = kept_by(image, ends)? {
             return Err(Failure::in_use(user).into());
         }
         // If it is locked without being bound, it is being copied: wait.
@@ -70,7 +74,7 @@ pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
 ///
 /// A device that is about to be freed is waited for: programs that look at a device, such as udev, keep it open for a moment after it
 /// was unmounted, and a mount namespace that is being made for a container has a copy of every mount for a moment.
-pub fn kept_by(image: &File) -> Result<Option<String>> {
+pub fn kept_by(image: &File, ends: Instant) -> Result<Option<String>> {
     let id = FileId::of(image).context("reading the image")?;
     let began = Instant::now();
     loop {
@@ -78,9 +82,16 @@ pub fn kept_by(image: &File) -> Result<Option<String>> {
             return Ok(None);
         };
         if began.elapsed() >= FREED {
-            let user = mounted_by(number).or_else(|| opened_by(number));
-            let user = user.unwrap_or_default();
-            return Ok(Some(format!("bound to /dev/loop{number}{user}")));
+            let mounted = mounted_by(number);
+            let opened = opened_by(number).filter(|_| mounted.is_none());
+            let is_closed_soon =
+                opened.is_some() && began.elapsed() < CLOSED && !interruption::is_over(ends);
+            thread::sleep(PAUSE * 50);
+            // Whoever had it open may have closed it between two looks.
+            if !is_closed_soon && loop_device::bound_to(id)?.contains(&number) {
+                let user = mounted.or(opened).unwrap_or_default();
+                return Ok(Some(format!("bound to /dev/loop{number}{user}")));
+            }
         }
         thread::sleep(PAUSE);
     }

@@ -112,7 +112,7 @@ impl LoopVolume<'_> {
     /// What the image is bound to, and what keeps it so; `None` where it is free.
     fn user(&self) -> Result<Option<String>> {
         match open::to_remove(&self.on_disk.image())? {
-            Some(image) => binding::kept_by(&image),
+            Some(image) => binding::kept_by(&image, self.on_disk.place.home.ends()),
             None => Ok(None),
         }
     }
