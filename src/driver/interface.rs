@@ -227,6 +227,8 @@ pub enum Unmounted {
     Lost(String),
     /// It is not mounted here, but something keeps it in use on this host. The text says what.
     InUse(String),
+    /// It is not mounted in its place any more, but bound to another one in this mount namespace. The text says where.
+    Bound(String),
     /// There was nothing to unmount. The text says who says so: `driver loop: it is not mounted`.
     WasNot(String),
 }

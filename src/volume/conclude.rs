@@ -39,7 +39,8 @@ impl Locked<'_> {
         let is_certain = release.all || before.as_ref().is_some_and(|it| it.settled);
         let concluded = match (told, left) {
             (Ok(Unmounted::Lost(why)), left) => return self.is_lost(why, &left),
-            (Ok(Unmounted::InUse(why)), _) => return self.stays_in_use(why, release),
+            (Ok(Unmounted::Bound(why)), _) => return self.stays_in_use(why, true),
+            (Ok(Unmounted::InUse(why)), _) => return self.stays_in_use(why, release.lazy),
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
                 // What the driver leaves where it mounts nothing for anybody is the administrator's.
@@ -74,10 +75,11 @@ impl Locked<'_> {
         Err(Error::msg(why))
     }
 
-    /// Nothing is left to hold, but other hosts cannot have it yet.
-    fn stays_in_use(&mut self, why: String, release: Release) -> Result<()> {
+    /// Nothing is left to hold, but other hosts cannot have it yet. It is no error where that was to be expected: after a lazy unmount,
+    /// and where an agent still has to end other containers.
+    fn stays_in_use(&mut self, why: String, is_expected: bool) -> Result<()> {
         self.ledger.clear()?;
-        if release.lazy {
+        if is_expected {
             self.warn(&format!("volume {}: {why}", self.volume.name()));
             return Ok(());
         }

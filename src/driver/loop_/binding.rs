@@ -10,11 +10,12 @@ use nix::errno::Errno;
 
 use crate::base::failure::Failure;
 use crate::base::text::chain;
+use crate::driver::shared::existing::Keeper;
 use crate::sys::block::loop_device::{self, LoopDevice};
 use crate::sys::errno::errno_of;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::busy;
-use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::interruption;
 
 /// How long to wait for a loop device that is about to be freed, where it is still mounted somewhere.
@@ -59,7 +60,7 @@ pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
     let id = FileId::of(image).context("reading the image")?;
     loop {
         if let Some(user) = kept_by(image, ends)? {
-            return Err(Failure::in_use(user).into());
+            return Err(Failure::in_use(user.words).into());
         }
         // If it is locked without being bound, it is being copied: wait.
         if try_lock(|| image.try_lock())? && loop_device::bound_to(id)?.is_empty() {
@@ -74,7 +75,7 @@ pub fn lock_unused(image: &File, ends: Instant) -> Result<()> {
 ///
 /// A device that is about to be freed is waited for: programs that look at a device, such as udev, keep it open for a moment after it
 /// was unmounted, and a mount namespace that is being made for a container has a copy of every mount for a moment.
-pub fn kept_by(image: &File, ends: Instant) -> Result<Option<String>> {
+pub fn kept_by(image: &File, ends: Instant) -> Result<Option<Keeper>> {
     let id = FileId::of(image).context("reading the image")?;
     let began = Instant::now();
     loop {
@@ -89,8 +90,10 @@ pub fn kept_by(image: &File, ends: Instant) -> Result<Option<String>> {
             thread::sleep(PAUSE * 50);
             // Whoever had it open may have closed it between two looks.
             if !is_closed_soon && loop_device::bound_to(id)?.contains(&number) {
+                let is_bind = bound_here(number).is_some();
                 let user = mounted.or(opened).unwrap_or_default();
-                return Ok(Some(format!("bound to /dev/loop{number}{user}")));
+                let words = format!("bound to /dev/loop{number}{user}");
+                return Ok(Some(Keeper { words, is_bind }));
             }
         }
         thread::sleep(PAUSE);
@@ -101,7 +104,7 @@ pub fn kept_by(image: &File, ends: Instant) -> Result<Option<String>> {
 fn mounted_by(number: u32) -> Option<String> {
     let source = format!("/dev/loop{number}");
     let find = |table: &MountTable| table.iter().find(|mount| mount.source == source).cloned();
-    if let Some(mount) = MountTable::read().ok().and_then(|table| find(&table)) {
+    if let Some(mount) = bound_here(number) {
         let place = mount.mount_point.display();
         return Some(format!(", which is mounted at {place}"));
     }
@@ -110,6 +113,13 @@ fn mounted_by(number: u32) -> Option<String> {
         ", which is mounted at {} in the mount namespace of {process}",
         mount.mount_point.display()
     ))
+}
+
+/// The mount of a loop device in this mount namespace.
+fn bound_here(number: u32) -> Option<Mount> {
+    let source = format!("/dev/loop{number}");
+    let table = MountTable::read().ok()?;
+    table.iter().find(|mount| mount.source == source).cloned()
 }
 
 /// Who has a loop device open, to be appended to a message.

@@ -11,7 +11,7 @@ use crate::driver::interface::VolumeInfo;
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
 use crate::driver::loop_::{binding, image, open, thick};
 use crate::driver::shared::data_directory;
-use crate::driver::shared::existing::Existing;
+use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
 use crate::sys::block::loop_device;
 use crate::sys::mount::calls;
@@ -73,7 +73,7 @@ impl Existing for LoopVolume<'_> {
     }
 
     /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
-    fn after_unmount(&self) -> Result<Option<String>> {
+    fn after_unmount(&self) -> Result<Option<Keeper>> {
         let place = self.on_disk.place;
         let user = self.user()?;
         if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
@@ -110,7 +110,7 @@ impl Existing for LoopVolume<'_> {
 
 impl LoopVolume<'_> {
     /// What the image is bound to, and what keeps it so; `None` where it is free.
-    fn user(&self) -> Result<Option<String>> {
+    fn user(&self) -> Result<Option<Keeper>> {
         match open::to_remove(&self.on_disk.image())? {
             Some(image) => binding::kept_by(&image, self.on_disk.place.home.ends()),
             None => Ok(None),

@@ -9,7 +9,7 @@ use crate::base::text::chain;
 use crate::driver::interface::{
     Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
-use crate::driver::shared::existing::Existing;
+use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::options::{self, Known, NormalOptions};
@@ -237,11 +237,17 @@ impl Volume for BuiltInVolume<'_> {
         let unmounted = unmount_all(home, volume.as_ref(), lazy)?;
         Ok(match (unmounted, volume.after_unmount()?) {
             (Some(Unmounted::Lost(why)), Some(user)) => {
-                Unmounted::Lost(format!("{why}; it is still {user}"))
+                Unmounted::Lost(format!("{why}; it is still {}", user.words))
             }
-            (_, Some(user)) => Unmounted::InUse(format!(
-                "it is not mounted here any more, but still {user}; unmount it again when that has ended"
-            )),
+            (_, Some(Keeper { words, is_bind })) => {
+                let why = format!(
+                    "it is not mounted here any more, but still {words}; unmount it again when that has ended"
+                );
+                match is_bind {
+                    true => Unmounted::Bound(why),
+                    false => Unmounted::InUse(why),
+                }
+            }
             (Some(unmounted), None) => unmounted,
             (None, None) => Unmounted::WasNot(format!("{label}: it is not mounted")),
         })

@@ -7,6 +7,15 @@ use anyhow::Result;
 use crate::driver::interface::VolumeInfo;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
+/// What keeps a volume in use after it was unmounted.
+#[derive(Debug)]
+pub struct Keeper {
+    /// `bound to /dev/loop0, which is open in PID 7 (sleep)`.
+    pub words: String,
+    /// It is bound to another place in this mount namespace, as agents do for the containers that they have still to end.
+    pub is_bind: bool,
+}
+
 /// A volume that exists.
 pub trait Existing {
     /// Where it is mounted in this mount namespace, and its mount.
@@ -35,9 +44,8 @@ pub trait Existing {
         ""
     }
 
-    /// Called when it is mounted nowhere in this mount namespace. Returns what keeps it in use on this host all the same: `bound to
-    /// /dev/loop0, which is open in PID 7 (sleep)`.
-    fn after_unmount(&self) -> Result<Option<String>> {
+    /// Called when it is not mounted in its place any more. Returns what keeps it in use on this host all the same.
+    fn after_unmount(&self) -> Result<Option<Keeper>> {
         Ok(None)
     }
 
