@@ -185,6 +185,8 @@ impl Locked<'_> {
         for asked in 2..=MOUNTS {
             path = match self.volume.mount(mode) {
                 Ok(path) => path,
+                // The record stays unsettled, and the next call recovers.
+                Err(error) if ErrorKind::of(&error) == ErrorKind::Unsure => return Err(error),
                 Err(error) => return Err(self.undo_mount(error, mode, asked - 1)),
             };
             let mount = self.verify(&path, mode, Some(before), asked)?;

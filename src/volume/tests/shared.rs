@@ -381,6 +381,22 @@ fn a_directory_is_a_mistake_where_the_volume_was_mounted_before() {
     assert_eq!(mount(&scene).result, "/plain/db");
 }
 
+/// Nobody knows whether the plugin has mounted it by now: nothing is forgotten.
+#[test]
+fn a_mount_that_is_asked_for_again_may_be_cut_off() {
+    let scene = scene();
+    assert_eq!(mount(&scene).result, "/mnt/db");
+    assert_eq!(unmount(&scene, Release::ONE).result, "");
+    scene.plan().bare_mounts = 1;
+    scene.plan().mounting = Mounting::MountsAndIsLost;
+    let seen = mount(&scene);
+    assert_eq!(seen.result, "Unsure: mount: Unsure");
+    assert_eq!(seen.record, "unsettled nowhere: nobody");
+    assert!(!seen.calls.contains(&"unmount".to_owned()), "{seen:?}");
+    scene.plan().tells_path = Some(true);
+    assert_eq!(unmount(&scene, Release::ONE).mounts, strings(&[]));
+}
+
 /// Only the plugin knows whether the volume is still at a plain directory.
 #[test]
 fn a_plain_directory_is_asked_for_again() {
