@@ -44,11 +44,6 @@ pub trait Driver: Send {
         false
     }
 
-    /// Whether it can detach a busy mount. Otherwise lazy unmounting takes only the views of the volume at its targets away.
-    fn can_unmount_lazily(&self) -> bool {
-        true
-    }
-
     /// Whether it can make the mount itself read-only. Otherwise only the views of the volume at its targets can be read-only.
     fn can_mount_read_only(&self) -> bool {
         false

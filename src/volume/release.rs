@@ -180,7 +180,7 @@ impl Locked<'_> {
     fn tell_driver(&mut self, lazy: bool) -> Result<Result<Unmounted>> {
         let id = self.mount_id()?;
         let driver = self.volume.driver();
-        if lazy && self.holder.target.is_none() && !driver.can_unmount_lazily() {
+        if lazy && self.holder.target.is_none() && driver.is_shared() {
             let label = driver.label();
             self.warn(&format!(
                 "{label}: --lazy has no effect: a plugin has no lazy unmount"

@@ -85,11 +85,6 @@ impl Driver for Plugin<'_> {
     fn is_shared(&self) -> bool {
         true
     }
-
-    /// The protocol has no such request.
-    fn can_unmount_lazily(&self) -> bool {
-        false
-    }
 }
 
 /// One volume of a plugin.
