@@ -12,6 +12,7 @@ mod thick;
 mod volume;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
@@ -29,6 +30,7 @@ use crate::driver::shared::names;
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{self, VolumeFile};
 use crate::invocation::config::Config;
+use crate::sys::mount::mountopts::MountOptions;
 
 /// The kind of built-in driver that `loop` is.
 pub struct Loop;
@@ -89,6 +91,7 @@ impl BuiltInKind for Loop {
         home.store.create(place.name, &file, |directory| {
             host_claim::make_token(directory)?;
             make_image(plan, home, directory)?;
+            try_mount_options(&directory.join(IMAGE), &file.options, home.ends())?;
             store::make_directory(&directory.join(MOUNT_POINT))
         })
     }
@@ -118,4 +121,16 @@ fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
     let free = host_claim::refuse_foreign(&source, &home.host).with_context(doing)?;
     plan.carry_out(&image, home.ends())?;
     host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)
+}
+
+/// Options with which a volume can never be mounted are found when it is made.
+fn try_mount_options(path: &Path, options: &NormalOptions, ends: Instant) -> Result<()> {
+    let words = options.text("mountOpts").map(MountOptions::parse);
+    let (Some(mut words), Some(fs_type)) = (words, options.text("newFsType")) else {
+        return Ok(());
+    };
+    if thick::is_asked(options) {
+        words.add("nodiscard");
+    }
+    image::try_mount_options(path, fs_type, &words, ends)
 }

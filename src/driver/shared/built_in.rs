@@ -17,6 +17,7 @@ use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::unmount::unmount_all;
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
+use crate::sys::files::immutable;
 use crate::sys::mount::mountinfo::MountTable;
 
 /// What a kind of built-in driver has of its own.
@@ -267,7 +268,10 @@ impl Volume for BuiltInVolume<'_> {
         home.refuse_unknown_host()?;
         let was_being_removed = home.store.sweep(self.name())?;
         match self.place().file()? {
-            Some(file) => self.existing(&file)?.remove(),
+            Some(file) => {
+                immutable::refuse(&self.place().directory())?;
+                self.existing(&file)?.remove()
+            }
             None if was_being_removed => Ok(()),
             None => Err(self.place().absent()),
         }

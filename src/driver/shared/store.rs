@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -195,7 +195,7 @@ impl Store {
             Err(error) if matches!(errno_of(&error), Some(Errno::ENOSPC | Errno::EDQUOT)) => {
                 return delete_in_place(&directory);
             }
-            renamed => renamed.with_context(|| format!("moving {} away", directory.display()))?,
+            renamed => renamed.map_err(|error| not_moved(error, &directory))?,
         }
         if let Err(error) = sync(&self.root) {
             let _ = fs::rename(&path, &directory);
@@ -242,6 +242,17 @@ fn delete_in_place(directory: &Path) -> Result<()> {
     }
     fs::remove_file(directory.join(RECORD)).with_context(doing)?;
     fs::remove_dir(directory).with_context(doing)
+}
+
+fn not_moved(error: io::Error, directory: &Path) -> Error {
+    let doing = format!("moving {} away", directory.display());
+    match error.kind() {
+        // Nothing else is mounted between the two names.
+        io::ErrorKind::CrossesDevices => anyhow!(
+            "{doing}: it is in a lower layer of an overlay file system, which cannot rename it; remove it where that layer is made"
+        ),
+        _ => Error::from(error).context(doing),
+    }
 }
 
 /// Makes one directory that users can pass through.

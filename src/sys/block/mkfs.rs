@@ -156,7 +156,18 @@ pub fn make(fs: &FileSystem, file: &File, thick: bool, ends: Instant) -> Result<
         true => fs.thick,
         false => fs.thin,
     };
-    run(fs, &fs.make, further, file, ends)
+    run(fs, &fs.make, further, file, ends)?;
+    let found = signature::of(file).context("looking for the file system")?;
+    // Its configuration may have it make an older ext.
+    let is_made = found.is_some_and(|found| found == fs.name || named_like_ext(found, fs.name));
+    if !is_made {
+        bail!("{} has ended well, but has made no {}", fs.make.0, fs.name);
+    }
+    Ok(())
+}
+
+fn named_like_ext(found: &str, wanted: &str) -> bool {
+    found.starts_with("ext") && wanted.starts_with("ext")
 }
 
 /// Gives the copy of a file system a new UUID, so that it can be mounted while the original is mounted.

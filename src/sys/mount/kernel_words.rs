@@ -73,8 +73,13 @@ fn refused_option(fs_type: &str, source: &str, data: &str) -> Option<String> {
         };
         set.is_err()
     })?;
+    said(context.into())
+}
+
+/// The kernel's first message about a file system that is being set up (fsopen(2)).
+pub(super) fn said(mut context: File) -> Option<String> {
     let mut words = vec![0; LONGEST];
-    let length = File::from(context).read(&mut words).ok()?;
+    let length = context.read(&mut words).ok()?;
     let words = String::from_utf8_lossy(&words[..length]);
     // "e " marks an error.
     Some(words.trim_start_matches("e ").trim_end().to_owned())

@@ -8,4 +8,5 @@ pub mod journal;
 mod kernel_words;
 pub mod mountinfo;
 pub mod mountopts;
+pub mod trial;
 pub mod utab;

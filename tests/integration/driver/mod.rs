@@ -3,6 +3,7 @@
 mod claims;
 mod config;
 mod copy;
+mod creation;
 mod devices;
 mod full_disk;
 mod full_store;

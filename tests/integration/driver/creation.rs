@@ -1,0 +1,122 @@
+//! What would be found too late: at the first mount, or when a half of the volume is deleted already.
+
+use std::path::Path;
+
+use crate::harness::env::{Env, PATH};
+use crate::harness::fs;
+use crate::harness::mounts::{in_directory, unmount};
+use crate::harness::tree::{assert_intact, tree};
+use crate::harness::volumes::{LOOP, is_removed, volume};
+
+#[test]
+fn an_mkfs_that_makes_nothing_makes_no_volume() {
+    let Some(env) = Env::isolated() else { return };
+    for fs_type in ["ext4", "xfs", "btrfs"] {
+        env.write(&format!("mkfs.{fs_type}"), "#!/bin/sh\n");
+        let install = format!("install -m 755 -D mkfs.{fs_type} bin/mkfs.{fs_type}");
+        in_directory(&env.path(""), &install).unwrap();
+        env.dvdcli(&format!("create -d loop -n db --volumeopts=size=400MiB,fs={fs_type}"))
+            .env("PATH", &format!("{}:{PATH}", env.path("bin").display()))
+            .fails(
+                1,
+                &format!("dvdcli: creating volume db: making an image of 400 MiB: mkfs.{fs_type} has ended well, but has made no {fs_type}\n"),
+            );
+        assert_eq!(env.names(LOOP), [""; 0]);
+    }
+}
+
+#[test]
+fn mount_options_that_the_kernel_refuses_are_found_at_creation() {
+    let Some(env) = Env::isolated() else { return };
+    for (fs_type, option) in [
+        ("ext4", "nosuchoption"),
+        ("ext4", "commit=much"),
+        ("xfs", "logbufs=1000"),
+        ("btrfs", "subvol=none"),
+    ] {
+        for verb in ["create", "mount"] {
+            let doing = if verb == "create" {
+                "creating"
+            } else {
+                "mounting"
+            };
+            env.dvdcli(&format!(
+                "{verb} -d loop -n db --opt size=400MiB --opt fs={fs_type} --opt o=noatime,{option}"
+            ))
+            .fails(
+                2,
+                &format!("dvdcli: {doing} volume db: option mountOpts: [..]\n"),
+            );
+        }
+        assert_eq!(env.names(LOOP), [""; 0]);
+        env.assert_nothing_is_left();
+    }
+    env.dvdcli("mount -d loop -n db --opt size=64MiB --opt o=noatime,data=journal,ro")
+        .prints(&format!("$ROOT/{LOOP}/db/mnt/data\n"))
+        .succeeds();
+    env.dvdcli("unmount -d loop -n db").succeeds();
+    is_removed(&env, "loop");
+}
+
+#[test]
+fn what_cannot_be_deleted_is_found_before_anything_is() {
+    let Some(env) = Env::isolated() else { return };
+    for (driver, place) in [
+        ("loop", "image"),
+        ("loop", "mnt"),
+        ("loop", ""),
+        ("local", "_data/kept"),
+        ("local", "_data"),
+    ] {
+        for (letter, words) in [("i", "immutable"), ("a", "for appending only")] {
+            let directory = volume(&env, driver, "db");
+            let file = directory.join(place);
+            let chattr = |sign: &str| {
+                let script = format!("chattr {sign}{letter} {}", file.display());
+                in_directory(Path::new("/"), &script).unwrap();
+            };
+            chattr("+");
+            let before = tree(&directory);
+            let shown = env.with_root(file.to_str().unwrap());
+            let shown = shown.trim_end_matches('/');
+            let refused = env.dvdcli(&format!("remove -d {driver} -n db")).output();
+            let intact = tree(&directory);
+            chattr("-");
+            assert_eq!(
+                (refused.code, env.with_root(&refused.stderr)),
+                (
+                    1,
+                    format!(
+                        "dvdcli: removing volume db: {shown} is {words}, and nothing is deleted; run chattr -{letter} on it\n"
+                    )
+                )
+            );
+            assert!(before == intact, "{driver} {place}");
+            is_removed(&env, driver);
+        }
+    }
+}
+
+#[test]
+fn a_volume_in_a_lower_layer_of_an_overlay_is_named_as_such() {
+    let Some(env) = Env::isolated() else { return };
+    volume(&env, "local", "db");
+    let lower = env.path("var/lib/dvdcli");
+    let layers = ["upper", "work", "merged"].map(|name| env.dir(name));
+    let [upper, work, merged] = layers.map(|path| path.display().to_string());
+    let mount = format!(
+        "mount -t overlay -o lowerdir={},upperdir={upper},workdir={work} overlay {merged}",
+        lower.display()
+    );
+    in_directory(Path::new("/"), &mount).unwrap();
+    env.configure("dvdcli:\n  root: $ROOT/merged");
+    let before = tree(&lower);
+    env.dvdcli("remove -d local -n db").fails(
+        1,
+        "dvdcli: removing volume db: moving $ROOT/merged/local/db away: it is in a lower layer of an overlay file system, which cannot rename it; remove it where that layer is made\n",
+    );
+    assert_intact(&before, &lower);
+    unmount(&env.path("merged"));
+    fs::remove_file(env.path("etc/rexray/config.yml")).unwrap();
+    is_removed(&env, "local");
+}
