@@ -48,7 +48,7 @@ impl BuiltInKind for Local {
         Ok(None)
     }
 
-    fn create(&self, place: Place, given: &Given) -> Result<()> {
+    fn create(&self, place: Place, given: &Given) -> Result<bool> {
         let options = given.options()?;
         let source = Source::of(options)?;
         if let Some(source) = &source {

@@ -61,7 +61,7 @@ impl BuiltInKind for Loop {
         source.map(canonical).transpose()
     }
 
-    fn create(&self, place: Place, given: &Given) -> Result<()> {
+    fn create(&self, place: Place, given: &Given) -> Result<bool> {
         let mut options = given.options()?.clone();
         let home = place.home;
         let defaults = options::configured_defaults(&home.invocation.config)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::base::options::Options;
 use crate::base::text::chain;
@@ -39,8 +39,8 @@ pub trait BuiltInKind: Sync {
     /// The canonical name of the volume that `create` would copy.
     fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>>;
 
-    /// Creates a volume that does not exist. Its options have been checked.
-    fn create(&self, place: Place, given: &Given) -> Result<()>;
+    /// Creates a volume that does not exist. Its options have been checked. False where another host has created it meanwhile.
+    fn create(&self, place: Place, given: &Given) -> Result<bool>;
 
     /// A volume that exists, with its record.
     fn existing<'h>(
@@ -158,6 +158,19 @@ impl BuiltInVolume<'_> {
     fn existing<'h>(&'h self, file: &'h VolumeFile) -> Result<Box<dyn Existing + 'h>> {
         self.driver.kind.existing(self.place(), file)
     }
+
+    /// Compares the volume with what is wanted; `None` where it does not exist.
+    fn compare(&self, wanted: &NormalOptions) -> Result<Option<Created>> {
+        let Some(file) = self.place().file()? else {
+            return Ok(None);
+        };
+        let known = self.driver.kind.options();
+        let differing = options::differing(known, &file.options, wanted);
+        Ok(Some(match differing.is_empty() {
+            true => Created::Same,
+            false => Created::Otherwise(differing),
+        }))
+    }
 }
 
 impl Volume for BuiltInVolume<'_> {
@@ -187,19 +200,18 @@ impl Volume for BuiltInVolume<'_> {
         if is_known_host.is_ok() {
             home.store.sweep(self.name())?;
         }
-        if let Some(file) = self.place().file()? {
-            let differing = options::differing(kind.options(), &file.options, wanted);
-            return Ok(match differing.is_empty() {
-                true => Created::Same,
-                false => Created::Otherwise(differing),
-            });
+        if let Some(found) = self.compare(wanted)? {
+            return Ok(found);
         }
         if home.invocation.config.create_disable {
             bail!("volumes are not to be created here (setting create.disable)");
         }
         is_known_host?;
-        kind.create(self.place(), &self.given)?;
-        Ok(Created::New)
+        if kind.create(self.place(), &self.given)? {
+            return Ok(Created::New);
+        }
+        let found = self.compare(wanted)?;
+        found.context("another host has made it meanwhile, and removed it again")
     }
 
     fn get(&self) -> Result<Lookup> {

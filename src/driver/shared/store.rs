@@ -131,19 +131,20 @@ impl Store {
     }
 
     /// Makes a volume. `fill` makes its content in a directory with a temporary name. When all of it and the record are on the
-    /// disk, one rename gives it the volume's name. If this fails, nothing is left.
+    /// disk, one rename gives it the volume's name. If this fails, nothing is left. False where another host has made a volume of
+    /// this name meanwhile.
     pub fn create(
         &self,
         name: &str,
         record: &VolumeFile,
         fill: impl FnOnce(&Path) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         create_durably(&self.root)?;
         let aside = self.root.join(self.aside(name, "new"));
         let made = self
             .make_aside(&aside, record, fill)
             .and_then(|()| self.publish(&aside, name));
-        if made.is_err() {
+        if !matches!(made, Ok(true)) {
             let _ = self.sweep(name);
         }
         made
@@ -174,15 +175,20 @@ impl Store {
     }
 
     /// Gives a directory the volume's name. If another host has made a volume of this name meanwhile, the rename fails, because
-    /// that directory is not empty.
-    fn publish(&self, aside: &Path, name: &str) -> Result<()> {
+    /// that directory is not empty: false.
+    fn publish(&self, aside: &Path, name: &str) -> Result<bool> {
         let directory = self.directory(name);
-        fs::rename(aside, &directory).with_context(|| format!("making {}", directory.display()))?;
+        match fs::rename(aside, &directory) {
+            Err(error) if matches!(errno_of(&error), Some(Errno::ENOTEMPTY | Errno::EEXIST)) => {
+                return Ok(false);
+            }
+            renamed => renamed.with_context(|| format!("making {}", directory.display()))?,
+        }
         if let Err(error) = sync(&self.root) {
             let _ = self.delete(name);
             return Err(error);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Deletes a volume. It loses its name before the first of its files is deleted, so that nobody sees a half of it.
@@ -306,16 +312,15 @@ mod tests {
             .create("db", &record(), |_| bail!("no"))
             .expect_err("fill failed");
         assert!(tree::is_empty(&root.path().join("a/b")).expect("read"));
-        store.create("db", &record(), |_| Ok(())).expect("created");
+        assert!(store.create("db", &record(), |_| Ok(())).expect("created"));
         assert_eq!(store.names().expect("read"), ["db"]);
         let found = store.record("db").expect("read").expect("there");
         assert_eq!(
             Options::from(found.options),
             Options::from(record().options)
         );
-        store
-            .create("db", &record(), |_| Ok(()))
-            .expect_err("there already");
+        assert!(!store.create("db", &record(), |_| Ok(())).expect("there"));
+        assert_eq!(fs::read_dir(store.root()).expect("read").count(), 1);
         store.delete("db").expect("deleted");
         assert!(store.record("db").expect("read").is_none());
         assert!(tree::is_empty(&root.path().join("a/b")).expect("read"));

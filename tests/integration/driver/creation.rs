@@ -5,8 +5,11 @@ use std::path::Path;
 use crate::harness::env::{Env, PATH};
 use crate::harness::fs;
 use crate::harness::mounts::{in_directory, unmount};
+use crate::harness::site::{MOUNT, MOUNTED, Site, UNMOUNT};
+use crate::harness::strace::under_strace;
 use crate::harness::tree::{assert_intact, tree};
 use crate::harness::volumes::{LOOP, is_removed, volume};
+use crate::harness::waiting::eventually;
 
 #[test]
 fn an_mkfs_that_makes_nothing_makes_no_volume() {
@@ -119,4 +122,72 @@ fn a_volume_in_a_lower_layer_of_an_overlay_is_named_as_such() {
     unmount(&env.path("merged"));
     fs::remove_file(env.path("etc/rexray/config.yml")).unwrap();
     is_removed(&env, "local");
+}
+
+#[test]
+fn of_two_hosts_that_create_a_volume_one_makes_it_and_the_other_finds_it() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    // Before the volume gets its name, the other host makes one.
+    let pause = [
+        "-e",
+        "trace=/^rename",
+        "-e",
+        "inject=/^rename:delay_enter=4000000:when=1",
+        "-o",
+        "/dev/null",
+    ];
+    let options = "-d loop -n db --volumeopts=size=64MiB";
+    let found = "it exists already with another size";
+    for (line, other, warning, code) in [
+        ("create", options, String::new(), 0),
+        (
+            "create --strict",
+            "-d loop -n db --volumeopts=size=32MiB",
+            format!("dvdcli: creating volume db: {found}\n"),
+            1,
+        ),
+        ("mount", options, String::new(), 0),
+    ] {
+        let slow = under_strace(a.dvdcli(&format!("{line} {options}")), &pause);
+        let slow = if line == "mount" {
+            slow.prints(MOUNTED)
+        } else {
+            slow
+        };
+        let slow = if code == 0 {
+            slow.warns(&warning)
+        } else {
+            slow
+        };
+        let slow = slow.start();
+        eventually("the volume before it has its name", || {
+            let shared = env.path("shared/loop");
+            shared.exists() && fs::names(shared).iter().any(|name| is_whole(&env, name))
+        });
+        b.dvdcli(&format!("create {other}")).succeeds();
+        let token = fs::id(&env.path("shared/loop/db/volume.json"));
+        match code {
+            0 => slow.succeeds(),
+            code => slow.fails(code, &warning),
+        }
+        assert_eq!(fs::id(&env.path("shared/loop/db/volume.json")), token);
+        assert_eq!(env.names("shared/loop"), ["db"]);
+        if line == "mount" {
+            a.dvdcli(UNMOUNT).succeeds();
+        }
+        a.dvdcli("remove -d loop -n db").succeeds();
+    }
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    a.dvdcli(UNMOUNT).succeeds();
+    a.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
+}
+
+fn is_whole(env: &Env, name: &std::ffi::OsStr) -> bool {
+    env.path("shared/loop")
+        .join(name)
+        .join("volume.json")
+        .exists()
 }
