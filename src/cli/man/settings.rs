@@ -82,7 +82,10 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "local: a directory, or type, device and o as with Docker's local driver; uid, gid, mode. A type with a helper \
                  /sbin/mount.TYPE is mounted by mount(8). The mount has to be in the mount table 10 s after the helper has ended (a \
                  daemon may mount in the background); flags that the helper has left out (ro, noexec) are set. A helper that a mount \
-                 names for umount(8) (helper= in /run/mount/utab, as davfs2 does) is called to unmount it.",
+                 names for umount(8) (helper= in /run/mount/utab, as davfs2 does) is called to unmount it. A bind has no tie to its source: \
+                 what is mounted below one of them later does not appear below the other (with slave or rslave in o, what is \
+                 mounted below the source does). The mounts that come with o=rbind are taken away with the volume, in all mount \
+                 namespaces, or none of them while one is in use.",
             ),
             (
                 "",

@@ -1,17 +1,22 @@
 //! A `local` volume on the disk: its directory, where its source is mounted, and what is shown of it.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Map;
 
+use crate::base::failure::Failure;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
+use crate::driver::local::inside;
 use crate::driver::local::mounted_as;
 use crate::driver::local::source::Source;
 use crate::driver::shared::home::Place;
+use crate::sys::mount::mount_tree::MountTree;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
-use crate::sys::mount::{by_program, calls, utab};
+use crate::sys::mount::{busy, by_program, calls, utab};
 
 /// In the volume's directory: the directory that users get, over which the source is mounted, if there is one.
 pub const DATA: &str = "_data";
@@ -29,26 +34,55 @@ impl OnDisk<'_> {
         self.place.directory().join(DATA)
     }
 
-    /// Takes a mount away, and first those below it if the source was bound recursively.
+    /// Takes a mount away, with the mounts inside it that came with a recursive bind.
     pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
-        let home = self.place.home;
-        if self.source.as_ref().is_some_and(Source::is_recursive) {
-            // Else the mounts below would be unmounted at the source as well.
-            calls::make_private(mount_point)
-                .with_context(|| format!("unmounting {}", mount_point.display()))?;
-            let table = MountTable::read()?;
-            let below: Vec<&Mount> = table
-                .below(mount_point)
-                .filter(|mount| mount.mount_point != mount_point)
-                .collect();
-            for mount in below.iter().rev() {
-                home.unmount_at(&mount.mount_point, lazy)?;
-            }
-        }
         match utab::lists_other_helper(mount_point) {
             true if self.unmount_by_helper(mount_point, lazy) => Ok(()),
             // The system call works, or says why not.
-            _ => home.unmount_at(mount_point, lazy),
+            _ => self.unmount_tree(mount_point, lazy),
+        }
+    }
+
+    /// All of a recursive bind, or nothing: the kernel takes a mount with others inside it away only if it is told to do so whoever
+    /// uses it.
+    fn unmount_tree(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+        let home = self.place.home;
+        let is_recursive = self.source.as_ref().is_some_and(Source::is_recursive);
+        let ends = Instant::now() + calls::BUSY;
+        loop {
+            let table = MountTable::read()?;
+            let tree = MountTree::at(&table, mount_point);
+            let is_whole = |tree: &MountTree| !tree.inside().is_empty() && (lazy || is_recursive);
+            let Some(tree) = tree.filter(is_whole) else {
+                return home.unmount_at(mount_point, lazy);
+            };
+            let users = match lazy {
+                true => String::new(),
+                false => self.users(&tree),
+            };
+            if users.is_empty() {
+                home.step(|| format!("unmounting {} and all inside it", mount_point.display()));
+                let taken = tree.take_away();
+                return taken.with_context(|| format!("unmounting {}", mount_point.display()));
+            }
+            if Instant::now() >= ends {
+                let used_by = format!(", used by {users}");
+                bail!(Failure::busy(mount_point.display(), &used_by));
+            }
+            thread::sleep(calls::BUSY / 10);
+        }
+    }
+
+    /// What keeps a tree from being taken away: its users, and mounts of others inside it, which may have data that is nowhere else.
+    fn users(&self, tree: &MountTree) -> String {
+        let came = inside::remembered(&self.place.directory());
+        let is_foreign = |mount: &&&Mount| {
+            let place = mount.mount_point.strip_prefix(tree.place());
+            !place.is_ok_and(|place| came.has(mount, place)) && !tree.is_outside(mount)
+        };
+        match tree.inside().iter().find(is_foreign) {
+            Some(mount) => busy::mount_user(mount),
+            None => tree.users(),
         }
     }
 

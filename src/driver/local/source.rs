@@ -11,8 +11,8 @@ use crate::driver::local::server::Server;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::Mount;
-use crate::sys::mount::mountopts::MountOptions;
-use crate::sys::mount::{by_program, calls};
+use crate::sys::mount::mountopts::{MountOptions, UNBINDABLE};
+use crate::sys::mount::{apart, by_program, calls};
 use crate::sys::process::{interruption, limit};
 
 /// Options that need another one beside them (Docker's rules).
@@ -75,6 +75,11 @@ impl Source {
                 "option type: none is for o=bind; name the type of the file system",
             ));
         }
+        if self.parsed.is_recursive() && self.parsed.propagation.contains(UNBINDABLE) {
+            bail!(Failure::usage(
+                "option o: rbind cannot be unbindable, as it could not be taken away in other mount namespaces",
+            ));
+        }
         if self.fs_type == "cifs" && self.server().is_some_and(|server| server.has_port()) {
             bail!(Failure::usage(
                 "option device: a port cannot stand in it; give it as o=port=PORT",
@@ -102,6 +107,11 @@ impl Source {
 
     pub fn is_recursive(&self) -> bool {
         self.parsed.is_recursive()
+    }
+
+    /// The directory that is bound with the mounts below it, if this is such a source.
+    pub fn bound_recursively(&self) -> Option<&Path> {
+        self.parsed.is_recursive().then(|| Path::new(&self.device))
     }
 
     /// Whether owner and mode of the root are set by mounting.
@@ -141,7 +151,10 @@ impl Source {
         parsed.set_read_only(read_only);
         let (device, fs_type, place) =
             (self.device.clone(), self.fs_type.clone(), place.to_owned());
-        let mount = move || calls::mount(&device, &place, &fs_type, &parsed);
+        let mount = move || match parsed.is_bind() {
+            true => apart::bind(&device, &place, &parsed),
+            false => calls::mount(&device, &place, &fs_type, &parsed),
+        };
         match server {
             Some(_) => interruption::finishing(|| limit::within(ends, mount)),
             None => mount(),

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::secrets::Secrets;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
+use crate::driver::local::inside;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
 use crate::driver::shared::data_directory;
@@ -15,8 +16,9 @@ use crate::driver::shared::existing::Existing;
 use crate::driver::shared::files_in_use;
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::unmount::unmount_all;
-use crate::sys::mount::calls;
+use crate::sys::mount::apart;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::mountopts::MountOptions;
 
 pub struct LocalVolume<'h> {
     pub on_disk: OnDisk<'h>,
@@ -71,7 +73,8 @@ impl LocalVolume<'_> {
         }
         unmount_all(self.on_disk.place.home, self, false)?;
         if read_only {
-            calls::bind(&data, &data, "ro")?;
+            let itself = data.to_str().context("a path that is not UTF-8")?;
+            apart::bind(itself, &data, &MountOptions::parse("bind,ro"))?;
         }
         Ok(data)
     }
@@ -102,6 +105,9 @@ impl LocalVolume<'_> {
         place
             .home
             .step(|| format!("mounting volume {} at {shown}", place.name));
+        if let Some(directory) = source.bound_recursively() {
+            inside::remember(&place.directory(), directory, table);
+        }
         source
             .mount(&mount_point, read_only, place.home.ends())
             .and_then(|()| self.on_disk.verify(&mount_point, read_only))

@@ -28,6 +28,27 @@ impl fmt::Display for User {
     }
 }
 
+/// A directory in a mount namespace.
+pub struct Place {
+    /// As `/proc/PID/ns/mnt` names it; empty for whichever.
+    pub namespace: PathBuf,
+    pub path: PathBuf,
+}
+
+impl Place {
+    /// In this mount namespace.
+    pub fn here(path: &Path) -> Place {
+        Place {
+            namespace: namespace("self").unwrap_or_default(),
+            path: path.to_owned(),
+        }
+    }
+
+    fn is_in(&self, namespace: &Path) -> bool {
+        self.namespace.as_os_str().is_empty() || self.namespace == namespace
+    }
+}
+
 /// The users of a mount, separated by commas; empty where none is found.
 ///
 /// A process uses it by its working or root directory, its program, an open or a mapped file (proc(5)). Other users are
@@ -39,12 +60,39 @@ fn users(mount_point: &Path) -> String {
         .iter()
         .flat_map(|table| table.below(mount_point))
         .filter(|m| m.mount_point != mount_point);
-    let mounts = mounts.map(|mount| format!("the mount at {}", mount.mount_point.display()));
+    let mounts = mounts.map(mount_user).collect();
+    let anywhere = Place {
+        namespace: PathBuf::new(),
+        path: mount_point.to_owned(),
+    };
+    list_users(&[anywhere], mounts)
+}
+
+/// A mount as the user of another one.
+pub fn mount_user(mount: &Mount) -> String {
+    format!("the mount at {}", mount.mount_point.display())
+}
+
+/// As [`users`], for a mount with its copies in other mount namespaces, and without the mounts inside it.
+pub fn users_at(places: &[Place]) -> String {
+    list_users(places, Vec::new())
+}
+
+fn list_users(places: &[Place], mounts: Vec<String>) -> String {
+    let uses_one = |process: &User| {
+        let namespace = namespace(&process.pid.to_string()).unwrap_or_default();
+        let mut there = places.iter().filter(|place| place.is_in(&namespace));
+        there.any(|place| uses(process.pid, &place.path))
+    };
     let processes = processes()
-        .filter(|process| !is_ours(process.pid) && uses(process.pid, mount_point))
+        .filter(|process| !is_ours(process.pid) && uses_one(process))
         .map(|process| process.to_string());
+    let own = namespace("self").unwrap_or_default();
     let devices = loop_devices()
-        .filter(|(_, file)| file.starts_with(mount_point))
+        .filter(|(_, file)| {
+            let mut here = places.iter().filter(|place| place.is_in(&own));
+            here.any(|place| file.starts_with(&place.path))
+        })
         .map(|(device, _)| device);
     let users: Vec<String> = processes.chain(mounts).chain(devices).collect();
     let more = users.len().saturating_sub(NAMED);
@@ -138,15 +186,24 @@ fn loop_devices() -> impl Iterator<Item = (String, PathBuf)> {
 /// Searches the mount tables of all other mount namespaces, each by one of its processes. Returns the first mount that
 /// `search` finds, and the process.
 pub fn mounted_elsewhere(search: impl Fn(&MountTable) -> Option<Mount>) -> Option<(User, Mount)> {
-    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    others().find_map(|(process, _, table)| Some((process, search(&table)?)))
+}
+
+/// The mount tables of all other mount namespaces, each with one of its processes, and with its name as `/proc/PID/ns/mnt` has it.
+pub fn others() -> impl Iterator<Item = (User, PathBuf, MountTable)> {
     let mut seen: HashSet<PathBuf> = namespace("self").into_iter().collect();
-    processes().find_map(|process| {
+    processes().filter_map(move |process| {
         let pid = process.pid.to_string();
-        if !seen.insert(namespace(&pid)?) {
+        let namespace = namespace(&pid)?;
+        if !seen.insert(namespace.clone()) {
             return None;
         }
         let text = fs::read(format!("/proc/{pid}/mountinfo")).ok()?;
-        let mount = search(&MountTable::parse(&text))?;
-        Some((process, mount))
+        Some((process, namespace, MountTable::parse(&text)))
     })
+}
+
+/// The name of a process's mount namespace.
+fn namespace(pid: &str) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()
 }

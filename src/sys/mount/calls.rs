@@ -17,7 +17,7 @@ use crate::sys::mount::mountopts::{self, MountOptions};
 
 /// How long a mount may stay busy after its last user has closed it: a process that was forked a moment ago still has the
 /// files of its parent. It may be our own child, since several volumes are mounted and unmounted at the same time.
-const BUSY: Duration = Duration::from_millis(30);
+pub const BUSY: Duration = Duration::from_millis(30);
 
 /// `umount2` must not follow a symbolic link at the end of a path: whoever owns the directory could put one there.
 ///
@@ -48,7 +48,7 @@ pub(super) fn doing(source: &str, target: &Path, fs_type: &str, options: &str) -
     )
 }
 
-fn mount_once(
+pub(super) fn mount_once(
     source: &str,
     target: &Path,
     fs_type: &str,
@@ -88,7 +88,7 @@ fn call_mount(
 ///
 /// A bind takes over the flags of its source and ignores those of the call. They are set by a remount, which has to
 /// repeat the flags that are to be kept. Propagation takes a call of its own as well.
-fn remount_with_flags(target: &Path, options: &MountOptions) -> io::Result<()> {
+pub(super) fn remount_with_flags(target: &Path, options: &MountOptions) -> io::Result<()> {
     if options.is_bind() && !options.of_the_mount().is_empty() {
         let found = statvfs(target)?.flags();
         let kept = [

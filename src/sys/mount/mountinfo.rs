@@ -12,6 +12,8 @@ use anyhow::{Context, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     pub id: u32,
+    /// The ID of the mount that it is mounted on.
+    pub parent: u32,
     /// `major:minor` of the file system's device.
     pub device: String,
     /// Which directory of the file system is mounted; for a bind mount, often not `/`.
@@ -19,8 +21,10 @@ pub struct Mount {
     pub mount_point: PathBuf,
     /// Options of this mount, such as `ro,noatime`, without those of the file system.
     pub options: String,
-    /// Whether mounts below it appear below its copies as well (mount_namespaces(7), shared).
-    pub is_shared: bool,
+    /// Mounts below it appear below all mounts of this peer group (mount_namespaces(7), shared), and are unmounted there as well.
+    pub peer_group: Option<u32>,
+    /// The peer group whose mounts appear below it, but not the other way round (slave).
+    pub master: Option<u32>,
     pub fs_type: String,
     pub source: String,
     /// Options of the file system.
@@ -118,27 +122,31 @@ impl MountTable {
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let id = text(fields.next()?).parse().ok()?;
-    let _parent = fields.next()?;
+    let parent = text(fields.next()?).parse().ok()?;
     let device = text(fields.next()?);
     let root = path(fields.next()?);
     let mount_point = path(fields.next()?);
     let options = text(fields.next()?);
-    let mut is_shared = false;
+    let (mut peer_group, mut master) = (None, None);
     while let field = fields.next()?
         && field != b"-"
     {
-        is_shared |= field.starts_with(b"shared:");
+        let number = |name: &[u8]| text(field.strip_prefix(name)?).parse().ok();
+        peer_group = peer_group.or_else(|| number(b"shared:"));
+        master = master.or_else(|| number(b"master:"));
     }
     let fs_type = text(fields.next()?);
     let source = text(fields.next().unwrap_or_default());
     let fs_options = text(fields.next().unwrap_or_default());
     Some(Mount {
         id,
+        parent,
         device,
         root,
         mount_point,
         options,
-        is_shared,
+        peer_group,
+        master,
         fs_type,
         source,
         fs_options,
@@ -201,11 +209,13 @@ garbage
             *mount,
             Mount {
                 id: 40,
+                parent: 22,
                 device: "0:41".into(),
                 root: "/".into(),
                 mount_point: "/mnt/a b\\c".into(),
                 options: "rw".into(),
-                is_shared: true,
+                peer_group: Some(7),
+                master: Some(2),
                 fs_type: "fuse.rclone".into(),
                 source: ":local:/x".into(),
                 fs_options: "ro".into(),

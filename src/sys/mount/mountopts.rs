@@ -19,7 +19,7 @@ use Effect::{Clear, Ignored, Propagation, Set};
 pub const PRIVATE: MountFlags = propagation(PropagationType::PRIVATE);
 pub const SHARED: MountFlags = propagation(PropagationType::SHARED);
 pub const SLAVE: MountFlags = propagation(PropagationType::SLAVE);
-const UNBINDABLE: MountFlags = propagation(PropagationType::UNBINDABLE);
+pub const UNBINDABLE: MountFlags = propagation(PropagationType::UNBINDABLE);
 
 const fn propagation(kind: PropagationType) -> MountFlags {
     MountFlags::from_bits_retain(kind.bits())

@@ -129,11 +129,13 @@ impl FakeHost {
         self.last_id += 1;
         self.mounts.push(Mount {
             id: self.last_id,
+            parent: 1,
             device: device.into(),
             root: root.into(),
             mount_point: at.into(),
             options: options.into(),
-            is_shared: false,
+            peer_group: None,
+            master: None,
             fs_type: "ext4".into(),
             source: format!("/dev/{device}"),
             fs_options: String::new(),

@@ -60,7 +60,7 @@ fn verify_bind(
             path.display()
         );
     };
-    if seen.is_shared {
+    if seen.peer_group.is_some() {
         make_receiver(view)
             .with_context(|| format!("separating the mounts below {}", path.display()))?;
     }

@@ -16,6 +16,7 @@ mod loop_options;
 mod loop_records;
 mod mount_helpers;
 mod planted;
+mod rbind;
 mod remove;
 mod settings;
 mod shared_storage;
