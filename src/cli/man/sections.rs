@@ -55,7 +55,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "",
                 "mount --target PATH lets the volume appear at PATH, a directory, as well, and prints PATH; unmount --target \
                  PATH takes it away from there, also where a directory above it was renamed meanwhile. PATH must not be the \
-                 volume's own mount point, nor lie above it.",
+                 volume's own mount point, nor lie above it, nor lead through a symbolic link that others than root could have \
+                 made.",
             ),
             (
                 "",

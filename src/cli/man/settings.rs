@@ -61,7 +61,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "libstorage.integration.volume.operations.NAME",
                 "create.implicit: false, and mount does not create. For built-in drivers: mount.path, where volumes are mounted \
-                 (PATH/NAME); mount.rootPath (also linux.volume.rootPath), the directory handed out, /data unless set; \
+                 (PATH/NAME; symbolic links in PATH are followed where only root can have made them, and NAME is never one); \
+                 mount.rootPath (also linux.volume.rootPath), the directory handed out, /data unless set; \
                  create.default.size, .iops, .type, .fsType, .availabilityZone (also docker.size, docker.iops, \
                  docker.volumeType, docker.fsType, docker.availabilityZone).",
             ),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::fsync;
 
 use crate::driver::shared::options::NormalOptions;
-use crate::sys::files::directory::{self, IfMissing, descend};
+use crate::sys::files::directory::{self, IfMissing, descend_from};
 use crate::sys::files::ownership::Ownership;
 
 /// A file in the volume's directory. Where it exists, owner and mode have been set; users may have changed them since.
@@ -52,11 +52,10 @@ pub fn prepare(
         .iter()
         .fold(mount_point.to_owned(), |path, name| path.join(name));
     let doing = || format!("preparing {}", path.display());
-    let reached = descend(
-        mount_point,
-        Path::new(inside),
-        IfMissing::Make(&mut Vec::new()),
-    );
+    let inside = Path::new(inside);
+    let make = IfMissing::Make(&mut Vec::new());
+    let reached = directory::arrive(mount_point)
+        .and_then(|root| descend_from(root.directory, mount_point, inside, make));
     let directory = reached
         .map_err(|stopped| stopped.error)
         .with_context(doing)?

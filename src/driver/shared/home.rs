@@ -11,9 +11,10 @@ use crate::base::failure::Failure;
 use crate::driver::shared::host_claim::Host;
 use crate::driver::shared::sharing;
 use crate::driver::shared::still_mounted;
-use crate::driver::shared::store::{self, Store, VolumeFile};
+use crate::driver::shared::store::{Store, VolumeFile};
 use crate::invocation::Invocation;
-use crate::sys::files::resolve::canonical_as_far_as_it_exists;
+use crate::sys::files::directory::{IfMissing, Obstacle, descend, remove_at};
+use crate::sys::files::resolve::{canonical_as_far_as_it_exists, trusted};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, calls};
 
@@ -89,11 +90,24 @@ impl<'a> Home<'a> {
         }
     }
 
+    /// Refuses a configured path whose links others than root could have made.
+    fn refuse_links_of_others(&self) -> Result<()> {
+        let (Some(path), Some(found)) = (&self.invocation.config.mount_path, &self.mount_path)
+        else {
+            return Ok(());
+        };
+        let doing = "setting mount.path";
+        if trusted(path).context(doing)? != *found {
+            bail!("{doing}: {} leads elsewhere by now", path.display());
+        }
+        Ok(())
+    }
+
     /// Removes a mount point below the configured path, if it is empty. One in a volume's own directory stays until the volume
     /// is removed.
     pub fn forget_mount_point(&self, mount_point: &Path) {
         if self.mount_path.as_deref() == mount_point.parent() {
-            let _ = fs::remove_dir(mount_point);
+            let _ = remove_at(mount_point);
         }
     }
 }
@@ -162,8 +176,28 @@ impl Place<'_> {
     }
 
     /// Makes a mount point that is missing: one below the configured path is removed at each unmount.
+    ///
+    /// # Errors
+    ///
+    /// A symbolic link leads there, which others than root could have made.
     pub fn make_mount_point(&self, mount_point: &Path) -> Result<()> {
-        store::create_durably(mount_point)
+        self.home.refuse_links_of_others()?;
+        let made = descend(
+            Path::new("/"),
+            mount_point,
+            IfMissing::MakePassable(&mut Vec::new()),
+        );
+        match made {
+            Err(stopped) if stopped.obstacle == Obstacle::SymbolicLink => bail!(
+                "mount point {} is a symbolic link; remove it",
+                stopped.path.display()
+            ),
+            Err(stopped) => {
+                let doing = format!("making the mount point {}", stopped.path.display());
+                Err(stopped.error).context(doing)
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Refuses to remove a volume that is mounted at `mounted`, or that is mounted in any other way, in any mount namespace.

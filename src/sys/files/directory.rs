@@ -9,13 +9,16 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::libc;
-use nix::sys::stat::{Mode, SFlag, fstatat, mkdirat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::sys::errno::errno_of;
 
 /// Of directories that are made: everybody may read and enter them.
 const MODE: Mode = Mode::from_bits_truncate(0o755);
+
+/// The same without the right to read: users can pass through them to their data, and cannot list them.
+const PASSABLE: Mode = Mode::from_bits_truncate(0o711);
 
 /// Opens a directory for reaching what is in it, for which search permission is enough. Symbolic links in its path are
 /// followed, but not the last component.
@@ -35,6 +38,26 @@ pub fn enter(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
     }
 }
 
+/// Opens what is called `name` in `parent`, as [`enter`] does, but where another mount would be made for whoever enters
+/// (systemd.automount(5)), none is made. It must be a directory.
+pub fn enter_quietly(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
+    if !is_name(name) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let flags = search() - OFlag::O_DIRECTORY;
+    let found = openat(parent, name, flags, Mode::empty())?;
+    match fstat(&found)?.st_mode & SFlag::S_IFMT.bits() {
+        libc::S_IFDIR => Ok(found),
+        libc::S_IFLNK => Err(Errno::ELOOP.into()),
+        _ => Err(Errno::ENOTDIR.into()),
+    }
+}
+
+/// Opens the directory above, wherever this one has been moved.
+pub fn above(directory: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(openat(directory, c"..", search(), Mode::empty())?)
+}
+
 /// Opens the directory again, for reading it and for changing it.
 pub fn readable(directory: impl AsFd) -> io::Result<OwnedFd> {
     Ok(openat(directory, c".", reading(), Mode::empty())?)
@@ -43,6 +66,14 @@ pub fn readable(directory: impl AsFd) -> io::Result<OwnedFd> {
 /// A path that leads to an open directory, and nowhere else.
 pub fn path_of(directory: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+}
+
+/// Removes an empty directory, if no symbolic link leads there.
+pub fn remove_at(path: &Path) -> io::Result<()> {
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    remove_empty(arrive(above)?.directory, name)
 }
 
 /// Removes the directory `name` in `parent`, which has to be empty.
@@ -55,6 +86,8 @@ pub enum IfMissing<'a> {
     Stop,
     /// Makes it, and adds its path to the list.
     Make(&'a mut Vec<PathBuf>),
+    /// Makes it, so that only its owner can list it.
+    MakePassable(&'a mut Vec<PathBuf>),
 }
 
 /// Where [`descend`] has arrived.
@@ -74,6 +107,28 @@ pub struct Stopped {
     pub error: io::Error,
 }
 
+impl Stopped {
+    /// Where `name` in `parent` could not be entered.
+    pub fn at(path: &Path, parent: &OwnedFd, name: &OsStr, error: io::Error) -> Stopped {
+        stopped(path, Some((parent, name)), error)
+    }
+}
+
+impl From<Stopped> for io::Error {
+    /// The kernel's error, or one that names the link.
+    fn from(stopped: Stopped) -> io::Error {
+        match stopped.obstacle {
+            Obstacle::SymbolicLink => {
+                let shown = stopped.path.display();
+                io::Error::other(format!(
+                    "{shown} is a symbolic link, and none is followed here"
+                ))
+            }
+            _ => stopped.error,
+        }
+    }
+}
+
 /// What a descent cannot pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
@@ -87,11 +142,25 @@ pub enum Obstacle {
 /// Goes from the directory `start` to `path` below it, one name after the other, and follows no symbolic link on the way.
 ///
 /// `path` is taken as relative to `start`, also where it begins with a slash.
-pub fn descend(start: &Path, path: &Path, mut if_missing: IfMissing) -> Result<Arrival, Stopped> {
+pub fn descend(start: &Path, path: &Path, if_missing: IfMissing) -> Result<Arrival, Stopped> {
+    let opened = open(start).map_err(|error| stopped(start, None, error))?;
+    descend_from(opened, start, path, if_missing)
+}
+
+/// Goes to a directory from the root, and follows no symbolic link on the way.
+pub fn arrive(path: &Path) -> Result<Arrival, Stopped> {
+    descend(Path::new("/"), path, IfMissing::Stop)
+}
+
+/// As [`descend`], from a directory that is open; `start` is its path, for errors.
+pub fn descend_from(
+    mut directory: OwnedFd,
+    start: &Path,
+    path: &Path,
+    mut if_missing: IfMissing,
+) -> Result<Arrival, Stopped> {
     let mut at = start.to_owned();
     let mut parent = None;
-    let opened = open(start);
-    let mut directory = opened.map_err(|error| stopped(&at, None, error))?;
     for component in path.components() {
         let name = match component {
             Component::RootDir | Component::CurDir => continue,
@@ -119,9 +188,14 @@ fn step(
     path: &Path,
     if_missing: &mut IfMissing,
 ) -> io::Result<OwnedFd> {
-    match (enter(parent, name), if_missing) {
-        (Err(error), IfMissing::Make(made)) if error.kind() == io::ErrorKind::NotFound => {
-            match mkdirat(parent, name, MODE) {
+    let (made, mode) = match if_missing {
+        IfMissing::Stop => return enter(parent, name),
+        IfMissing::Make(made) => (made, MODE),
+        IfMissing::MakePassable(made) => (made, PASSABLE),
+    };
+    match enter(parent, name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            match mkdirat(parent, name, mode) {
                 Ok(()) => made.push(path.to_owned()),
                 // Somebody else has made it meanwhile.
                 Err(Errno::EEXIST) => {}
@@ -129,7 +203,7 @@ fn step(
             }
             enter(parent, name)
         }
-        (entered, _) => entered,
+        entered => entered,
     }
 }
 
@@ -183,7 +257,7 @@ fn enter_and_compare_mounts(parent: impl AsFd, name: &CStr) -> io::Result<OwnedF
 }
 
 /// The ID of the mount that a handle was opened on (proc(5), Linux 3.15): unlike the device, it differs for a bind mount.
-fn mount_of(handle: impl AsFd) -> io::Result<u64> {
+pub fn mount_of(handle: impl AsFd) -> io::Result<u64> {
     let path = format!("/proc/self/fdinfo/{}", handle.as_fd().as_raw_fd());
     let text = std::fs::read_to_string(path)?;
     let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"));

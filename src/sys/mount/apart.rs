@@ -15,7 +15,9 @@ use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use sys_mount::MountFlags;
 
 use crate::sys::errno::errno_of;
+use crate::sys::files::directory::path_of;
 use crate::sys::mount::calls;
+use crate::sys::mount::held::HeldDirectory;
 use crate::sys::mount::kernel_words;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::{MountOptions, PRIVATE, SLAVE};
@@ -25,17 +27,18 @@ use crate::sys::mount::mountopts::{MountOptions, PRIVATE, SLAVE};
 pub fn bind(source: &str, target: &Path, options: &MountOptions) -> Result<()> {
     let doing = || calls::doing(source, target, "none", &options.data);
     let explained = |error| kernel_words::explain(error, source, target, "none", options);
+    let held = HeldDirectory::open(target).with_context(doing)?;
     match clone(source, options) {
-        Ok(tree) => attach(&tree, target).map_err(explained),
+        Ok(tree) => attach(&tree, &held, &later(options)).map_err(explained),
         Err(error) if errno_of(&error) == Some(Errno::ENOSYS) => by_old_calls(target, options)
-            .and_then(|()| calls::mount_once(source, target, "none", options).map_err(explained))
-            .and_then(|()| make_private(target)),
+            .and_then(|()| {
+                let mounted = calls::mount_held(Path::new(source), target, "none", options);
+                mounted.map_err(explained)
+            })
+            .and_then(|root| make_private(&root)),
         Err(error) => Err(explained(error)),
     }
-    .with_context(doing)?;
-    calls::remount_with_flags(target, &later(options))
-        .inspect_err(|_| drop(calls::unmount(target, true)))
-        .with_context(doing)
+    .with_context(doing)
 }
 
 /// A copy of the mount at `source`, and of those below it, which is seen nowhere yet and vanishes when it is closed.
@@ -77,9 +80,13 @@ fn set_propagation(tree: &OwnedFd, kind: MountFlags) -> io::Result<()> {
 }
 
 /// Where mounts are shared, the copy becomes shared too: with copies of its own in other mount namespaces, and with nothing else.
-fn attach(tree: &OwnedFd, target: &Path) -> io::Result<()> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    Ok(move_mount(tree, c"", CWD, target, flags)?)
+fn attach(tree: &OwnedFd, target: &HeldDirectory, options: &MountOptions) -> io::Result<()> {
+    let empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree, c"", target.directory(), c"", empty)?;
+    target
+        .covered()
+        .and_then(|root| calls::remount_with_flags(&path_of(&root), options))
+        .inspect_err(|_| drop(calls::detach(tree)))
 }
 
 /// Refuses a recursive bind without the calls that copy a tree, where other mount namespaces would get a copy that is tied to the
@@ -97,9 +104,9 @@ fn by_old_calls(target: &Path, options: &MountOptions) -> Result<()> {
     Ok(())
 }
 
-fn make_private(target: &Path) -> Result<()> {
-    calls::make_private(target)
-        .inspect_err(|_| drop(calls::unmount(target, true)))
+fn make_private(root: &OwnedFd) -> Result<()> {
+    calls::make_open_private(root)
+        .inspect_err(|_| drop(calls::detach(root)))
         .context("separating it from its source")
 }
 

@@ -2,6 +2,7 @@
 //! the mount table tells what they have done.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::sys::mount::calls::{self, doing};
+use crate::sys::mount::held::HeldDirectory;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
 use crate::sys::process::child::{self, Group};
@@ -38,7 +40,8 @@ pub fn program_for(fs_type: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// It fails, or has ended without an error and nothing was mounted. Something may be mounted at the target then.
+/// It fails, or has ended without an error and nothing was mounted, or a symbolic link leads to the target. Something may be mounted at
+/// the target then.
 pub fn mount(
     source: &str,
     target: &Path,
@@ -56,10 +59,26 @@ pub fn mount(
     let table = MountTable::read()?;
     let before = table.at(target).map(|mount| mount.id);
     let group = group_for(target, &table);
+    // The program goes by the name.
+    let held = HeldDirectory::open(target)?;
     interruption::finishing(|| child::run_in(group, &program, &arguments, ends))
         .and_then(|()| wait_for_mount(target, before, ends))
         .and_then(|mount| complete_flags(&mount, options))
+        .inspect_err(|_| take_away_strays(&held, target, &table))
         .with_context(|| doing(source, target, fs_type, options))
+}
+
+/// Takes away what has been mounted since `before` in another place than was asked for: the directory was moved, or a link put in its
+/// place.
+fn take_away_strays(held: &HeldDirectory, target: &Path, before: &MountTable) {
+    let Ok(now) = MountTable::read() else { return };
+    let places = [fs::read_link(held.way()), fs::canonicalize(target)];
+    for place in places.into_iter().flatten().filter(|place| place != target) {
+        let is_new = |mount: &&Mount| before.iter().all(|old| old.id != mount.id);
+        if now.at(&place).filter(is_new).is_some() {
+            let _ = calls::unmount(&place, true);
+        }
+    }
 }
 
 /// Unmounts by umount(8), with these arguments before the mount point.

@@ -11,13 +11,17 @@ use nix::libc;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use sys_mount::{MountBuilder, MountFlags, UnmountFlags};
 
-use crate::sys::files::directory::path_of;
+use crate::sys::files::directory::{self, path_of};
+use crate::sys::mount::held::{self, HeldDirectory};
 use crate::sys::mount::kernel_words;
 use crate::sys::mount::mountopts::{self, MountOptions};
 
 /// How long a mount may stay busy after its last user has closed it: a process that was forked a moment ago still has the
 /// files of its parent. It may be our own child, since several volumes are mounted and unmounted at the same time.
 pub const BUSY: Duration = Duration::from_millis(30);
+
+/// Changes the flags of one mount alone.
+const RESTRICT: MountFlags = MountFlags::REMOUNT.union(MountFlags::BIND);
 
 /// `umount2` must not follow a symbolic link at the end of a path: whoever owns the directory could put one there.
 ///
@@ -31,12 +35,25 @@ const NOFOLLOW: UnmountFlags = UnmountFlags::from_bits_retain(libc::UMOUNT_NOFOL
 /// One that says which side of a bind is missing, which option the kernel refuses, or what the device holds instead.
 /// Nothing is left mounted then.
 pub fn mount(source: &str, target: &Path, fs_type: &str, options: &MountOptions) -> Result<()> {
-    mount_once(source, target, fs_type, options)
+    mount_held(Path::new(source), target, fs_type, options)
+        .map(drop)
         .map_err(|error| kernel_words::explain(error, source, target, fs_type, options))
-        .with_context(|| doing(source, target, fs_type, &options.data))?;
-    remount_with_flags(target, options)
-        .inspect_err(|_| drop(call_unmount(target, NOFOLLOW)))
         .with_context(|| doing(source, target, fs_type, &options.data))
+}
+
+/// Mounts at a directory that is held open, and returns the root of the mount.
+pub(super) fn mount_held(
+    source: &Path,
+    target: &Path,
+    fs_type: &str,
+    options: &MountOptions,
+) -> io::Result<OwnedFd> {
+    let held = HeldDirectory::open(target)?;
+    let (flags, data) = (options.flags, &options.data);
+    call_mount(source, &held.way(), fs_type, flags, data)?;
+    held.covered()
+        .and_then(|root| remount_with_flags(&path_of(&root), options).map(|()| root))
+        .inspect_err(|_| drop(uncover(&held)))
 }
 
 /// `mounting SOURCE at TARGET as TYPE with OPTIONS`, the context of an error.
@@ -45,21 +62,6 @@ pub(super) fn doing(source: &str, target: &Path, fs_type: &str, options: &str) -
     format!(
         "mounting {source} at {} as {fs_type}{with}{options}",
         target.display()
-    )
-}
-
-pub(super) fn mount_once(
-    source: &str,
-    target: &Path,
-    fs_type: &str,
-    options: &MountOptions,
-) -> io::Result<()> {
-    call_mount(
-        Path::new(source),
-        target,
-        fs_type,
-        options.flags,
-        &options.data,
     )
 }
 
@@ -98,7 +100,7 @@ pub(super) fn remount_with_flags(target: &Path, options: &MountOptions) -> io::R
         ];
         let kept = kept.iter().filter(|(flag, _)| found.contains(*flag));
         let kept: MountFlags = kept.map(|(_, flag)| *flag).collect();
-        remount(target, kept | options.of_the_mount())?;
+        change(target, RESTRICT | kept | options.of_the_mount())?;
     }
     if !options.propagation.is_empty() {
         change(target, options.propagation)?;
@@ -106,20 +108,29 @@ pub(super) fn remount_with_flags(target: &Path, options: &MountOptions) -> io::R
     Ok(())
 }
 
-/// Makes `source` visible at `target` as well.
+/// Makes the directory `source` visible at `target` as well, and returns the root of that mount. Neither may be reached by a symbolic
+/// link.
 ///
 /// `options` are words of mount(8) that a bind mount can have, with commas between.
-pub fn bind(source: &Path, target: &Path, options: &str) -> Result<()> {
+pub fn bind(source: &Path, target: &Path, options: &str) -> Result<OwnedFd> {
     let options = MountOptions::parse(&format!("bind,{options}"));
-    let source = source
-        .to_str()
-        .context("a path that is not UTF-8 cannot be bound")?;
-    mount(source, target, "none", &options)
+    let shown = source.to_string_lossy();
+    held::open(source)
+        .and_then(|opened| mount_held(&path_of(&opened), target, "none", &options))
+        .map_err(|error| kernel_words::explain(error, &shown, target, "none", &options))
+        .with_context(|| doing(&shown, target, "none", &options.data))
 }
 
 /// Makes `source` visible at a directory that is open, wherever its name leads by now.
 pub fn bind_at(source: &Path, target: &OwnedFd) -> io::Result<()> {
-    call_mount(source, &path_of(target), "none", MountFlags::BIND, "")
+    let source = held::open(source)?;
+    call_mount(
+        &path_of(&source),
+        &path_of(target),
+        "none",
+        MountFlags::BIND,
+        "",
+    )
 }
 
 /// Gives a mount other options. Its file system, which may be mounted elsewhere as well, keeps its own.
@@ -129,13 +140,19 @@ pub fn remount_view(target: &Path, options: &MountOptions) -> io::Result<()> {
 
 /// Gives a mount these flags, and no others.
 pub fn remount(target: &Path, flags: MountFlags) -> io::Result<()> {
-    change(target, MountFlags::REMOUNT | MountFlags::BIND | flags)
+    let held = held::open(target)?;
+    change(&path_of(&held), RESTRICT | flags)
 }
 
 /// Makes a mount and those below it private: unmounts below it are not passed on. Without this, unmounting a recursive
 /// bind would unmount the mounts of its source as well.
 pub fn make_private(target: &Path) -> io::Result<()> {
-    change(target, mountopts::PRIVATE | MountFlags::REC)
+    make_open_private(&held::open(target)?)
+}
+
+/// The same, of a mount that is open at its root.
+pub fn make_open_private(mount: &OwnedFd) -> io::Result<()> {
+    change(&path_of(mount), mountopts::PRIVATE | MountFlags::REC)
 }
 
 /// Lets a shared mount, open at its root, receive mounts that are made below its original, and no longer send there those
@@ -155,8 +172,17 @@ fn change(target: &Path, flags: MountFlags) -> io::Result<()> {
     call_mount(Path::new(""), target, "none", flags, "")
 }
 
-/// Unmounts what is mounted at `path`, without following a symbolic link. With `lazy`, also while it is in use.
+/// Unmounts what is mounted at `path`, without following a symbolic link anywhere on it. With `lazy`, also while it is in use.
 pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
+    // Its own handle would keep the mount busy: it is reached from the directory above.
+    let above = match path.parent() {
+        Some(above) if !held::is_on_paper() => Some(directory::arrive(above)?.directory),
+        _ => None,
+    };
+    let path = match (&above, path.file_name()) {
+        (Some(above), Some(name)) => path_of(above).join(name),
+        _ => path.to_owned(),
+    };
     let lazy = if lazy {
         UnmountFlags::DETACH
     } else {
@@ -164,7 +190,7 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
     };
     let ends = Instant::now() + BUSY;
     loop {
-        match call_unmount(path, NOFOLLOW | lazy) {
+        match call_unmount(&path, NOFOLLOW | lazy) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < ends => {
                 thread::sleep(BUSY / 10);
             }
@@ -177,6 +203,11 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
 pub fn detach(mount: &OwnedFd) -> io::Result<()> {
     // The path of a handle is a link of the kernel's, which has to be followed.
     call_unmount(&path_of(mount), UnmountFlags::DETACH)
+}
+
+/// Takes away what was mounted at a directory, wherever that was moved.
+fn uncover(held: &HeldDirectory) -> io::Result<()> {
+    detach(&held.covered_anywhere()?)
 }
 
 /// umount2(2) itself.

@@ -35,7 +35,10 @@ pub fn explain(
     options: &MountOptions,
 ) -> Error {
     let Some(number) = error.raw_os_error() else {
-        return anyhow!("a path or an option holds a NUL character");
+        return match error.kind() {
+            io::ErrorKind::InvalidInput => anyhow!("a path or an option holds a NUL character"),
+            _ => error.into(),
+        };
     };
     match Errno::from_raw(number) {
         Errno::EINVAL => refused_option(fs_type, source, &options.data)

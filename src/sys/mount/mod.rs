@@ -5,6 +5,7 @@ pub mod busy;
 pub mod by_program;
 pub mod calls;
 pub mod health;
+pub mod held;
 pub mod journal;
 mod kernel_words;
 pub mod mount_tree;

@@ -72,7 +72,7 @@ pub fn mount_table() -> Option<Vec<u8>> {
 /// mount(2).
 pub fn mount(source: &Path, target: &Path, flags: MountFlags) -> Option<io::Result<()>> {
     asked(|host| {
-        host.mount(source, &opened(target), flags)
+        host.mount(&opened(source), &opened(target), flags)
             .map_err(io::Error::from)
     })
 }

@@ -66,7 +66,7 @@ fn resolve_below_tmp(invocation: &Invocation, path: PathBuf) -> Result<Container
 
 fn resolve_elsewhere(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
     let words = |error: &io::Error| format!("{}: {}", path.display(), plain(error));
-    let (path, absence) = match targets::resolve_without_hanging(invocation, path) {
+    let (path, absence) = match targets::resolve_trusted(invocation, path) {
         Ok(path) => (path, None),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let absence = format!("{}; create the directory first", words(&error));

@@ -10,7 +10,7 @@ use anyhow::{Context, Error, Result, bail};
 use crate::base::failure::Failure;
 use crate::base::text::plain;
 use crate::invocation::Invocation;
-use crate::sys::files::resolve::canonical_as_far_as_it_exists;
+use crate::sys::files::resolve::{self, canonical_as_far_as_it_exists};
 use crate::sys::mount::calls::unmount;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, utab};
@@ -27,7 +27,7 @@ use crate::volume::mount_point;
 pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
     let shown = target.display();
     refuse_unprintable(target)?;
-    match resolve_without_hanging(invocation, target) {
+    match resolve_trusted(invocation, target) {
         Ok(path) => refuse_unprintable(&path)
             .and_then(|()| {
                 refuse_hiding(invocation, &path)
@@ -41,7 +41,7 @@ pub fn resolve(invocation: &Invocation, target: &Path) -> Result<PathBuf> {
                 plain(&error)
             )))
         }
-        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+        Err(error) if error.kind() == ErrorKind::NotADirectory || is_refusal(&error) => {
             bail!(Failure::usage(format!("target {shown}: {}", plain(&error))))
         }
         Err(error) => Err(Error::from(error).context(format!("looking at target {shown}"))),
@@ -128,6 +128,20 @@ pub fn resolve_without_hanging(invocation: &Invocation, target: &Path) -> io::Re
     }
     mount_point::answers(invocation, &path)?;
     fs::canonicalize(path)
+}
+
+/// As [`resolve_without_hanging`], but of links only those are followed that nobody but root could have made.
+pub fn resolve_trusted(invocation: &Invocation, target: &Path) -> io::Result<PathBuf> {
+    let path = resolve_without_hanging(invocation, target)?;
+    if path == absolute(target)? || resolve::trusted(target)? == path {
+        return Ok(path);
+    }
+    Err(io::Error::other("it leads elsewhere by now"))
+}
+
+/// Whether an error is [`resolve_trusted`]'s own.
+pub fn is_refusal(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }
 
 /// Checks that the view at the target, if there is one, is read-only or writable as asked for.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::base::failure::{Failure, with_undo_error};
 use crate::invocation::Invocation;
 use crate::sys::files::ownership::Ownership;
-use crate::sys::mount::calls::bind;
+use crate::sys::mount::calls::{bind, detach};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::{MountOptions, restrictions};
 use crate::sys::mount::utab;
@@ -117,17 +117,25 @@ fn bind_view(
     ends: Instant,
 ) -> Result<()> {
     let target = request.target;
-    match request.view {
+    let root = match request.view {
         View::Listed(words) => {
-            utab::bind(&mounted.path, target, &options(mounted, words, table), ends)?
+            let options = options(mounted, words, table);
+            utab::bind(mounted.real(), target, &options, ends)?;
+            None
         }
-        View::Plain("") => bind(&mounted.path, target, "")?,
-        View::Plain(words) => bind(&mounted.path, target, &options(mounted, words, table))?,
-        View::ContainerPath => {}
-    }
-    // The program called mount may be another than util-linux's, and do something else.
+        View::Plain("") => Some(bind(mounted.real(), target, "")?),
+        View::Plain(words) => {
+            let options = options(mounted, words, table);
+            Some(bind(mounted.real(), target, &options)?)
+        }
+        View::ContainerPath => None,
+    };
+    // The volume's own directory may have been replaced, and the program called mount may be another than util-linux's.
     let table = MountTable::read()?;
-    targets::refuse_other(target, Some(mounted), &table)?;
+    if let Err(error) = targets::refuse_other(target, Some(mounted), &table) {
+        let _ = root.map(|root| detach(&root));
+        return Err(error);
+    }
     check(mounted, request, &table)
 }
 

@@ -15,6 +15,7 @@ mod loop_;
 mod loop_options;
 mod loop_records;
 mod mount_helpers;
+mod mount_point_links;
 mod planted;
 mod rbind;
 mod remove;

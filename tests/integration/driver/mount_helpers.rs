@@ -104,7 +104,7 @@ fn a_mount_that_is_not_in_the_table_is_not_handed_out() {
         let run = env.dvdcli(&format!("mount -d {driver} -n db --volumeopts={options}"));
         under_strace(run, &[&inject[..], &to].concat()).fails(
             1,
-            &format!("dvdcli: mounting volume db: nothing is mounted at $ROOT/var/lib/dvdcli/{driver}/db/{place}\n"),
+            &format!("dvdcli: mounting volume db: mounting [..] at $ROOT/var/lib/dvdcli/{driver}/db/{place} as [..]: nothing is mounted there\n"),
         );
         let place = format!("var/lib/dvdcli/{driver}/db/{place}");
         assert_eq!(env.names(&place), [""; 0]);
