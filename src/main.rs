@@ -13,6 +13,7 @@ mod volume;
 use std::process::ExitCode;
 
 use base::failure::{Failure, exit_code};
+use base::secrets::values::Secrets;
 use cli::usage::Unparsed;
 use cli::{Cli, stdout};
 use invocation::TIMEOUT;
@@ -32,14 +33,18 @@ fn main() -> ExitCode {
     if let Some(code) = callers::fstab::run(&mut log) {
         return code;
     }
-    let done = match Cli::parse_from_args(std::env::args_os().collect()) {
+    let words: Vec<_> = std::env::args_os().collect();
+    let done = match Cli::parse_from_args(words.clone()) {
         Ok((cli, warnings)) => {
             warnings.iter().for_each(|warning| log.warn(warning));
             log.verbose = cli.verb.common().verbose;
             commands::run(&cli.verb, &mut log)
         }
         Err(Unparsed::Answer(text)) => stdout::print(&text, &budget).map(|()| 0),
-        Err(Unparsed::Wrong(words)) => Err(Failure::usage(words).into()),
+        Err(Unparsed::Wrong(why)) => {
+            log.secrets = Secrets::of_words(words);
+            Err(Failure::usage(why).into())
+        }
     };
     ExitCode::from(done.unwrap_or_else(|error| {
         log.error(&error);

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::base::boolean::parse_true_or_false;
 use crate::base::failure::Failure;
 use crate::base::options::{Gathered, NAMELESS, Options};
-use crate::base::secrets::is_secret;
+use crate::base::secrets::names::is_secret;
 
 /// Adds the options of a list, split by the comma rule; `place` is where it stands (a flag, a variable), for errors.
 ///

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
-use crate::base::secrets::Secrets;
+use crate::base::secrets::fields;
+use crate::base::secrets::values::Secrets;
 use crate::base::text::escape_unprintable;
 use crate::cli::arguments::{Common, InspectArgs};
 use crate::cli::stdout::{self, print, print_json};
@@ -87,7 +88,7 @@ fn all_that_is_known(invocation: &Invocation, volume: &dyn Volume) -> Result<Val
         "Name": found.name,
         "Options": found.options.map(masked),
         "Scope": scope.as_str(),
-        "Status": found.status.unwrap_or_default(),
+        "Status": masked_status(found.status.unwrap_or_default()),
         "Holders": holders,
     });
     if let Value::Object(keys) = &mut keys {
@@ -100,4 +101,11 @@ fn masked(options: Options) -> Map<String, Value> {
     let secrets = Secrets::of(&options, "");
     let shown = |(key, value): (String, String)| (key, Value::from(secrets.mask(&value)));
     options.into_iter().map(shown).collect()
+}
+
+/// What a plugin says of a volume may repeat the options that it was made with.
+fn masked_status(status: Map<String, Value>) -> Value {
+    let mut status = Value::Object(status);
+    fields::mask(&mut status);
+    status
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::base::failure::Failure;
 use crate::base::options::Options;
-use crate::base::secrets::Secrets;
+use crate::base::secrets::values::Secrets;
 use crate::cli::arguments::Common;
 use crate::driver;
 use crate::driver::interface::Volume;

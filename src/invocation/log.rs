@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Error;
 
-use crate::base::secrets::Secrets;
+use crate::base::secrets::values::Secrets;
 use crate::base::text::{chain, one_line};
 use crate::sys::process::output::STDERR;
 

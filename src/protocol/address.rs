@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
 use ureq::http::Uri;
 
-use crate::base::secrets::MASK;
+use crate::base::secrets::mask::MASK;
 use crate::protocol::json;
 
 /// How to reach a plugin.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::base::boolean::parse_boolean;
 use crate::base::failure::Failure;
 use crate::base::options::Gathered;
-use crate::base::secrets::is_secret;
+use crate::base::secrets::names::is_secret;
 use crate::sys::mount::mountopts::{self, Class, MountOptions};
 
 /// The driver, if one is named, and the volume. The last slash separates them: a driver's name may contain slashes

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::base::failure::ErrorKind;
+use crate::base::secrets::values::Secrets;
 use crate::callers::fstab::mount::mount;
 use crate::callers::fstab::release::umount;
 use crate::cli::mount_helper::{HelperCommon, MountHelper, UmountHelper, parse};
@@ -58,17 +59,10 @@ fn run_helper<A>(
 ) -> ExitCode {
     let arguments = match parsed {
         Ok(arguments) => arguments,
-        Err(Unparsed::Answer(text)) => {
-            return match stdout::print(&text, &Budget::new(TIMEOUT)) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    log.error(&error);
-                    ExitCode::from(FAILURE)
-                }
-            };
-        }
-        Err(Unparsed::Wrong(words)) => {
-            log.error(&anyhow!(words));
+        Err(Unparsed::Answer(text)) => return answer(&text, log),
+        Err(Unparsed::Wrong(why)) => {
+            log.secrets = Secrets::of_words(env::args_os());
+            log.error(&anyhow!(why));
             return ExitCode::from(USAGE);
         }
     };
@@ -87,6 +81,17 @@ fn run_helper<A>(
                 ErrorKind::Usage => BAD_INPUT,
                 _ => FAILURE,
             })
+        }
+    }
+}
+
+/// Prints what `--help` or `--version` asks for.
+fn answer(text: &str, log: &Log) -> ExitCode {
+    match stdout::print(text, &Budget::new(TIMEOUT)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.error(&error);
+            ExitCode::from(FAILURE)
         }
     }
 }

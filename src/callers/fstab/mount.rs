@@ -5,8 +5,7 @@ use std::env;
 use anyhow::{Context, Result};
 
 use crate::base::failure::ErrorKind;
-use crate::base::options::Options;
-use crate::base::secrets::Secrets;
+use crate::base::secrets::values::Secrets;
 use crate::base::text::chain;
 use crate::callers::fstab::line::{self, MountLine};
 use crate::callers::fstab::lost_words;
@@ -24,9 +23,11 @@ use crate::volume::request::MountRequest;
 
 pub fn mount(arguments: &MountHelper, log: &mut Log) -> Result<()> {
     let (spec, directory) = (&arguments.spec, arguments.dir.display());
-    log.secrets = Secrets::of(&Options::new(), spec);
+    let options = arguments.options.join(",");
+    // An error may repeat an option that is no volume's.
+    log.secrets = Secrets::in_text(spec).and(Secrets::in_text(&options));
     let doing = || format!("mounting {spec} at {directory}");
-    let line = MountLine::parse(&arguments.options.join(","), arguments.sloppy);
+    let line = MountLine::parse(&options, arguments.sloppy);
     let line = line.with_context(doing)?;
     lost_words::refuse(arguments).with_context(doing)?;
     log.secrets = Secrets::of(&line.volume.options, spec);

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::base::options::Options;
-use crate::base::secrets::Secrets;
+use crate::base::secrets::values::Secrets;
 use crate::callers::fstab::unit::start;
 use crate::cli::mount_helper::UmountHelper;
 use crate::driver;

@@ -9,7 +9,7 @@ use crate::base::boolean::parse_true_or_false;
 use crate::base::failure::Failure;
 use crate::base::option_list;
 use crate::base::options::{Gathered, Options};
-use crate::base::secrets::Secrets;
+use crate::base::secrets::values::Secrets;
 use crate::callers::task::variables::{self, Field, Slot, Variable, shown};
 
 const DEFAULT_DRIVER: &str = "rexray";

@@ -24,7 +24,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "stdout is the answer and nothing else. stderr is silent on success, except warnings; a failure is one line. The \
-                 values of options named like secrets (password, token, key and so on) are masked everywhere.",
+                 values of options named like secrets (password, token, key, pin, auth and so on) and the users in URLs are masked \
+                 everywhere, also in what a plugin says; a keyfile or keyId is none.",
             ),
             (
                 "",

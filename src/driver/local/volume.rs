@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::{ErrorKind, Failure};
-use crate::base::secrets::Secrets;
+use crate::base::secrets::values::Secrets;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::local::inside;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::base::secrets::{MASK, is_secret};
+use crate::base::secrets::fields;
 use crate::protocol::json::text;
 
 /// A body, with the secrets among its fields masked.
@@ -11,32 +11,17 @@ pub fn shown(body: &[u8]) -> String {
     let text = text::clean(body);
     match Value::deserialize(&mut serde_json::Deserializer::from_str(&text)) {
         Ok(mut value) => {
-            mask(&mut value);
+            fields::mask(&mut value);
             value.to_string()
         }
         Err(_) => text.into_owned(),
     }
 }
 
-fn mask(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                if is_secret(key) {
-                    *value = MASK.into();
-                } else {
-                    mask(value);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(mask),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::secrets::mask::MASK;
 
     #[test]
     fn secrets_are_masked_in_all_that_a_plugin_may_send() {

@@ -22,6 +22,17 @@ fn a_secret_that_a_plugin_repeats_is_masked_in_the_error() {
         "access_key",
         "passphrase",
         "PASSWORD",
+        "pwd",
+        "psk",
+        "pin",
+        "passcode",
+        "auth",
+        "cred",
+        "sas",
+        "bearer",
+        "Cookie",
+        "signature",
+        "keyData",
     ] {
         let env = Env::new();
         let plugin = FakePlugin::start(&env, "fake");
@@ -138,4 +149,124 @@ fn without_verbose_a_success_is_silent() {
     env.dvdcli("mount -d fake -n db --volumeopts=password=x")
         .prints("$ROOT/volumes/db\n")
         .succeeds();
+}
+
+/// Values that hold a secret, what the plugin repeats, and how that is shown.
+const REPEATED: &[(&str, &str, &str)] = &[
+    (
+        "url=https://joe:hunter2@host/x",
+        "joe: hunter2 is wrong",
+        "joe: **** is wrong",
+    ),
+    (
+        "size=5",
+        "https://joe:hunter2@host/x",
+        "https://****@host/x",
+    ),
+    ("password=hunter2", "uhunter2x", "u****x"),
+    (
+        "password=a<b>",
+        "{\"p\":\"a\\u003cb\\u003e\"}",
+        "{\"p\":\"****\"}",
+    ),
+    (
+        "password=a\"b\"c",
+        "{\"p\":\"a\\\"b\\\"c\"}",
+        "{\"p\":\"****\"}",
+    ),
+    (
+        "key=-----BEGIN-----\nMIIEpAIBAAKC\n-----END-----\n",
+        "no: -----BEGIN-----\nMIIEpAIBAAKC\n-----END-----\n: bad",
+        "no: **** : bad",
+    ),
+    (
+        "key=-----BEGIN-----\nMIIEpAIBAAKC\n-----END-----\n",
+        "line 2, MIIEpAIBAAKC",
+        "line 2, ****",
+    ),
+    (
+        "key=-----BEGIN-----\nMIIEpAIBAAKC\n-----END-----\n",
+        "{\"key\":\"-----BEGIN-----\\nMIIEpAIBAAKC\\n-----END-----\\n\"}",
+        "{\"key\":\"****\"}",
+    ),
+    (
+        "conf={\"client\":{\"secret\":\"hunter2\"}}",
+        "client hunter2",
+        "client ****",
+    ),
+];
+
+#[test]
+fn a_secret_is_masked_in_every_form_in_which_it_comes_back() {
+    for (option, words, shown) in REPEATED {
+        let env = Env::new();
+        let plugin = FakePlugin::start(&env, "fake");
+        plugin.on("Create", refuses(words));
+        env.dvdcli_with(["create", "-d", "fake", "-n", "db", "--opt", option])
+            .fails(
+                1,
+                &format!("dvdcli: creating volume db: plugin fake: VolumeDriver.Create: {shown}\n"),
+            );
+        let found = env
+            .dvdcli_with([
+                "create",
+                "-d",
+                "fake",
+                "-n",
+                "db",
+                "--verbose",
+                "--opt",
+                option,
+            ])
+            .output();
+        for secret in ["hunter2", "MIIEpAIBAAKC", "a\\\"b", "a\\u003c", "a<b"] {
+            assert!(!found.stderr.contains(secret), "{}", found.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_status_of_a_volume_is_shown_without_secrets() {
+    let (env, plugin) = FakePlugin::with_db();
+    let status = json!({
+        "password": SECRET, "mode": 5, "options": { "Auth": { "a": SECRET }, "psk": [SECRET] }, "auth": true, "keyfile": "/k",
+        "o": format!("user=joe,password={SECRET},ro"), "url": format!("https://joe:{SECRET}@host/x"),
+    });
+    plugin.on(
+        "Get",
+        json(json!({ "Volume": { "Name": "db", "Status": status } })),
+    );
+    let shown = env.json("inspect -d fake -n db");
+    assert_eq!(
+        shown[0]["Status"],
+        json!({
+            "password": "****", "mode": 5, "options": { "Auth": "****", "psk": "****" }, "auth": true, "keyfile": "/k",
+            "o": "user=joe,password=****,ro", "url": "https://****@host/x",
+        })
+    );
+}
+
+#[test]
+fn a_usage_error_repeats_no_secret() {
+    let env = Env::new();
+    for (line, error) in [
+        (
+            format!("mount -d fake -n db password={SECRET}"),
+            "unexpected argument 'password=****' found",
+        ),
+        (
+            format!("mount -d fake -n db --opt password {SECRET}"),
+            "unexpected argument '****' found",
+        ),
+        (
+            format!("mount -d fake -n db --timeout=a=1,password={SECRET}"),
+            "invalid value 'a=1,password=****' for '--timeout <TIME>': 'a=1,password=****' is no duration such as 90s, 2m or 500ms",
+        ),
+        (
+            format!("mount -d fake -n db --volumeopts size=5 token={SECRET}"),
+            "unexpected argument 'token=****' found",
+        ),
+    ] {
+        env.dvdcli(&line).fails(2, &format!("dvdcli: {error}\n"));
+    }
 }

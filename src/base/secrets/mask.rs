@@ -1,0 +1,149 @@
+//! Masking one secret in a text, and what stands before the host of a URL.
+
+/// What is shown in place of a secret.
+pub const MASK: &str = "****";
+
+/// From this length on, in bytes, a secret is masked inside of words as well. A password of one letter must not make the text
+/// unreadable.
+const SHORTEST_INSIDE: usize = 4;
+
+/// From this length on, the beginning of a secret is masked as well: a long message is cut off.
+const SHORTEST_CUT: usize = 24;
+
+/// How much of its beginning has to be there.
+const BEGINNING: usize = 12;
+
+/// The text with a secret masked, wherever it stands as a whole.
+pub fn whole(text: &str, secret: &str) -> String {
+    match secret.len() < SHORTEST_INSIDE {
+        true => whole_word(text, secret),
+        false => text.replace(secret, MASK),
+    }
+}
+
+/// The text with the beginning of a long secret masked, as far as it goes on like the secret.
+pub fn cut_off(text: String, secret: &str) -> String {
+    let is_long = secret.len() >= SHORTEST_CUT;
+    match secret.get(..BEGINNING).filter(|_| is_long) {
+        Some(beginning) => beginnings(&text, secret, beginning),
+        None => text,
+    }
+}
+
+fn beginnings(text: &str, secret: &str, beginning: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(beginning) {
+        let (before, found) = rest.split_at(at);
+        let same = found
+            .chars()
+            .zip(secret.chars())
+            .take_while(|(one, other)| one == other);
+        let length: usize = same.map(|(c, _)| c.len_utf8()).sum();
+        masked.push_str(before);
+        masked.push_str(MASK);
+        rest = &found[length..];
+    }
+    masked + rest
+}
+
+fn whole_word(text: &str, secret: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(secret) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[secret.len()..];
+        let inside_word = |outside: Option<char>, edge: Option<char>| {
+            outside.is_some_and(char::is_alphanumeric) && edge.is_some_and(char::is_alphanumeric)
+        };
+        let before_it = before.chars().next_back().or(masked.chars().next_back());
+        masked.push_str(before);
+        if inside_word(before_it, secret.chars().next())
+            || inside_word(after.chars().next(), secret.chars().next_back())
+        {
+            masked.push_str(secret);
+        } else {
+            masked.push_str(MASK);
+        }
+        rest = after;
+    }
+    masked + rest
+}
+
+/// The text with user and password masked in each URL.
+pub fn users_of_urls(text: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, url) = rest.split_at(at + 3);
+        masked.push_str(before);
+        rest = url;
+        if let Some((user, _)) = user_info(url) {
+            masked.push_str(MASK);
+            rest = &url[user.len()..];
+        }
+    }
+    masked + rest
+}
+
+/// User and password at the beginning of a URL without its scheme, and what comes from the `@` on. A password may hold what it must
+/// not, such as a slash.
+pub fn user_info(url: &str) -> Option<(&str, &str)> {
+    let ends_url =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | ',' | ';');
+    let url = &url[..url.find(ends_url).unwrap_or(url.len())];
+    let authority = &url[..url.find(['/', '?', '#', '\\']).unwrap_or(url.len())];
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_open_user = !authority.starts_with('[')
+        && authority
+            .split_once(':')
+            .is_some_and(|(_, port)| !is_port(port));
+    let within = match authority.contains('@') || !has_open_user {
+        true => authority,
+        false => url,
+    };
+    within
+        .rfind('@')
+        .filter(|at| *at > 0)
+        .map(|at| url.split_at(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_masked_in_urls() {
+        for (text, expected) in [
+            ("http://u:p@h/x", "http://****@h/x"),
+            ("at ftp://token@h: no", "at ftp://****@h: no"),
+            ("\"s3://a:b/c@h\" x@y", "\"s3://****@h\" x@y"),
+            ("http://u:p@@h/x@y", "http://****@h/x@y"),
+            ("http://h:80/x@y", "http://h:80/x@y"),
+            ("http://[::1]:80/x@y", "http://[::1]:80/x@y"),
+            ("http://h/x@y, ssh://h a@b", "http://h/x@y, ssh://h a@b"),
+            ("unix:///run/x.sock", "unix:///run/x.sock"),
+            ("a://b:c@d e://f:g@h", "a://****@d e://****@h"),
+        ] {
+            assert_eq!(users_of_urls(text), expected);
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_long_secret_is_masked() {
+        let long = "0123456789abcdefghijklmnopqrstuvwxyz";
+        for (text, expected) in [
+            ("key 0123456789abcdefgh ...", "key **** ..."),
+            ("0123456789 x", "0123456789 x"),
+            ("x0123456789abcdefghijklmnopqrstuvwxyzx", "x****x"),
+        ] {
+            assert_eq!(cut_off(whole(text, long), long), expected);
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_masked_as_a_word() {
+        assert_eq!(whole("a, bad aa -a", "a"), "****, bad aa -****");
+        assert_eq!(whole("s3cr in s3cret", "s3cr"), "**** in ****et");
+    }
+}
