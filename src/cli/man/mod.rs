@@ -10,6 +10,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use crate::cli::Cli;
 
 mod sections;
+mod security;
 mod settings;
 
 const WHERE_FLAGS_STAND: &str = "All options may stand before or after the verb. The word after one that needs a value is its \
@@ -34,7 +35,11 @@ pub fn page() -> io::Result<Vec<u8>> {
     heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
     paragraphs(&mut text, &[("", WHERE_FLAGS_STAND)])?;
     flags(&mut text, &Command::new("verb").args(common))?;
-    for (title, entries) in sections::SECTIONS.iter().chain(settings::SECTIONS) {
+    for (title, entries) in sections::SECTIONS
+        .iter()
+        .chain(settings::SECTIONS)
+        .chain(security::SECTIONS)
+    {
         heading(&mut text, "SH", title)?;
         paragraphs(&mut text, entries)?;
     }
