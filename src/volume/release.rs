@@ -71,9 +71,10 @@ impl Locked<'_> {
         else {
             return;
         };
-        if !self.is_held() {
-            let found = self.record().and_then(|record| record.holder_at(target));
-            self.holder.id = found.map(str::to_owned);
+        if !self.is_held()
+            && let Some(found) = self.record().and_then(|record| record.holder_at(target))
+        {
+            self.holder = found;
         }
     }
 

@@ -7,11 +7,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::base::text::shorten;
+use crate::volume::holders::name::Name;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::views::ViewRecord;
-
-/// The name of the holder that gave neither an ID nor a target.
-pub const ANONYMOUS: &str = "";
 
 /// How many holders a message names, and with how many characters at most.
 const NAMED: usize = 10;
@@ -46,15 +44,9 @@ impl Hold {
     }
 
     /// The holder's name for people.
-    pub fn shown(&self, name: &str) -> String {
-        match &self.run {
-            None => name.to_owned(),
-            Some(Run { process, id: None }) => format!("run {}", process.pid),
-            Some(Run {
-                process,
-                id: Some(id),
-            }) => format!("{id} (run {})", process.pid),
-        }
+    pub fn shown(&self, name: &Name) -> String {
+        let run = self.run.as_ref();
+        name.shown(run.and_then(|run| run.id.as_deref()))
     }
 
     /// ` for 3 days`, where it is long enough to be told.
@@ -77,14 +69,14 @@ pub fn now() -> Option<u64> {
 }
 
 /// Holders, by the names under which they are recorded, for a message: where there are many, only the oldest.
-pub fn listed(mut holders: Vec<(&String, &Hold)>) -> String {
+pub fn listed(mut holders: Vec<(&Name, &Hold)>) -> String {
     let more = holders.len().saturating_sub(NAMED);
     if more > 0 {
         holders.sort_by_key(|(_, hold)| hold.since);
     }
-    let name = |(name, hold): (&String, &Hold)| {
-        let shown = match name.as_str() {
-            ANONYMOUS => "a caller without an ID".to_owned(),
+    let name = |(name, hold): (&Name, &Hold)| {
+        let shown = match name {
+            Name::Anonymous => "a caller without an ID".to_owned(),
             name => shorten(&hold.shown(name), LONGEST),
         };
         shown + &hold.age().unwrap_or_default()
@@ -113,10 +105,12 @@ mod tests {
             (48, " for 2 days"),
             (100, " for 4 days"),
         ];
+        let id = |id: String| Name::Id(id);
         for (hours, age) in ages {
-            assert_eq!(listed(vec![(&"a".into(), &hold(hours))]), format!("a{age}"));
+            let found = listed(vec![(&id("a".into()), &hold(hours))]);
+            assert_eq!(found, format!("a{age}"));
         }
-        let names: Vec<String> = (0..12).map(|number| format!("h{number:02}")).collect();
+        let names: Vec<Name> = (0..12).map(|number| id(format!("h{number:02}"))).collect();
         let holds: Vec<Hold> = (0..12).map(|number| hold(number * 24)).collect();
         let all = listed(names.iter().zip(&holds).collect());
         assert!(

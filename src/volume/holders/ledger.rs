@@ -20,7 +20,8 @@ use crate::volume::holders::record::HolderRecord;
 /// The record of a volume without its lock, for verbs that only look; one that cannot be read counts as none.
 pub fn peek(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<HolderRecord>> {
     let path = record_path(&invocation.paths.holders, volume);
-    Ok(read(&path, &host::boot_id()?)?.unwrap_or_default())
+    let record = read(&path, &host::boot_id()?)?.unwrap_or_default();
+    record.map(|it| of_this(volume, it, &path)).transpose()
 }
 
 /// What is remembered of a volume while nobody holds it.
@@ -55,6 +56,22 @@ fn record_path(directory: &Path, volume: &dyn Volume) -> PathBuf {
     directory.join(name).with_extension("json")
 }
 
+/// Refuses the record of another volume: the file's name is a hash, which two volumes may share.
+fn of_this(volume: &dyn Volume, record: HolderRecord, path: &Path) -> Result<HolderRecord> {
+    // Recorded with its tag; `latest` may be left out.
+    let driver = record.driver.strip_suffix(":latest");
+    let driver = driver.unwrap_or(&record.driver);
+    if record.volume != volume.name() || driver != volume.driver().key() {
+        bail!(
+            "{} is the record of volume {} of driver {}",
+            path.display(),
+            record.volume.escape_debug(),
+            record.driver.escape_debug()
+        );
+    }
+    Ok(record)
+}
+
 /// The record of one volume, locked.
 #[derive(Debug)]
 pub struct Ledger {
@@ -84,7 +101,8 @@ impl Ledger {
             lock,
         };
         match read(&ledger.path, &boot)? {
-            Ok(record) => ledger.record = record,
+            Ok(None) => {}
+            Ok(Some(record)) => ledger.record = Some(of_this(volume, record, &ledger.path)?),
             Err(damage) => ledger.set_aside(invocation, &damage)?,
         }
         Ok(ledger)

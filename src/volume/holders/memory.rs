@@ -29,6 +29,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Whether both are of the same volume in the same boot.
+    fn is_of(&self, other: &Memory) -> bool {
+        (&self.boot, &self.volume) == (&other.boot, &other.volume)
+    }
+
     /// Whether a directory that the driver names is where the volume is, though nothing is mounted there.
     pub fn hands_out(&self) -> bool {
         self.is_silent && !self.was_mount
@@ -72,7 +77,7 @@ impl MemoryFile {
         let text = small::read(&self.path).unwrap_or_default();
         serde_json::from_slice(&text)
             .ok()
-            .filter(|memory: &Memory| memory.boot == self.empty.boot)
+            .filter(|memory: &Memory| memory.is_of(&self.empty))
             .unwrap_or_else(|| self.empty.clone())
     }
 

@@ -5,6 +5,7 @@ pub mod ledger;
 pub mod lock;
 pub mod memory;
 pub mod mount_record;
+pub mod name;
 pub mod process;
 pub mod record;
 pub mod views;

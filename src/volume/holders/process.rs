@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::sys::process::host;
 
 /// Identifies a process among all others of this boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HolderProcess {
     /// Its number in its own PID namespace.
     pub pid: i32,

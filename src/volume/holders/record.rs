@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::mount::mountinfo::MountTable;
-use crate::volume::holders::hold::{ANONYMOUS, Hold, Run, listed, now};
+use crate::volume::holders::hold::{Hold, Run, listed, now};
 use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::holders::name::Name;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::views::{Target, ViewRecord};
 
@@ -22,20 +23,14 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// The name under which the holder is recorded: its process, else its ID, else its target, else [`ANONYMOUS`].
-    fn name(&self) -> String {
-        if let Some(process) = &self.process {
-            return format!(
-                "run {} {} {}",
-                process.pid, process.started, process.namespace
-            );
+    /// The name under which the holder is recorded: its process, else its ID, else its target.
+    fn name(&self) -> Name {
+        match (&self.process, &self.id, &self.target) {
+            (Some(process), _, _) => Name::Run(*process),
+            (None, Some(id), _) => Name::Id(id.clone()),
+            (None, None, Some(target)) => Name::Target(target.clone()),
+            (None, None, None) => Name::Anonymous,
         }
-        let target = self.target.as_ref();
-        let target = || target.map(|target| target.to_string_lossy().into_owned());
-        self.id
-            .clone()
-            .or_else(target)
-            .unwrap_or_else(|| ANONYMOUS.to_owned())
     }
 }
 
@@ -58,13 +53,13 @@ pub struct HolderRecord {
     /// The mount; while the record is unsettled, the last one known.
     #[serde(rename = "mounted")]
     pub mount: Option<MountRecord>,
-    holders: BTreeMap<String, Hold>,
+    holders: BTreeMap<Name, Hold>,
 }
 
 /// A holder whose process has died.
 #[derive(Debug)]
 pub struct Dead {
-    name: String,
+    name: Name,
     /// For people.
     pub shown: String,
 }
@@ -216,13 +211,23 @@ impl HolderRecord {
         unheld.map(|(path, view)| Target { path, view }).collect()
     }
 
-    /// The name of a holder that sees the volume at the target.
-    pub fn holder_at(&self, target: &Path) -> Option<&str> {
-        let has = |hold: &Hold| hold.targets.contains_key(target);
+    /// A holder that sees the volume at the target.
+    pub fn holder_at(&self, target: &Path) -> Option<Holder> {
         let mut holders = self.holders.iter();
-        holders
-            .find(|(_, hold)| has(hold))
-            .map(|(name, _)| name.as_str())
+        let (name, hold) = holders.find(|(_, hold)| hold.targets.contains_key(target))?;
+        let (id, process) = match name {
+            Name::Id(id) => (Some(id.clone()), None),
+            Name::Run(process) => (
+                hold.run.as_ref().and_then(|run| run.id.clone()),
+                Some(*process),
+            ),
+            Name::Target(_) | Name::Anonymous => (None, None),
+        };
+        Some(Holder {
+            id,
+            target: Some(target.to_owned()),
+            process,
+        })
     }
 
     /// The holders whose processes have died.
@@ -254,9 +259,9 @@ impl HolderRecord {
         self.names_but(Some(&holder.name()))
     }
 
-    fn names_but(&self, left_out: Option<&str>) -> String {
+    fn names_but(&self, left_out: Option<&Name>) -> String {
         let others = self.holders.iter();
-        let others = others.filter(|(name, _)| left_out != Some(name.as_str()));
+        let others = others.filter(|(name, _)| left_out != Some(*name));
         listed(others.collect())
     }
 

@@ -222,7 +222,7 @@ impl Scene {
             let name = match &hold["run"]["id"] {
                 Value::String(id) => format!("run {id}"),
                 _ if name.is_empty() => "anonymous".to_owned(),
-                _ => self.shorten(name),
+                _ => self.shorten(name.split_once(' ').expect("a kind").1),
             };
             names.extend(Some(name.clone()).filter(|_| hold["plain"] == true));
             let targets = hold["targets"].as_object().expect("targets").keys();

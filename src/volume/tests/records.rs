@@ -78,16 +78,38 @@ fn holders_are_told_apart_by_run_then_id_then_target() {
     assert_eq!(held(&[at("/t", named("me"))]).others(&named("me")), "");
 }
 
+/// The ID of the holder at `/t`.
+fn id_at(record: &HolderRecord) -> Option<String> {
+    record.holder_at(Path::new("/t"))?.id
+}
+
+/// Whatever an ID says, it is no run and no target.
+#[test]
+fn an_id_releases_no_run_and_no_target() {
+    let run = living("task");
+    let process = run.process.expect("a process");
+    let forged = format!(
+        "run {} {} {}",
+        process.pid, process.started, process.namespace
+    );
+    let at_target = at("/t", Holder::default());
+    for id in [forged.as_str(), "/t", "target /t", ""] {
+        let mut record = held(&[run.clone(), at_target.clone()]);
+        assert_eq!(record.release(&named(id), false), paths(&[]));
+        assert!(record.has(&run) && record.has(&at_target), "{id}");
+    }
+}
+
 #[test]
 fn the_last_holder_of_a_target_takes_it_along() {
     let both = [at("/t", named("me")), at("/t", named("you"))];
     let mut record = held(&both);
-    assert_eq!(record.holder_at(Path::new("/t")), Some("me"));
+    assert_eq!(id_at(&record), Some("me".into()));
     assert_eq!(record.release(&both[0], false), paths(&[]));
-    assert_eq!(record.holder_at(Path::new("/t")), Some("you"));
+    assert_eq!(id_at(&record), Some("you".into()));
     // Without a target, all that the holder has goes.
     assert_eq!(record.release(&named("you"), false), paths(&["/t"]));
-    assert_eq!(record.holder_at(Path::new("/t")), None);
+    assert_eq!(id_at(&record), None);
     // All: each target once.
     let mut record = held(&[&both[..], &[at("/u", named("me")), Holder::default()]].concat());
     assert_eq!(record.release(&named("nobody"), true), paths(&["/t", "/u"]));

@@ -4,8 +4,10 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
+use crate::harness::mounts::mounted_at;
 use crate::harness::plugin::FakePlugin;
-use crate::harness::run::{STAY, go, holders, run, script, staying, stays};
+use crate::harness::process::is_warnings;
+use crate::harness::run::{STAY, go, holders, killed, run, script, staying, stays};
 use crate::harness::volume_driver::KINDS;
 use crate::harness::waiting::eventually;
 
@@ -79,7 +81,7 @@ fn what_was_mounted_before_stays_mounted_after() {
     let stays_mounted =
         |names: &str| format!("dvdcli: warning: volume db stays mounted, it is held by {names}\n");
     env.dvdcli(&format!("unmount {DB}"))
-        .warns(&stays_mounted("run [..], web"))
+        .warns(&stays_mounted("web, run [..]"))
         .succeeds();
     env.dvdcli(&format!("unmount {DB} --id web"))
         .warns(&stays_mounted("run [..]"))
@@ -154,4 +156,36 @@ fn a_run_in_another_pid_namespace_is_not_taken_for_dead() {
         });
         assert_eq!(plugin.mounts("db"), 0);
     }
+}
+
+/// An ID is an ID, whatever it looks like.
+#[test]
+fn no_id_releases_a_run_or_the_holder_of_a_target() {
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
+    let (running, command) = staying(&env, "a", DB);
+    env.dir("target");
+    let target = env.path("target").display().to_string();
+    let mount = env.dvdcli(&format!("mount {DB} --target {target}"));
+    mount.prints("$ROOT/target\n").succeeds();
+    let record = env
+        .records()
+        .into_iter()
+        .find(|name| name.ends_with(".json"));
+    let record = fs::read_to_string(env.path("run/dvdcli").join(record.unwrap())).unwrap();
+    let run = record
+        .split('"')
+        .find(|text| text.starts_with("run "))
+        .unwrap();
+    for id in [run, &target, &format!("target {target}")] {
+        let args = ["unmount", "-d", "fake", "-n", "db", "--id", id];
+        let found = env.dvdcli_with(args).output();
+        assert!(found.code == 0 && is_warnings(&found.stderr), "{found:?}");
+        assert_eq!(plugin.mounts("db"), 1);
+        assert!(mounted_at(&env.path("target")).is_some());
+        let both = ["$ROOT/target".into(), format!("run {}", running.child.id())];
+        assert_eq!(holders(&env, DB), both);
+    }
+    killed((running, command));
 }
