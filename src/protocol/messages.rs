@@ -1,8 +1,10 @@
 //! What goes to a plugin (messages) and what comes back (answers), in all the forms that plugins send (protocol: The wire).
 
+use std::fmt;
+
 use anyhow::{Result, anyhow};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::base::text::{one_line, shorten_to_words};
@@ -70,7 +72,51 @@ pub struct GetAnswer {
 #[serde(rename_all = "PascalCase")]
 pub struct ListAnswer {
     #[serde(default)]
-    pub volumes: Option<Vec<WireVolume>>,
+    pub volumes: Option<ListedVolumes>,
+}
+
+/// Those of a list's volumes that have a name. They are kept one by one as the answer is read, so that a list of nothing takes no
+/// memory.
+#[derive(Debug, Default)]
+pub struct ListedVolumes(pub Vec<ListedVolume>);
+
+/// A volume in a list. As for Docker, the rest of it does not count: `Get` tells that.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListedVolume {
+    pub name: String,
+    pub mountpoint: Option<String>,
+}
+
+/// The most volumes that a list may have.
+const MOST_VOLUMES: usize = 100_000;
+
+impl<'de> Deserialize<'de> for ListedVolumes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ListedVolumes, D::Error> {
+        deserializer.deserialize_seq(ListedVolumes::default())
+    }
+}
+
+impl<'de> Visitor<'de> for ListedVolumes {
+    type Value = ListedVolumes;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<ListedVolumes, A::Error> {
+        while let Some(volume) = items.next_element::<ListedVolume>()? {
+            if volume.name.is_empty() {
+                continue;
+            }
+            if self.0.len() == MOST_VOLUMES {
+                let problem = format!("Volumes: it has more than {MOST_VOLUMES} volumes");
+                return Err(A::Error::custom(problem));
+            }
+            self.0.push(volume);
+        }
+        Ok(self)
+    }
 }
 
 /// From `VolumeDriver.Capabilities`.

@@ -141,8 +141,14 @@ impl Methods<'_> {
         let answer = self.connection.call("List", &wire::EmptyMessage {})?;
         match answer {
             Ok(wire::ListAnswer { volumes }) => {
-                let volumes = volumes.unwrap_or_default().into_iter();
-                let volumes = volumes.map(|volume| self.info(volume));
+                let volumes = volumes.unwrap_or_default().0.into_iter();
+                let volumes = volumes.map(|wire::ListedVolume { name, mountpoint }| {
+                    self.info(WireVolume {
+                        name: Some(name),
+                        mountpoint,
+                        ..WireVolume::default()
+                    })
+                });
                 Ok(Some(volumes.collect()))
             }
             Err(refusal) if refusal.unimplemented => Ok(None),

@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, Error as _, IntoDeserializer, MapAccess, Visitor};
+use serde::de::value::MapDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, IntoDeserializer, MapAccess,
+    SeqAccess, Visitor,
+};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 use serde_json::{Error, Value};
@@ -117,12 +120,9 @@ impl<'de> Deserializer<'de> for Part<'de> {
         if !self.text.starts_with('[') {
             return self.deserialize_any(visitor);
         }
-        let items: Vec<&RawValue> = serde_json::from_str(self.text)?;
-        let items = items.into_iter().map(|item| Part {
-            text: item.get(),
-            ..self
-        });
-        visitor.visit_seq(SeqDeserializer::new(items))
+        let mut items = serde_json::Deserializer::from_str(self.text);
+        let key = self.key;
+        items.deserialize_seq(Items { visitor, key })?
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -151,6 +151,55 @@ impl<'de> IntoDeserializer<'de, Error> for Part<'de> {
 
     fn into_deserializer(self) -> Part<'de> {
         self
+    }
+}
+
+/// Reads the items of an array one by one: it may be long, and is not kept.
+struct Items<'a, V> {
+    visitor: V,
+    key: &'a str,
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Items<'de, V> {
+    /// An error that went through the decoder of the array would be given a place, which would count from the array's beginning.
+    type Value = Result<V::Value, Error>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.visitor.expecting(f)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let parts = Parts {
+            items: &mut items,
+            key: self.key,
+        };
+        let read = self.visitor.visit_seq(parts).map_err(Error::custom);
+        // The decoder takes what is left over for an error of its own.
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(read)
+    }
+}
+
+struct Parts<'s, 'a, A> {
+    items: &'s mut A,
+    key: &'a str,
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Parts<'_, 'de, A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        let Some(item) = self.items.next_element::<&RawValue>()? else {
+            return Ok(None);
+        };
+        let part = Part {
+            text: item.get(),
+            key: self.key,
+        };
+        seed.deserialize(part).map(Some).map_err(A::Error::custom)
     }
 }
 
