@@ -12,6 +12,8 @@ mod volume;
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
+
 use base::failure::{Failure, exit_code};
 use base::secrets::values::Secrets;
 use cli::usage::Unparsed;
@@ -22,13 +24,22 @@ use invocation::log::Log;
 use sys::process::arena::Arena;
 use sys::process::inherited;
 
+/// Whoever may call the program would mount as root.
+const SET_USER_ID: &str = "its file gives it rights that its caller does not have, so it does nothing; take the bits away (chmod u-s,g-s) and \
+    the capabilities (setcap -r), and let root call it";
+
 #[global_allocator]
 static ALLOCATOR: Arena = Arena::new();
 
 fn main() -> ExitCode {
     inherited::take_over();
+    inherited::hide_memory();
     let budget = Budget::new(TIMEOUT);
     let mut log = Log::default();
+    if inherited::is_privileged_by_file() {
+        log.error(&anyhow!(SET_USER_ID));
+        return ExitCode::from(2);
+    }
     log.set_end(budget.ends());
     if let Some(code) = callers::fstab::run(&mut log) {
         return code;

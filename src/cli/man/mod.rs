@@ -35,11 +35,8 @@ pub fn page() -> io::Result<Vec<u8>> {
     heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
     paragraphs(&mut text, &[("", WHERE_FLAGS_STAND)])?;
     flags(&mut text, &Command::new("verb").args(common))?;
-    for (title, entries) in sections::SECTIONS
-        .iter()
-        .chain(settings::SECTIONS)
-        .chain(security::SECTIONS)
-    {
+    let own = sections::SECTIONS.iter().chain(settings::SECTIONS);
+    for (title, entries) in own.chain(security::SECTIONS) {
         heading(&mut text, "SH", title)?;
         paragraphs(&mut text, entries)?;
     }

@@ -1,14 +1,27 @@
 //! The man page's section on who may do what.
 
-/// A title, and what stands below it. An empty term makes a paragraph.
+/// A title, and what stands below it, as in the other sections.
 pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
     "SECURITY",
-    &[(
-        "Secrets",
-        "Every user of a host sees the arguments of its processes. -o KEY=@FILE reads a value from a file, without its last \
-         newline, and --opts-file reads options from a file or from stdin; a value of --opt that begins with an @ itself is \
-         written with two. Both files must be regular, belong to root or to who calls, and be readable by nobody else (mode \
-         0600), in a directory that others cannot write to. A value of -o KEY=@FILE is masked whatever its name is. \
-         --volumeopts, fstab and variables take an @ as it stands.",
-    )],
+    &[
+        (
+            "",
+            "dvdcli runs as root, and is told what to do by people who are not: users of a framework, authors of a task's \
+             environment, plugins, other hosts. Each gets volumes, and nothing else of the host.",
+        ),
+        (
+            "Programs",
+            "mkfs.ext4, mount, fsck and the like are looked for in /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and \
+             /usr/local/bin only, whatever PATH says, and get no variable but PATH and LC_ALL.",
+        ),
+        (
+            "set-user-ID",
+            "dvdcli refuses to run where a set-user-ID or set-group-ID bit or a file capability gave it its rights: whoever can \
+             call it would have them.",
+        ),
+        (
+            "Memory",
+            "It leaves no core dump, and other users cannot read its memory: options may be secret.",
+        ),
+    ],
 )];

@@ -22,11 +22,6 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "Set by run for its command: the path that mount would print.",
             ),
             (
-                "PATH, HOME, USER, LOGNAME, SHELL, TZ, SSH_AUTH_SOCK, http_proxy, https_proxy, no_proxy",
-                "Passed on to the programs that it starts, such as mkfs.ext4 and mount.nfs; others are not. In PATH, the \
-                 directories of the system follow those that are named there.",
-            ),
-            (
                 "SSL_CERT_FILE",
                 "The certificate authorities to trust where a plugin's spec names none.",
             ),

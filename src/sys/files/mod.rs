@@ -9,4 +9,3 @@ pub mod ownership;
 pub mod resolve;
 pub mod small;
 pub mod tree;
-pub mod trusted;

@@ -29,14 +29,13 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// How long a child that was killed may take to end.
 const DYING: Duration = Duration::from_secs(1);
 
-/// The path of a program, looked for as a shell does.
+/// The path of a program, looked for in the system's directories.
 ///
 /// # Errors
 ///
 /// It is not there; `package` is the Debian package that it is in.
 pub fn find(program: &str, package: &str) -> Result<PathBuf> {
-    let directories = inherited::directories().into_iter();
-    directories
+    inherited::directories()
         .map(|directory| directory.join(program))
         .find(|file| file.is_file())
         .with_context(|| {

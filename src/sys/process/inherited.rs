@@ -2,39 +2,29 @@
 //! files, ignored signals, the file mode mask, other open files, environment variables.
 
 use std::env;
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc::{self, c_int, c_uint, c_void};
+use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::{getegid, geteuid, getgid, getuid};
 
-/// Directories in which programs are looked for after those in `PATH`, which often lacks them when an agent calls.
-const SYSTEM: [&str; 5] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
-
-/// The variables that programs which we start get from our caller. Others change what these programs do to a volume, such as
-/// `LIBMOUNT_FORCE_MOUNT2`, `MKE2FS_CONFIG`, `LD_PRELOAD` or `TMPDIR`.
-const PASSED: [&str; 13] = [
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "TZ",
-    "SSH_AUTH_SOCK",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    // A program that calls dvdcli works below the same root.
-    "DVDCLI_ROOT",
+/// Where programs are, also for those that we start. The caller's `PATH` counts for nothing: whoever can set it is not always root,
+/// who runs them.
+const DIRECTORIES: [&str; 6] = [
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+    "/usr/local/sbin",
+    "/usr/local/bin",
 ];
 
 /// Of stdin, stdout and stderr, which were closed when this process was started.
@@ -96,6 +86,21 @@ pub fn take_over() {
     });
 }
 
+/// Whether this process got rights by the file that it was started from, which its caller does not have.
+///
+/// A switch of security module domains sets `AT_SECURE` as well, as where systemd starts a service under SELinux. It gives root
+/// no rights that it did not have, so root's own calls are not taken for it.
+pub fn is_privileged_by_file() -> bool {
+    // SAFETY: it only asks.
+    let is_secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    getuid() != geteuid() || getgid() != getegid() || is_secure && !getuid().is_root()
+}
+
+/// Leaves no core dump, and nobody but root may look at the memory, in which secrets are. It ends where another program is executed.
+pub fn hide_memory() {
+    let _ = set_dumpable(false);
+}
+
 /// Goes to the root directory: the caller's directory may be in the mount that is to be unmounted, and this process would keep
 /// it busy.
 pub fn leave_directory() {
@@ -132,15 +137,11 @@ pub fn give_back() -> io::Result<()> {
 }
 
 /// Lets a helper program start as a service does, with nothing of our caller that could change its work or that it could keep:
-/// it may leave a daemon behind, such as the server of a FUSE mount.
+/// it may leave a daemon behind, such as the server of a FUSE mount. Of variables it has `PATH` and `LC_ALL` only: others change
+/// what it does to a volume, such as `LIBMOUNT_FORCE_MOUNT2`, `MKE2FS_CONFIG`, `LD_PRELOAD` or `TMPDIR`.
 pub fn shed(command: &mut Command) {
     command.env_clear().env("LC_ALL", "C");
-    command.env("PATH", path());
-    for name in PASSED {
-        if let Some(value) = env::var_os(name) {
-            command.env(name, value);
-        }
-    }
+    command.env("PATH", DIRECTORIES.join(":"));
     command.current_dir("/");
     let start_clean = || {
         umask(Mode::from_bits_truncate(0o022));
@@ -152,21 +153,9 @@ pub fn shed(command: &mut Command) {
     unsafe { command.pre_exec(start_clean) };
 }
 
-/// Where programs are: the absolute directories of our caller's `PATH`, then the system's.
-pub fn directories() -> Vec<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let named = env::split_paths(&path).filter(|directory| directory.is_absolute());
-    let mut directories: Vec<PathBuf> = named.collect();
-    for system in SYSTEM.map(PathBuf::from) {
-        if !directories.contains(&system) {
-            directories.push(system);
-        }
-    }
-    directories
-}
-
-fn path() -> OsString {
-    env::join_paths(directories()).unwrap_or_else(|_| SYSTEM.join(":").into())
+/// The directories in which programs are looked for, in this order.
+pub fn directories() -> impl Iterator<Item = &'static Path> {
+    DIRECTORIES.iter().map(Path::new)
 }
 
 /// Sets a signal to its default action. The C library keeps some signals to itself, so the kernel is asked directly.

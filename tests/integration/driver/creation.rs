@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::harness::env::{Env, PATH};
+use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::{in_directory, unmount};
+use crate::harness::programs::replace;
 use crate::harness::site::{MOUNT, MOUNTED, Site, UNMOUNT};
 use crate::harness::strace::under_strace;
 use crate::harness::tree::{assert_intact, tree};
@@ -15,11 +16,8 @@ use crate::harness::waiting::eventually;
 fn an_mkfs_that_makes_nothing_makes_no_volume() {
     let Some(env) = Env::isolated() else { return };
     for fs_type in ["ext4", "xfs", "btrfs"] {
-        env.write(&format!("mkfs.{fs_type}"), "#!/bin/sh\n");
-        let install = format!("install -m 755 -D mkfs.{fs_type} bin/mkfs.{fs_type}");
-        in_directory(&env.path(""), &install).unwrap();
+        replace(&env, &format!("mkfs.{fs_type}"), "");
         env.dvdcli(&format!("create -d loop -n db --volumeopts=size=400MiB,fs={fs_type}"))
-            .env("PATH", &format!("{}:{PATH}", env.path("bin").display()))
             .fails(
                 1,
                 &format!("dvdcli: creating volume db: making an image of 400 MiB: mkfs.{fs_type} has ended well, but has made no {fs_type}\n"),

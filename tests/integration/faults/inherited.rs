@@ -10,14 +10,16 @@ use nix::sys::stat::stat;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::harness::env::{Env, PATH};
+use crate::harness::env::{DVDCLI, Env, PATH};
 use crate::harness::fs;
 use crate::harness::host::Host;
-use crate::harness::http;
-use crate::harness::mounts::mounted_at;
+use crate::harness::http::{self, hang};
+use crate::harness::mounts::{mount_type, mounted_at, unmount};
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::{Run, is_warnings};
+use crate::harness::programs::replace;
 use crate::harness::volumes::{LOCAL, LOOP, data, local_data, user_of};
+use crate::harness::waiting::eventually;
 
 /// Called by a shell after it has set something.
 fn after<'a>(run: Run<'a>, setting: &str) -> Run<'a> {
@@ -62,29 +64,48 @@ fn close_all() {
     }
 }
 
-/// Has mkfs.ext4 write down what it finds, and returns the PATH on which that is.
-fn watched_mkfs(env: &Env) -> String {
-    let look = "grep -E '^(Sig(Pnd|Blk|Ign)|ShdPnd)' /proc/self/status; umask; pwd; ls /proc/self/fd; env | grep -v ^PATH= | sort";
+/// Has mkfs.ext4 write down what it finds.
+fn watch_mkfs(env: &Env) {
+    let look = "grep -E '^(Sig(Pnd|Blk|Ign)|ShdPnd)' /proc/self/status; umask; pwd; ls /proc/self/fd; env | sort";
     let seen = env.path("seen");
-    let script = format!(
-        "#!/bin/sh\n{{ {look}; }} >{}\nexec /usr/sbin/mkfs.ext4 \"$@\"\n",
-        seen.display()
-    );
-    let mkfs = env.write("bin/mkfs.ext4", script);
-    fs::set_permissions(&mkfs, fs::Permissions::from_mode(0o755)).unwrap();
-    format!("relative::{}:{PATH}", env.path("bin").display())
+    let script = format!("{{ {look}; }} >{}\nexec $ORIGINAL \"$@\"", seen.display());
+    replace(env, "mkfs.ext4", &script);
+}
+
+/// Whoever can set PATH must not choose what root runs.
+#[test]
+fn programs_are_looked_for_in_the_systems_directories_only() {
+    let Some(env) = Env::isolated() else { return };
+    let taken = env.path("taken");
+    for program in ["mkfs.ext4", "mount", "umount", "tune2fs", "e2fsck"] {
+        let file = env.write(
+            &format!("bin/{program}"),
+            format!("#!/bin/sh\n: >{}\nexit 1\n", taken.display()),
+        );
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{PATH}", env.path("bin").display());
+    for line in [
+        "create -d loop -n db --opt size=20MiB",
+        "create -d loop -n copy --opt volumename=db",
+        "remove -d loop -n copy",
+        "remove -d loop -n db",
+    ] {
+        env.dvdcli(line).env("PATH", &path).succeeds();
+    }
+    assert!(!taken.exists());
 }
 
 #[test]
 fn programs_that_we_start_find_nothing_of_it() {
     let Some(env) = Env::isolated() else { return };
-    let path = watched_mkfs(&env);
+    watch_mkfs(&env);
     let clean = "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n\
-                 0022\n/\n0\n1\n2\n3\nDVDCLI_ROOT=$ROOT\nHOME=/nowhere\nLC_ALL=C\nPWD=/\n";
+                 0022\n/\n0\n1\n2\n3\nLC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin\nPWD=/\n";
     let mount = || {
         let run = env.dvdcli("mount -d loop -n db --opt size=20MiB");
         run.prints(&format!("$ROOT/{LOOP}/db/mnt/data\n"))
-            .env("PATH", &path)
+            .env("PATH", &format!("/nowhere:{PATH}"))
             .env("HOME", "/nowhere")
     };
     let runs = [
@@ -246,6 +267,34 @@ fn a_limit_is_an_error_and_never_a_wrong_answer() {
     }
 }
 
+/// Ten MiB, the most that is read, of volumes without a name.
+#[test]
+fn a_list_of_nothing_takes_little_memory() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    for item in ["{}", "null", r#"{"Name":""}"#] {
+        let items = vec![item; (10 << 20) / (item.len() + 1) - 10].join(",");
+        plugin.on(
+            "List",
+            http::status(200, &format!(r#"{{"Volumes":[{items}]}}"#)),
+        );
+        after(env.dvdcli("list -d fake"), "ulimit -d 65536").succeeds();
+    }
+}
+
+#[test]
+fn a_list_has_an_end() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    let items = (0..=100_000).map(|n| json!({ "Name": n.to_string() }));
+    plugin.on(
+        "List",
+        http::json(json!({ "Volumes": items.collect::<Vec<_>>() })),
+    );
+    let why = "dvdcli: listing volumes: plugin fake: VolumeDriver.List: the answer is not as the protocol has it: Volumes: it has more than 100000 volumes\n";
+    env.dvdcli("list -d fake").fails(1, why);
+}
+
 /// An answer that is longer than all memory, and one that takes more as soon as it is read.
 #[test]
 fn want_of_memory_is_an_error() {
@@ -258,4 +307,50 @@ fn want_of_memory_is_an_error() {
         let list = after(env.dvdcli("list -d fake"), "ulimit -d 4000");
         list.fails(1, "dvdcli: out of memory\n");
     }
+}
+
+/// Anybody who can call it would be root.
+#[test]
+fn a_program_that_its_file_makes_root_does_nothing() {
+    let Some(env) = Env::isolated() else { return };
+    let place = env.dir("suid");
+    mount_type("tmpfs", &place, "size=1g");
+    let copy = place.join("dvdcli");
+    fs::copy(DVDCLI, &copy).unwrap();
+    fs::set_permissions(env.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    for (mode, is_refused) in [(0o4755, true), (0o2755, true), (0o755, false)] {
+        fs::set_permissions(&copy, fs::Permissions::from_mode(mode)).unwrap();
+        let args = ["--reuid=65534", "--regid=65534", "--clear-groups"].map(Into::into);
+        let words = [copy.display().to_string(), "version".into()];
+        let found = env
+            .program("setpriv", args.into_iter().chain(words))
+            .output();
+        let why = "dvdcli: its file gives it rights that its caller does not have, so it does nothing; take the bits away (chmod u-s,g-s) \
+             and the capabilities (setcap -r), and let root call it\n";
+        match is_refused {
+            true => assert_eq!(found.parts(), (2, "", why), "{mode:o}"),
+            false => assert_eq!(found.code, 0, "{found:?}"),
+        }
+    }
+    unmount(&place);
+}
+
+/// The kernel gives the files of such a process to root, and dumps no core.
+#[test]
+fn memory_with_secrets_is_nobody_elses() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "fake");
+    plugin.on("List", hang());
+    fs::set_permissions(env.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let socket = env.path("run/docker/plugins/fake.sock");
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+    let args = ["--reuid=65534", "--regid=65534", "--clear-groups", DVDCLI];
+    let words = ["list", "-d", "fake"];
+    let running = env
+        .program("setpriv", args.into_iter().chain(words))
+        .start();
+    eventually("the request", || !plugin.bodies("List").is_empty());
+    let memory = format!("/proc/{}/mem", running.child.id());
+    assert_eq!(stat(memory.as_str()).unwrap().st_uid, 0);
+    running.kill();
 }

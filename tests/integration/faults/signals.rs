@@ -1,19 +1,18 @@
 //! SIGINT, SIGTERM and the like end what a command waits for at once. What it has begun is undone, and the next command finds
 //! everything in order.
 
-use std::os::unix::fs::PermissionsExt;
-
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::unistd::pipe2;
 use pretty_assertions::assert_eq;
 
-use crate::harness::env::{Env, PATH};
+use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::host::Host;
 use crate::harness::http::{Answer, hang};
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::{Output, Run, Running, fill, is_warnings};
+use crate::harness::programs::replace;
 use crate::harness::run::{STAY, go, is_alive, run, script, stays};
 use crate::harness::task::{MOUNT, THREE, THREE_PATHS, UNMOUNT, plugin_mounts, task};
 use crate::harness::volumes::LOOP;
@@ -261,13 +260,11 @@ fn a_plugin_that_does_not_unmount_keeps_nobody() {
 fn a_file_system_that_is_being_made_is_given_up() {
     let Some(env) = Env::isolated() else { return };
     let pid = env.path("pid");
-    let script = format!("#!/bin/sh\nsleep 1000 & echo $! >{}\nwait\n", pid.display());
-    let mkfs = env.write("bin/mkfs.ext4", script);
-    fs::set_permissions(&mkfs, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{PATH}", env.path("bin").display());
+    let script = format!("sleep 1000 & echo $! >{}; wait", pid.display());
+    replace(&env, "mkfs.ext4", &script);
     for line in ["create", "mount"] {
         let line = format!("{line} -d loop -n db --opt size=20MiB");
-        let run = env.dvdcli(&line).env("PATH", &path);
+        let run = env.dvdcli(&line);
         let found = interrupted(run, libc::SIGINT, || {
             fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'))
         });

@@ -39,6 +39,11 @@ pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<(
     std::fs::write(path, contents)
 }
 
+pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
+    let _opening = opening();
+    std::fs::copy(from, to)
+}
+
 pub fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
     let _opening = opening();
     std::fs::remove_dir_all(path)

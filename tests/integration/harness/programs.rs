@@ -1,11 +1,13 @@
 //! Programs that are not under test, and how every process of the tests is started.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::harness::env::{Env, PATH};
 use crate::harness::fs;
+use crate::harness::mounts::bind;
 
 /// Starts a program. Every test does so by this, for the reason that [`fs`] gives.
 pub fn spawn(command: &mut Command) -> io::Result<Child> {
@@ -51,21 +53,60 @@ impl Drop for Background {
     }
 }
 
-/// The processes that were started with this environment, but for those that wait only to be asked how they have ended.
+/// Puts a shell script in place of a system's program, for a test in a mount namespace of its own. In the script, `$ORIGINAL` stands
+/// for the program that was there.
+pub fn replace(env: &Env, program: &str, script: &str) {
+    let place = std::fs::canonicalize(program_at(program)).unwrap();
+    // Programs such as mkfs.ext4 go by the name that they are called by.
+    let original = env.dir("original").join(program);
+    if !original.exists() {
+        fs::copy(&place, &original).unwrap();
+    }
+    let script = script.replace("$ORIGINAL", &original.display().to_string());
+    let file = env.write(
+        &format!("replaced/{program}"),
+        format!("#!/bin/sh\n{script}\n"),
+    );
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    if fs::id(&place) != fs::id(&file) {
+        bind(&file, &place);
+    }
+}
+
+/// The processes that were started with this environment, or by those that were and in its mount namespace, but for those that wait
+/// only to be asked how they have ended.
 pub fn processes_of(env: &Env) -> Vec<String> {
-    let mine = format!("DVDCLI_ROOT={}", env.root());
-    let is_mine = |variables: &[u8]| {
-        variables
-            .split(|byte| *byte == 0)
-            .any(|it| it == mine.as_bytes())
-    };
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let processes = processes.map(|process| process.path());
-    let processes = processes
-        .filter(|path| std::fs::read(path.join("environ")).is_ok_and(|text| is_mine(&text)));
+    // Without "self" and the like.
+    let is_one = |path: &PathBuf| {
+        path.to_string_lossy()
+            .ends_with(|c: char| c.is_ascii_digit())
+    };
+    let processes = processes.filter(is_one);
+    let processes = processes.filter(|path| has_variable(path, env) || is_stray(path));
     let line = |path: PathBuf| {
         let line = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
         format!("{}: {}", path.display(), line.replace('\0', " "))
     };
     processes.map(line).collect()
+}
+
+fn has_variable(process: &Path, env: &Env) -> bool {
+    let mine = format!("DVDCLI_ROOT={}", env.root());
+    let variables = std::fs::read(process.join("environ")).unwrap_or_default();
+    let mut variables = variables.split(|byte| *byte == 0);
+    variables.any(|it| it == mine.as_bytes())
+}
+
+/// Whether a process is in this thread's own mount namespace, and was not started by this program itself.
+fn is_stray(process: &Path) -> bool {
+    let namespace = |process: &Path| std::fs::read_link(process.join("ns/mnt")).ok();
+    let ours = namespace(Path::new("/proc/thread-self"));
+    if namespace(process) != ours || ours == namespace(Path::new("/proc/self")) {
+        return false;
+    }
+    let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+    let of_us = format!("PPid:\t{}\n", std::process::id());
+    !status.contains(&of_us) && !status.contains("State:\tZ")
 }

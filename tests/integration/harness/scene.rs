@@ -11,7 +11,7 @@ use crate::harness::fs;
 use crate::harness::interrupted::Verb;
 use crate::harness::mounts::in_directory;
 use crate::harness::process::{Output, Run, WARNING, is_warnings};
-use crate::harness::programs::finish;
+use crate::harness::programs::{finish, replace};
 use crate::harness::scenario::{Done, ensure};
 use crate::harness::strace::QUIET;
 
@@ -203,26 +203,18 @@ impl Scene {
         )
     }
 
-    /// The same run, with mkfs run by strace, and nothing else.
+    /// The same run, with the next mkfs run by strace, and nothing else.
     pub fn mkfs_under_strace<'a>(&self, run: Run<'a>, args: &[&str]) -> Run<'a> {
         // What dvdcli starts gets none of the run's variables.
-        let strace_args = self.env.path("strace-args");
+        let strace_args = self.env.path("strace-args").display().to_string();
         let script = format!(
-            "#!/bin/sh\nexec strace $(cat {}) /usr/sbin/mkfs.ext4 \"$@\"\n",
-            strace_args.display()
+            "[ -e {strace_args} ] || exec $ORIGINAL \"$@\"\n\
+             args=$(cat {strace_args}); rm {strace_args}; exec strace $args $ORIGINAL \"$@\""
         );
-        let mkfs = self.env.path("bin/mkfs.ext4");
-        if !mkfs.exists() {
-            // Written aside: a program that is open for writing, in whichever process, cannot be started.
-            self.env.write("mkfs.ext4", script);
-            let install = "install -m 755 -D mkfs.ext4 bin/mkfs.ext4";
-            in_directory(&self.env.path(""), install).unwrap();
-        }
-        let path = std::env::var("PATH").unwrap();
-        let path = format!("{}:{path}", self.env.path("bin").display());
+        replace(&self.env, "mkfs.ext4", &script);
         let args = [&QUIET[..], args].concat().join(" ");
         self.env.write("strace-args", args);
-        run.env("PATH", &path)
+        run
     }
 
     fn nothing_is_left(&self) -> Done {
