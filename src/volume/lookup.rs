@@ -73,8 +73,12 @@ pub fn path(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<PathB
     let record = ledger::peek(invocation, volume)?;
     let table = MountTable::read()?;
     if let Some(mount) = record.as_ref().and_then(|record| record.live(&table)) {
-        mount_point::check(invocation, &mount.path).with_context(|| volume.driver().label())?;
-        return Ok(Some(mount.path.clone()));
+        let checked = mount_point::check(invocation, &mount.path);
+        // Unless it has been unmounted since.
+        if checked.is_ok() || mount.is_live(&MountTable::read()?) {
+            checked.with_context(|| volume.driver().label())?;
+            return Ok(Some(mount.path.clone()));
+        }
     }
     match volume.path()? {
         Whereabouts::At(path) => named(invocation, volume, path),
@@ -86,15 +90,20 @@ pub fn path(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<PathB
     }
 }
 
+fn is_missing(error: &Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 /// The path that the driver names. Some plugins name one for a volume that is not mounted: a directory that is missing, or one at
 /// which nothing is mounted, where the volume was mounted before.
 fn named(invocation: &Invocation, volume: &dyn Volume, path: PathBuf) -> Result<Option<PathBuf>> {
-    let checked = mount_point::check(invocation, &path);
-    let is_missing = |error: &Error| {
-        let error = error.downcast_ref::<io::Error>();
-        error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
-    };
-    match checked {
+    let looked = mount_point::check(invocation, &path).and_then(|_| {
+        let table = MountTable::read()?;
+        Ok(mount_of(&path, volume.name(), &table)?.is_none())
+    });
+    let is_bare = match looked {
+        // It may have been unmounted between two looks.
         Err(error) if is_missing(&error) => {
             return match volume.get()? {
                 Lookup::Absent => Err(absent(volume.driver())),
@@ -103,7 +112,6 @@ fn named(invocation: &Invocation, volume: &dyn Volume, path: PathBuf) -> Result<
         }
         other => other.with_context(|| volume.driver().label())?,
     };
-    let is_bare = mount_of(&path, volume.name(), &MountTable::read()?)?.is_none();
     let is_unmounted = is_bare && ledger::memory(invocation, volume)?.was_mount;
     Ok(Some(path).filter(|_| !is_unmounted))
 }

@@ -2,6 +2,7 @@
 
 mod holders;
 mod interrupted;
+mod lookups;
 mod mountpoints;
 mod moved_targets;
 mod races;
