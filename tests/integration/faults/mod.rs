@@ -8,3 +8,4 @@ mod interrupted;
 mod kill;
 mod parallel;
 mod signals;
+mod soak;

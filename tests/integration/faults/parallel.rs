@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 
+use crate::harness::dice::Dice;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
@@ -102,19 +103,6 @@ fn look_inside(env: &Env, volume: &str, is_new: bool) -> Done {
         format!("test \"$(cat name)\" = {volume}")
     };
     in_directory(&place, &script)
-}
-
-/// Numbers that look like chance, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % end
-    }
 }
 
 struct Volume {

@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 pub use std::fs::*;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -42,6 +42,28 @@ pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<(
 pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
     let _opening = opening();
     std::fs::copy(from, to)
+}
+
+/// Makes a file; if it is `synced`, it and its name are on the disk afterwards.
+pub fn create_with(path: &Path, contents: &[u8], synced: bool) -> io::Result<()> {
+    let _opening = opening();
+    let mut file = File::create_new(path)?;
+    file.write_all(contents)?;
+    if synced {
+        file.sync_all()?;
+        path.parent().map_or(Ok(()), sync_entries)?;
+    }
+    Ok(())
+}
+
+/// Waits until the names in a directory are on the disk.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    let _opening = opening();
+    sync_entries(path)
+}
+
+fn sync_entries(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 pub fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {

@@ -21,8 +21,12 @@ fn bound() -> impl Iterator<Item = (u32, PathBuf)> {
 
 /// The numbers of the loop devices whose files are in this environment.
 pub fn bound_below(env: &Env) -> Vec<u32> {
-    let root = env.path("");
-    let bound = bound().filter(|(_, file)| file.starts_with(&root));
+    bound_below_path(&env.path(""))
+}
+
+/// The numbers of the loop devices whose files are below a directory.
+pub fn bound_below_path(directory: &Path) -> Vec<u32> {
+    let bound = bound().filter(|(_, file)| file.starts_with(directory));
     bound.map(|(number, _)| number).collect()
 }
 

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod backend;
 pub mod backlog;
+pub mod dice;
 pub mod env;
 pub mod fs;
 pub mod host;
@@ -21,6 +22,7 @@ pub mod run;
 pub mod scenario;
 pub mod scene;
 pub mod site;
+pub mod soak;
 pub mod strace;
 pub mod task;
 pub mod tree;

@@ -1,0 +1,86 @@
+//! What a call may answer while others work on the same volume.
+
+use crate::harness::process::{Output, is_warnings};
+use crate::harness::scenario::{Done, ensure};
+
+/// In what a volume that is in use is refused.
+const IN_USE: [&str; 9] = [
+    "mounted on host host-",
+    "is mounted at ",
+    "mounted at ",
+    "it was mounted meanwhile",
+    "it is mounted",
+    "is busy",
+    "held by ",
+    "is bound to",
+    "in use",
+];
+
+const ABSENT: [&str; 2] = ["no such volume", "there is no volume "];
+
+/// What is said where nothing more fits on the disk.
+const REFUSED: [&str; 1] = ["that are kept for the other volumes"];
+
+/// Of what a full disk has broken.
+const BROKEN: [&str; 11] = [
+    "its file system was",
+    "no space left on device",
+    "input/output error",
+    "is lost",
+    "its file system has",
+    "its file system is",
+    "read-only file system",
+    "structure needs cleaning",
+    "the disk with its image is full",
+    "is full",
+    "allocating space",
+];
+
+/// Whether the disk refused it before anything was done.
+pub fn is_refused_by_full_disk(found: &Output) -> bool {
+    found.code == 1 && says(&found.stderr, &REFUSED)
+}
+
+fn says(text: &str, any: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    any.iter().any(|words| text.contains(&words.to_lowercase()))
+}
+
+/// The answer is one that the verb may give. `may_be_broken`: the disk has been full.
+pub fn check(verb: &str, found: &Output, may_be_broken: bool) -> Done {
+    let mut lines = found.stderr.lines();
+    let last = lines.next_back().unwrap_or_default();
+    let has_words = last.starts_with("dvdcli: ")
+        && !is_warnings(last)
+        && lines.all(is_warnings)
+        && found.stdout.is_empty();
+    let makes = matches!(verb, "create" | "mount" | "run");
+    let is_right = match found.code {
+        0 => is_warnings(&found.stderr),
+        1 => {
+            has_words
+                && (makes && is_refused_by_full_disk(found) || may_be_broken && says(last, &BROKEN))
+        }
+        3 if verb == "exists" => found.stderr.is_empty(),
+        3 => has_words && says(last, &ABSENT) && verb != "unmount",
+        4 => has_words && says(last, &IN_USE) && !matches!(verb, "get" | "list" | "exists"),
+        _ => false,
+    };
+    ensure(is_right, || format!("{verb} must not answer {found:?}"))
+}
+
+/// The answer without names and numbers, for a count of those that there were.
+pub fn kind(verb: &str, found: &Output) -> String {
+    let last = found.stderr.lines().next_back().unwrap_or_default();
+    let mut text: String = last
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '#' } else { c })
+        .collect();
+    while text.contains("##") {
+        text = text.replace("##", "#");
+    }
+    for fs_type in ["ext#", "ext", "xfs", "btrfs"] {
+        text = text.replace(fs_type, "FS");
+    }
+    format!("{verb} {}: {text}", found.code)
+}
