@@ -132,7 +132,7 @@ _dvdcli() {
 
     case "${cmd}" in
         dvdcli)
-            opts="-d -n -o -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --force --lazy --format --help --version create mount unmount umount run remove rm path get list ls inspect exists drivers version completions man help"
+            opts="-d -n -o -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --force --lazy --format --help --version create mount unmount umount run remove rm path get list ls inspect exists drivers version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -183,6 +183,10 @@ _dvdcli() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --opts-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -268,7 +272,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__create)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --strict --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -319,6 +323,10 @@ _dvdcli() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --opts-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -866,7 +874,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__mount)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -917,6 +925,10 @@ _dvdcli() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --opts-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1048,7 +1060,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__run)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --explicitCreate --explicit-create --explicitcreate --id --target --read-only --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --explicitCreate --explicit-create --explicitcreate --id --target --read-only --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1099,6 +1111,10 @@ _dvdcli() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --opts-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dvdcli_global_optspecs
-    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'force' 'lazy' 'format=' h/help V/version
+    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'force' 'lazy' 'format=' h/help V/version
 end
 
 function __fish_dvdcli_needs_command
@@ -30,7 +30,8 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l timeout -d 'How long the 
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
@@ -70,7 +71,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l timeout -d 'How
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l strict -d 'Fail where the volume exists with other options, instead of warning'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -80,7 +82,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l timeout -d 'How 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
@@ -119,7 +122,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l timeout -d 'How lo
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l id -d 'What the run is called among the holders' -r

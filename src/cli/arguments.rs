@@ -5,7 +5,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::builder::{
@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 use crate::base::duration::{parse_duration, parse_time_limit};
 use crate::base::option_list;
 use crate::base::options::{Gathered, Options};
+use crate::cli::option_files;
 use crate::invocation::Limits;
 use crate::invocation::log::Log;
 
@@ -64,24 +65,34 @@ pub struct VolumeOptions {
     /// Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows
     #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]")]
     pub volumeopts: Vec<String>,
-    /// An option of the volume, KEY=VALUE or KEY alone, never split at commas
+    /// An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its
+    /// owner can read (@@ is an @)
     #[arg(short = 'o', long, value_name = "KEY=VALUE")]
     pub opt: Vec<String>,
+    /// A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub opts_file: Vec<PathBuf>,
 }
 
 impl VolumeOptions {
-    /// The options in their order, those of `--volumeopts` first. `log` gets the warnings.
+    /// The options in their order: those of `--volumeopts`, of files, of `--opt`. `log` gets the warnings, and learns the secrets
+    /// that files hold. stdin is read until `ends`.
     ///
     /// # Errors
     ///
-    /// Wrong usage, as [`option_list::add`] and [`Gathered::add`] have it.
-    pub fn parse(&self, log: &Log) -> Result<Options> {
+    /// Wrong usage, as [`option_list::add`], [`option_files::add`] and [`option_files::add_all`] have it.
+    pub fn parse(&self, log: &mut Log, ends: Instant) -> Result<Options> {
         let mut gathered = Gathered::default();
         for list in &self.volumeopts {
             option_list::add(&mut gathered, "--volumeopts", list)?;
         }
+        for file in &self.opts_file {
+            option_files::add_all(&mut gathered, file, ends)?;
+        }
         for option in &self.opt {
-            gathered.add("--opt", option)?;
+            if let Some(secret) = option_files::add(&mut gathered, "--opt", option)? {
+                log.secrets = std::mem::take(&mut log.secrets).and(secret);
+            }
         }
         gathered.warnings.iter().for_each(|it| log.warn(it));
         Ok(gathered.options)
@@ -145,7 +156,7 @@ pub struct MountArgs {
     /// Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe
     #[arg(
         long,
-        conflicts_with_all = ["volumedriver", "volumename", "volumeopts", "opt", "target", "explicitcreate", "read_only"]
+        conflicts_with_all = ["volumedriver", "volumename", "volumeopts", "opt", "opts_file", "target", "explicitcreate", "read_only"]
     )]
     pub from_env: bool,
 }

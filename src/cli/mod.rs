@@ -13,6 +13,7 @@ pub mod arguments;
 pub mod completions;
 pub mod man;
 pub mod mount_helper;
+mod option_files;
 pub mod stdout;
 pub mod table;
 pub mod usage;
@@ -57,6 +58,8 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use anyhow::bail;
 
     use super::*;
@@ -167,8 +170,8 @@ mod tests {
 
     fn volume_options(line: &str) -> anyhow::Result<Options> {
         match parse(line).expect(line).verb {
-            Verb::Create(args) => args.options.parse(&Log::default()),
-            Verb::Mount(args) => args.options.parse(&Log::default()),
+            Verb::Create(args) => args.options.parse(&mut Log::default(), Instant::now()),
+            Verb::Mount(args) => args.options.parse(&mut Log::default(), Instant::now()),
             other => bail!("{other:?}"),
         }
     }

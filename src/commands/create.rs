@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
 use crate::cli::arguments::{CreateArgs, RemoveArgs};
-use crate::commands::opening::{begin, catch_signals, open_volume, shown_name};
+use crate::commands::opening::{begin, catch_signals, open_volume, options, shown_name};
 use crate::invocation::TIMEOUT;
 use crate::invocation::log::Log;
 use crate::volume::Locked;
@@ -13,7 +13,7 @@ use crate::volume::holders::record::Holder;
 
 pub fn create(args: &CreateArgs, log: &mut Log) -> Result<u8> {
     catch_signals()?;
-    let options = args.options.parse(log)?;
+    let options = options(&args.options, &args.common, log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
     let doing = || format!("creating volume {}", shown_name(&args.common));

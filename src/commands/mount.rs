@@ -8,7 +8,7 @@ use crate::base::failure::with_undo_error;
 use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
 use crate::cli::stdout::{self, deliver};
-use crate::commands::opening::{begin, catch_signals, open_volume, shown_name};
+use crate::commands::opening::{begin, catch_signals, open_volume, options, shown_name};
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::{inherited, interruption};
@@ -20,7 +20,7 @@ use crate::volume::{self};
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     catch_signals()?;
-    let options = args.options.parse(log)?;
+    let options = options(&args.options, &args.common, log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let doing = || format!("mounting volume {}", shown_name(&args.common));
     stdout::check().with_context(doing)?;

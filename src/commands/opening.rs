@@ -1,18 +1,23 @@
 //! What the verbs begin with: an invocation, and the volume that the command line names.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::base::secrets::values::Secrets;
-use crate::cli::arguments::Common;
+use crate::cli::arguments::{Common, VolumeOptions};
 use crate::driver;
 use crate::driver::interface::Volume;
-use crate::invocation::Invocation;
 use crate::invocation::log::Log;
+use crate::invocation::{Invocation, TIMEOUT};
 use crate::sys::process::interruption;
+
+/// The volume's options that the command line gives. `log` learns which secrets to mask.
+pub fn options(args: &VolumeOptions, common: &Common, log: &mut Log) -> Result<Options> {
+    args.parse(log, Instant::now() + common.timeout.unwrap_or(TIMEOUT))
+}
 
 /// What a verb has to work with, where the command line says `common` and names a volume with `options`.
 pub fn begin(
@@ -21,7 +26,8 @@ pub fn begin(
     default_timeout: Duration,
     log: &mut Log,
 ) -> Result<Invocation> {
-    log.secrets = Secrets::of(options, shown_name(common));
+    let known = std::mem::take(&mut log.secrets);
+    log.secrets = known.and(Secrets::of(options, shown_name(common)));
     start(common, default_timeout, log)
 }
 

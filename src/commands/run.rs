@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use crate::base::failure::{ErrorKind, code_of_signal};
 use crate::cli::arguments::RunArgs;
-use crate::commands::opening::{begin, open_volume, shown_name};
+use crate::commands::opening::{begin, open_volume, options, shown_name};
 use crate::driver;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
@@ -36,7 +36,7 @@ const VARIABLE: &str = "DVDCLI_MOUNTPOINT";
 ///
 /// What went wrong before the command was started; where the command was successful, also what went wrong afterwards.
 pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
-    let options = args.options.parse(log)?;
+    let options = options(&args.options, &args.common, log)?;
     // First of all: from now on, a signal lets us undo what we have begun.
     let foreground = Foreground::prepare().context("taking over the signals")?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;

@@ -48,6 +48,14 @@ impl Secrets {
         Secrets(found).longest_first()
     }
 
+    /// A value that is secret whatever its name is.
+    pub fn value(value: &str) -> Secrets {
+        let mut found = Vec::new();
+        take(&mut found, value);
+        find_in(&mut found, value);
+        Secrets(found).longest_first()
+    }
+
     /// These and other secrets.
     pub fn and(mut self, others: Secrets) -> Secrets {
         self.0.extend(others.0);

@@ -35,8 +35,11 @@ pub fn page() -> io::Result<Vec<u8>> {
     heading(&mut text, "SH", "OPTIONS OF EVERY VERB")?;
     paragraphs(&mut text, &[("", WHERE_FLAGS_STAND)])?;
     flags(&mut text, &Command::new("verb").args(common))?;
-    let own = sections::SECTIONS.iter().chain(settings::SECTIONS);
-    for (title, entries) in own.chain(security::SECTIONS) {
+    for (title, entries) in sections::SECTIONS
+        .iter()
+        .chain(settings::SECTIONS)
+        .chain(security::SECTIONS)
+    {
         heading(&mut text, "SH", title)?;
         paragraphs(&mut text, entries)?;
     }

@@ -23,5 +23,13 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
             "Memory",
             "It leaves no core dump, and other users cannot read its memory: options may be secret.",
         ),
+        (
+            "Secrets",
+            "Every user of a host sees the arguments of its processes. -o KEY=@FILE reads a value from a file, without its last \
+             newline, and --opts-file reads options from a file or from stdin; a value of --opt that begins with an @ itself is \
+             written with two. Both files must be regular, belong to root or to who calls, and be readable by nobody else (mode \
+             0600), in a directory that others cannot write to. A value of -o KEY=@FILE is masked whatever its name is. \
+             --volumeopts, fstab and variables take an @ as it stands.",
+        ),
     ],
 )];

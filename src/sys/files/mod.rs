@@ -9,3 +9,4 @@ pub mod ownership;
 pub mod resolve;
 pub mod small;
 pub mod tree;
+pub mod trusted;

@@ -16,19 +16,25 @@ pub const LIMIT: u64 = 1 << 20;
 ///
 /// It is no regular file: a pipe or a device could block or never end. It is longer than 1 MiB.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
+    Ok(read_with_metadata(path)?.0)
+}
+
+/// Reads a file as [`read`] does, and returns what kind of file it was that was read.
+pub fn read_with_metadata(path: &Path) -> Result<(Vec<u8>, Metadata)> {
     // Opening some devices does something: a watchdog is started by it.
     refuse_irregular(&fs::metadata(path)?)?;
     let file: File = OpenOptions::new()
         .read(true)
         .custom_flags(O_NONBLOCK)
         .open(path)?;
-    refuse_irregular(&file.metadata()?)?;
+    let metadata = file.metadata()?;
+    refuse_irregular(&metadata)?;
     let mut content = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut content)?;
     if content.len() as u64 > LIMIT {
         return Err(Error::other("it is longer than 1 MiB"));
     }
-    Ok(content)
+    Ok((content, metadata))
 }
 
 fn refuse_irregular(metadata: &Metadata) -> Result<()> {

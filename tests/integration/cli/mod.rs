@@ -6,6 +6,7 @@ mod docs;
 mod flags;
 mod go_flags;
 mod names;
+mod option_files;
 mod output;
 mod readers;
 mod readme;

@@ -1,0 +1,171 @@
+//! Whether nobody but root, or who runs this program, can have written or replaced a file.
+
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use nix::unistd::{Uid, geteuid};
+
+use crate::sys::files::small;
+
+const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
+const GROUP_OR_OTHERS: u32 = 0o077;
+const STICKY: u32 = 0o1000;
+
+/// What lets another user change what is at a path. It is shown behind that path, with the repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    Owner(u32),
+    Writable(u32),
+    /// Of a secret only.
+    Readable(u32),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Flaw::Owner(uid) => write!(
+                f,
+                "it belongs to user {uid}; run chown root on it if it is to be trusted"
+            ),
+            Flaw::Writable(mode) => write!(
+                f,
+                "other users can write to it (mode {mode:04o}); run chmod go-w on it"
+            ),
+            Flaw::Readable(mode) => write!(
+                f,
+                "other users can read it (mode {mode:04o}); run chmod 600 on it"
+            ),
+        }
+    }
+}
+
+/// The flaw of what this metadata is of. Who may write to a socket can connect to it, and no more: only its owner counts.
+pub fn flaw(metadata: &Metadata) -> Option<Flaw> {
+    if metadata.uid() != 0 && Uid::from_raw(metadata.uid()) != geteuid() {
+        return Some(Flaw::Owner(metadata.uid()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    let is_writable = mode & GROUP_OR_OTHERS_WRITE != 0;
+    (is_writable && !metadata.file_type().is_socket()).then_some(Flaw::Writable(mode))
+}
+
+/// The same of the directory that a file is in. From one with the sticky bit others can take nothing away.
+fn flaw_above(metadata: &Metadata) -> Option<Flaw> {
+    flaw(metadata).filter(|flaw| !matches!(flaw, Flaw::Writable(mode) if mode & STICKY != 0))
+}
+
+/// The flaw of what is at a path, or of a directory that holds it or the link to it, as `PATH: FLAW`.
+///
+/// # Errors
+///
+/// It cannot be looked at, as where it is missing.
+pub fn flaw_at(path: &Path) -> io::Result<Option<String>> {
+    let said = |path: &Path, flaw: Flaw| Some(format!("{}: {flaw}", path.display()));
+    if let Some(flaw) = flaw(&fs::metadata(path)?) {
+        return Ok(said(path, flaw));
+    }
+    let real = match path.is_symlink() {
+        true => fs::canonicalize(path)?,
+        false => path.to_owned(),
+    };
+    for above in [path.parent(), real.parent()].into_iter().flatten() {
+        if above.as_os_str().is_empty() {
+            continue;
+        }
+        if let Some(flaw) = flaw_above(&fs::metadata(above)?) {
+            return Ok(said(above, flaw));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether other users can read what this metadata is of.
+pub fn readable_by_others(metadata: &Metadata) -> Option<Flaw> {
+    let mode = metadata.mode() & 0o7777;
+    (mode & GROUP_OR_OTHERS != 0).then_some(Flaw::Readable(mode))
+}
+
+/// Reads a file that holds a secret.
+///
+/// # Errors
+///
+/// It is no small regular file, or others could have read, written or replaced it.
+pub fn read_secret(path: &Path) -> io::Result<String> {
+    let (text, metadata) = small::read_with_metadata(path)?;
+    let flaw = flaw(&metadata).or_else(|| readable_by_others(&metadata));
+    if let Some(flaw) = flaw {
+        return Err(io::Error::other(flaw.to_string()));
+    }
+    match flaw_at(path)? {
+        Some(flaw) => Err(io::Error::other(flaw)),
+        None => String::from_utf8(text).map_err(|_| io::Error::other("it is not UTF-8")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("a new mode");
+    }
+
+    #[test]
+    fn what_others_could_have_written_is_found() {
+        let base = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| base.path().join(name);
+        fs::create_dir(at("dir")).expect("a directory");
+        fs::write(at("dir/file"), "x").expect("a file");
+        symlink("dir/file", at("link")).expect("a link");
+        let _socket = UnixListener::bind(at("dir/socket")).expect("a socket");
+        for (directory, file, expected) in [
+            (0o755, 0o644, None),
+            (0o700, 0o600, None),
+            (0o1777, 0o644, None),
+            (0o755, 0o664, Some("dir/file")),
+            (0o755, 0o602, Some("dir/file")),
+            (0o775, 0o644, Some("dir")),
+        ] {
+            chmod(&at("dir"), directory);
+            chmod(&at("dir/file"), file);
+            chmod(&at("dir/socket"), 0o777);
+            for name in ["dir/file", "link", "dir/socket"] {
+                let found = flaw_at(&at(name)).expect("looked at");
+                let expected = match (expected, name) {
+                    (Some("dir/file"), "dir/socket") => None,
+                    (Some("dir/file"), name) => Some(format!("{}: other", at(name).display())),
+                    (Some(place), _) => Some(format!("{}: other", at(place).display())),
+                    (None, _) => None,
+                };
+                let fits = match (&found, &expected) {
+                    (Some(found), Some(expected)) => found.starts_with(expected),
+                    (found, expected) => found == expected,
+                };
+                assert!(fits, "{directory:o} {file:o} {name}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_read_where_nobody_else_can_read_it() {
+        let base = tempfile::tempdir().expect("a directory");
+        let path = base.path().join("secret");
+        fs::write(&path, "x\n").expect("a file");
+        for mode in [0o640, 0o604, 0o644, 0o620] {
+            chmod(&path, mode);
+            read_secret(&path).expect_err("readable");
+        }
+        for mode in [0o600, 0o400] {
+            chmod(&path, mode);
+            assert_eq!(read_secret(&path).expect("read"), "x\n");
+        }
+        read_secret(base.path()).expect_err("a directory");
+    }
+}
