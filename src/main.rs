@@ -16,6 +16,7 @@ use anyhow::anyhow;
 
 use base::failure::{Failure, exit_code};
 use base::secrets::values::Secrets;
+use callers::task::environment;
 use cli::usage::Unparsed;
 use cli::{Cli, stdout};
 use invocation::TIMEOUT;
@@ -45,11 +46,12 @@ fn main() -> ExitCode {
         return code;
     }
     let words: Vec<_> = std::env::args_os().collect();
+    let ignored = environment::keep_volumes_only(&words);
     let done = match Cli::parse_from_args(words.clone()) {
         Ok((cli, warnings)) => {
             warnings.iter().for_each(|warning| log.warn(warning));
             log.verbose = cli.verb.common().verbose;
-            commands::run(&cli.verb, &mut log)
+            commands::run(&cli.verb, &ignored, &mut log)
         }
         Err(Unparsed::Answer(text)) => stdout::print(&text, &budget).map(|()| 0),
         Err(Unparsed::Wrong(why)) => {

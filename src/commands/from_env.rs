@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::base::failure::exit_code;
 use crate::callers::task::described::{self, Described};
-use crate::callers::task::{mount as task_mount, unmount as task_unmount};
+use crate::callers::task::{environment, mount as task_mount, unmount as task_unmount};
 use crate::cli::arguments::{MountArgs, UnmountArgs};
 use crate::cli::stdout::{self, deliver};
 use crate::commands::mount::how_to_release;
@@ -15,9 +15,9 @@ use crate::invocation::log::Log;
 use crate::invocation::{TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::inherited;
 
-pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
+pub fn mount(args: &MountArgs, ignored: &[String], log: &mut Log) -> Result<u8> {
     catch_signals()?;
-    let described = describe(log)?;
+    let described = describe(ignored, log)?;
     if described.volumes.is_empty() {
         return Ok(0);
     }
@@ -31,9 +31,9 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     }
 }
 
-pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
+pub fn unmount(args: &UnmountArgs, ignored: &[String], log: &mut Log) -> Result<u8> {
     catch_signals()?;
-    let described = describe(log)?;
+    let described = describe(ignored, log)?;
     if described.volumes.is_empty() {
         return Ok(0);
     }
@@ -47,11 +47,17 @@ pub fn unmount(args: &UnmountArgs, log: &mut Log) -> Result<u8> {
 }
 
 /// What the environment describes. `log` learns which secrets to mask.
-fn describe(log: &mut Log) -> Result<Described> {
+fn describe(ignored: &[String], log: &mut Log) -> Result<Described> {
     let described = described::parse(env::vars_os())?;
     log.secrets = described.secrets();
     for warning in &described.warnings {
         log.warn(warning);
+    }
+    // A task without volumes is left alone.
+    if !described.volumes.is_empty()
+        && let Some(warning) = environment::warning(ignored)
+    {
+        log.warn(&warning);
     }
     Ok(described)
 }

@@ -14,13 +14,14 @@ use anyhow::Result;
 use crate::cli::verbs::Verb;
 use crate::invocation::log::Log;
 
-/// Carries out a verb and returns its exit code. `log` learns which secrets to mask.
-pub fn run(verb: &Verb, log: &mut Log) -> Result<u8> {
+/// Carries out a verb and returns its exit code. `ignored` are the variables that do not count with `--from-env`; `log` learns which
+/// secrets to mask.
+pub fn run(verb: &Verb, ignored: &[String], log: &mut Log) -> Result<u8> {
     match verb {
         Verb::Create(args) => create::create(args, log),
-        Verb::Mount(args) if args.from_env => from_env::mount(args, log),
+        Verb::Mount(args) if args.from_env => from_env::mount(args, ignored, log),
         Verb::Mount(args) => mount::mount(args, log),
-        Verb::Unmount(args) if args.from_env => from_env::unmount(args, log),
+        Verb::Unmount(args) if args.from_env => from_env::unmount(args, ignored, log),
         Verb::Unmount(args) => mount::unmount(args, log),
         Verb::Run(args) => run::run(args, log),
         Verb::Remove(args) => create::remove(args, log),

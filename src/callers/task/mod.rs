@@ -1,6 +1,7 @@
 //! The volumes of a task, as its environment describes them.
 
 pub mod described;
+pub mod environment;
 pub mod mount;
 mod plan;
 mod undo;

@@ -9,7 +9,8 @@ use crate::base::failure::Failure;
 use crate::base::suggest;
 use crate::base::text::shorten;
 
-const PREFIX: &str = "DVDI_VOLUME_";
+/// What their names begin with.
+pub const PREFIX: &str = "DVDI_VOLUME_";
 
 /// Which fact about the volume a variable holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 pub mod arena;
 pub mod child;
+pub mod environment;
 pub mod foreground;
 pub mod host;
 pub mod inherited;

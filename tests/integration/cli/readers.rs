@@ -53,7 +53,9 @@ const STUCK: [fn() -> Stuck; 3] = [full_pipe, full_socket, stopped_terminal];
 
 #[test]
 fn without_anybody_to_give_a_path_to_nothing_is_done() {
-    let (env, plugin) = FakePlugin::with_db();
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     let closed = "writing the answer to stdout: it is closed\n";
     let unwritable = "writing the answer to stdout: it is not open for writing\n";
     for (doing, line) in [
@@ -117,7 +119,9 @@ fn an_answer_to_a_closed_stdout_is_an_error() {
 fn a_reader_that_reads_nothing_has_until_the_end_of_the_time() {
     let cases = STUCK.map(|stuck| [(stuck, false), (stuck, true)]).concat();
     at_once(cases, |(stuck, is_task)| {
-        let (env, plugin) = FakePlugin::with_db();
+        let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+            return;
+        };
         let (_reader, stdout) = stuck();
         let why =
             "writing the answer to stdout: nobody has read it when the time was over (--timeout)";

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
-use crate::harness::mounts::{mount_type, mounted_below};
+use crate::harness::mounts::{bind, mount_type, mounted_below};
 use crate::harness::process::Run;
 use crate::harness::programs::{processes_of, program_at};
 use crate::harness::scenario::{Done, ensure};
@@ -34,10 +34,15 @@ pub const DVDCLI: &str = env!("CARGO_BIN_EXE_dvdcli");
 /// Where programs are, whatever the PATH of whoever runs the tests.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where plugins are looked for beside `/run`.
+const HIDDEN: [&str; 3] = ["/etc/docker", "/usr/lib/docker", "/var/lib/docker"];
+
 pub struct Env {
     /// Last mounted, first unmounted: everything below it is gone when the test ends.
     dir: TempDir,
     isolated: bool,
+    /// Whether the host's own places are hidden by those of the environment.
+    poses_as_host: Once,
     has_failed: AtomicBool,
 }
 
@@ -77,6 +82,7 @@ impl Env {
         Env {
             dir,
             isolated: false,
+            poses_as_host: Once::new(),
             has_failed: AtomicBool::new(false),
         }
     }
@@ -98,6 +104,20 @@ impl Env {
         let mut env = Env::new();
         env.isolated = true;
         Some(env)
+    }
+
+    /// Puts `/run` of the environment in place of the machine's, and hides Docker's places: for runs that `DVDCLI_ROOT` means nothing
+    /// to.
+    pub fn pose_as_host(&self) {
+        assert!(self.isolated, "mounts belong into an isolated environment");
+        self.poses_as_host.call_once(|| {
+            bind(&self.dir("run"), Path::new("/run"));
+            for directory in HIDDEN.map(Path::new) {
+                if directory.exists() {
+                    mount_type("tmpfs", directory, "size=1m");
+                }
+            }
+        });
     }
 
     /// The path of the directory, as `$ROOT` stands for it.
@@ -252,6 +272,11 @@ impl Env {
 
 impl Drop for Env {
     fn drop(&mut self) {
+        if self.poses_as_host.is_completed() {
+            for directory in HIDDEN.iter().rev().chain(&["/run"]) {
+                let _ = umount2(*directory, MntFlags::MNT_DETACH);
+            }
+        }
         if self.isolated {
             for point in self.mounts().iter().rev() {
                 let _ = umount2(point, MntFlags::MNT_DETACH);

