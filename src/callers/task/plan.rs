@@ -115,7 +115,7 @@ pub fn to_unmount<'a>(
     id: Option<&str>,
 ) -> Result<Vec<Planned<'a>>> {
     let mut planned = identify(invocation, volumes, id)?;
-    locate(&mut planned, |path| container_path::name(invocation, path))?;
+    locate(&mut planned, |path| Ok(container_path::name(path)))?;
     Ok(planned)
 }
 

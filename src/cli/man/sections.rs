@@ -202,6 +202,11 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                  call them for every task: where no volume is described, there is nothing to do.",
             ),
             (
+                "",
+                "No other variable counts then, not even PATH: those that begin with DVDCLI_, REXRAY_, LIBSTORAGE_, DOCKER_, LINUX_ \
+                 or SSL_CERT_ are ignored with a warning.",
+            ),
+            (
                 "DVDI_VOLUME_NAME, DVDI_VOLUME_NAME1 to DVDI_VOLUME_NAME9",
                 "The volume. Where it is empty or not set, the other variables of that digit have no effect.",
             ),
@@ -220,10 +225,12 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "DVDI_VOLUME_CONTAINERPATH",
                 "The directory at which the volume is to appear, absolute and without . and ..; it is printed instead of the \
-                 volume's own. Below /tmp/ it is made where it is missing, and no symbolic link is followed; elsewhere it has \
-                 to exist. Its owner and mode become those of the volume, unless another holder has that: then they must be the \
+                 volume's own. It lies below a directory that dvdcli.allow.containerpaths names, /tmp unless set. Below /tmp/ it is \
+                 made where it is missing, in a user's directory as that user's; elsewhere it has to exist. No symbolic link is \
+                 followed, and the directories on the way are root's or those of the last one's owner. Its owner and mode become those of the volume, unless another holder has that: then they must be the \
                  same. What is mounted inside the volume does not appear there. A path inside another volume's comes after \
-                 that one and is looked for in that volume, where no link is followed, either.",
+                 that one and is looked for in that volume. Unlike mesos-module-dvdi, which bound volumes in the container's mount \
+                 namespace, dvdcli binds them on the host.",
             ),
             ("DVDI_VOLUME_DVDCLI", "Ignored."),
             (

@@ -10,6 +10,22 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              environment, plugins, other hosts. Each gets volumes, and nothing else of the host.",
         ),
         (
+            "dvdcli.allow",
+            "What they may have is said by the host's owner, in the section allow of the configuration. It counts only in a file that \
+             is root's and that nobody else can write, or the file is refused; no variable stands for it.",
+        ),
+        (
+            "The author of a task's environment (--from-env)",
+            "Chooses volumes by DVDI_VOLUME_*; all other variables are dropped before anything reads them. A launcher should pass on \
+             no others all the same: LD_PRELOAD works before dvdcli begins.",
+        ),
+        (
+            "allow.containerpaths: [/tmp]",
+            "The directories below which --from-env may bind volumes. Whatever it says, no volume is bound in or above /usr, /bin, \
+             /sbin, /lib*, /etc, /root, /boot, /dev, /proc, /sys or /var/lib. A container path leads over no symbolic link, and only \
+             through directories of root and of the owner of the last one, who alone could move it.",
+        ),
+        (
             "Programs",
             "mkfs.ext4, mount, fsck and the like are looked for in /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and \
              /usr/local/bin only, whatever PATH says, and get no variable but PATH and LC_ALL.",

@@ -7,7 +7,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "DVDI_VOLUME_NAME and so on",
-                "With --from-env: TASK ENVIRONMENT.",
+                "With --from-env, and then no other variable counts: TASK ENVIRONMENT.",
             ),
             (
                 "DVDCLI_TIMEOUT, DVDCLI_WAIT, DVDCLI_CONFIG",
@@ -47,6 +47,11 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "dvdcli.root",
                 "Where built-in drivers keep their volumes, instead of /var/lib/dvdcli. It may be shared: each host needs an ID \
                  in /etc/machine-id and a name of its own.",
+            ),
+            (
+                "dvdcli.allow.containerpaths",
+                "A list of directories below which mount --from-env may bind a volume, [/tmp] unless set. What is below dvdcli.allow \
+                 counts only in a file that is root's and that nobody else can write, and no variable stands for it: SECURITY.",
             ),
             (
                 "rexray.volume.NAME or libstorage.integration.volume.operations.NAME",

@@ -4,18 +4,21 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::Failure;
 use crate::base::suggest;
 use crate::base::text::chain;
 use crate::invocation::config::Config;
-use crate::invocation::config::settings::{self, SETTINGS, Setting};
+use crate::invocation::config::settings::{self, Given, SETTINGS, Setting};
 use crate::invocation::config::yaml::{Entry, entries};
-use crate::sys::files::small as files;
+use crate::sys::files::small::{self, SmallText};
 
 /// What the names of aliases begin with.
 const ALIASES: &str = "dvdcli.aliases.";
+
+/// What the host's owner allows to those who are not root.
+const POLICY: &str = "dvdcli.allow";
 
 impl Config {
     /// Reads the file that was asked for, else the first of `candidates` that exists, and then the environment.
@@ -30,10 +33,10 @@ impl Config {
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Config> {
         let mut config = Config::default();
-        if let Some((path, text)) = first_file(asked, candidates)? {
+        if let Some((path, found)) = first_file(asked, candidates)? {
             let reading = format!("reading {}", path.display());
             config
-                .read_file(&text, &reading)
+                .read_file(&found, &reading)
                 .with_context(|| Failure::usage(&reading))?;
         }
         config.read_environment(environment)?;
@@ -41,8 +44,9 @@ impl Config {
     }
 
     /// `reading` is the context of the file's errors.
-    fn read_file(&mut self, text: &str, reading: &str) -> Result<()> {
-        let entries = entries(text)?;
+    fn read_file(&mut self, file: &SmallText, reading: &str) -> Result<()> {
+        let entries = entries(&file.text)?;
+        refuse_foreign_policy(&entries, file)?;
         for setting in SETTINGS {
             let at = |name: &&str| {
                 // As for REX-Ray, a setting without a value is not set.
@@ -52,12 +56,12 @@ impl Config {
             if let Some(entry) = setting.names.iter().find_map(at) {
                 // A map where a value belongs.
                 let is_deeper = !setting.names.contains(&entry.name.as_str());
-                let value = match is_deeper {
-                    true => Err(anyhow!("it has no single value")),
-                    false => entry.scalar(),
+                let given = match is_deeper {
+                    true => Given::Map,
+                    false => Given::Entry(entry),
                 };
                 let origin = || format!("{reading}: {}", place(entry));
-                self.set(setting, value, origin)
+                self.set(setting, &given, origin)
                     .with_context(|| place(entry))?;
             }
         }
@@ -71,13 +75,8 @@ impl Config {
     }
 
     /// Sets what the setting is for. A value that is wrong for built-in drivers is kept for when one is used.
-    fn set(
-        &mut self,
-        setting: &Setting,
-        value: Result<&str>,
-        origin: impl Fn() -> String,
-    ) -> Result<()> {
-        let done = value.and_then(|value| setting.apply(self, value, &origin));
+    fn set(&mut self, setting: &Setting, given: &Given, origin: impl Fn() -> String) -> Result<()> {
+        let done = setting.apply(self, given, &origin);
         if !setting.is_for_built_ins {
             return done;
         }
@@ -94,7 +93,7 @@ impl Config {
 
     /// Reads an alias. Any other name below `dvdcli:` that is no setting is an error, because no other program reads it.
     fn read_own(&mut self, entry: &Entry) -> Result<()> {
-        let is_section = matches!(entry.name.as_str(), "dvdcli" | "dvdcli.aliases");
+        let is_section = matches!(entry.name.as_str(), "dvdcli" | "dvdcli.aliases" | POLICY);
         if entry.is_null && (is_section || entry.name.starts_with(ALIASES)) {
             // A section without settings, or an alias for nothing.
         } else if is_section {
@@ -140,7 +139,8 @@ impl Config {
                 };
                 if let Some((_, value)) = variables.iter().find(named) {
                     let origin = || format!("reading environment variable {variable}");
-                    self.set(setting, Ok(&value.to_string_lossy()), origin)
+                    let given = Given::Text(value.to_string_lossy().into_owned());
+                    self.set(setting, &given, origin)
                         .with_context(|| Failure::usage(origin()))?;
                 }
             }
@@ -149,20 +149,32 @@ impl Config {
     }
 }
 
+/// Refuses what a file allows that somebody else than root can write.
+fn refuse_foreign_policy(entries: &[Entry], file: &SmallText) -> Result<()> {
+    let mut policy = entries.iter().filter(|entry| entry.is_at_or_below(POLICY));
+    match policy.next() {
+        Some(entry) if !file.is_roots_alone => bail!(
+            "{}: this counts only in a file that is root's and that nobody else can write",
+            place(entry)
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// The first file that exists, with its text. One that was asked for has to exist; candidates are not looked at then. `/dev/null`
 /// stands for no configuration, as everywhere.
 fn first_file<'a>(
     asked: Option<&'a Path>,
     candidates: &'a [PathBuf],
-) -> Result<Option<(&'a Path, String)>> {
+) -> Result<Option<(&'a Path, SmallText)>> {
     let candidates = candidates.iter().map(PathBuf::as_path);
     for path in asked.into_iter().chain(candidates) {
         let reading = || format!("reading {}", path.display());
         if path == Path::new("/dev/null") {
             return Ok(None);
         }
-        match files::read_text(path) {
-            Ok(text) => return Ok(Some((path, text))),
+        match small::read_text(path) {
+            Ok(found) => return Ok(Some((path, found))),
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(error).with_context(reading);
             }
@@ -184,9 +196,16 @@ fn place(entry: &Entry) -> String {
 mod tests {
     use super::*;
 
+    fn file(text: &str, is_roots_alone: bool) -> SmallText {
+        SmallText {
+            text: text.to_owned(),
+            is_roots_alone,
+        }
+    }
+
     fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config> {
         let mut config = Config::default();
-        config.read_file(text, "reading FILE")?;
+        config.read_file(&file(text, true), "reading FILE")?;
         let variables = variables.iter();
         config.read_environment(variables.map(|(name, value)| (name.into(), value.into())))?;
         Ok(config)
@@ -232,6 +251,53 @@ mod tests {
         assert_eq!(config.root_path, "/data");
         assert!(config.create_defaults.is_empty());
         assert!(config.preempt && !config.remove_disable);
+    }
+
+    #[test]
+    fn what_is_allowed_is_a_list_and_never_said_by_a_variable() {
+        let allowed = |text: &str| {
+            let variables = [("DVDCLI_ALLOW_CONTAINERPATHS", "/"), ("LINUX_ALLOW", "/")];
+            let config = read(text, &variables).expect("good settings");
+            config.allow.container_paths
+        };
+        for (text, expected) in [
+            ("", &["/tmp"][..]),
+            ("dvdcli: {allow: }", &["/tmp"]),
+            ("dvdcli: {allow: {containerPaths: }}", &["/tmp"]),
+            ("dvdcli: {allow: {containerpaths: []}}", &[]),
+            ("dvdcli: {allow: {containerpaths: /srv//x/}}", &["/srv/x"]),
+            (
+                "dvdcli:\n  allow:\n    containerpaths:\n    - /tmp\n    - /srv",
+                &["/tmp", "/srv"],
+            ),
+        ] {
+            let expected: Vec<_> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(allowed(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_said_by_root_alone_and_in_paths() {
+        let text = "dvdcli: {allow: {containerpaths: [/srv]}}";
+        let mut config = Config::default();
+        let error = config.read_file(&file(text, false), "reading FILE");
+        assert_eq!(
+            error.expect_err("another's file").to_string(),
+            "line 1: dvdcli.allow.containerpaths: this counts only in a file that is root's and that nobody else can write"
+        );
+        let other = config.read_file(&file("dvdcli: {driver: x}", false), "reading FILE");
+        other.expect("it allows nothing");
+        for (value, why) in [
+            ("[srv]", "'srv' is no absolute path"),
+            ("[/srv/../etc]", "'/srv/../etc' leads over .."),
+            ("[[/srv]]", "it is no list of single values"),
+            ("{a: /srv}", "it is no list of single values"),
+        ] {
+            let text = format!("dvdcli: {{allow: {{containerpaths: {value}}}}}");
+            let error = chain(&read(&text, &[]).expect_err(value));
+            assert!(error.ends_with(why), "{error}");
+        }
+        read("dvdcli: {allow: [x]}", &[]).expect_err("no map");
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::base::failure::Failure;
+use crate::invocation::config::allow::Allow;
 
+pub mod allow;
 mod load;
 mod nesting;
 mod settings;
@@ -42,6 +44,8 @@ pub struct Config {
     pub root_path: String,
     /// Options that `create` takes where the caller gives none, by lower-case name. Their values are not checked yet.
     pub create_defaults: BTreeMap<&'static str, CreateDefault>,
+    /// What is allowed to those who are not root.
+    pub allow: Allow,
     /// Settings of built-in drivers, each by its newest name, that have a value which they cannot have, and why not.
     wrong_for_built_ins: BTreeMap<&'static str, String>,
 }
@@ -90,6 +94,7 @@ impl Default for Config {
             mount_path: None,
             root_path: "/data".into(),
             create_defaults: BTreeMap::new(),
+            allow: Allow::default(),
             wrong_for_built_ins: BTreeMap::new(),
         }
     }

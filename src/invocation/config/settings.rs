@@ -1,11 +1,13 @@
 //! The table of settings: every name of each, and what its value does to the configuration.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
+use std::slice;
 
 use anyhow::{Result, anyhow, bail};
 
 use crate::base::boolean::parse_boolean;
 use crate::base::duration::{parse_duration, parse_time_limit};
+use crate::invocation::config::yaml::Entry;
 use crate::invocation::config::{Config, CreateDefault};
 
 /// One setting.
@@ -20,6 +22,8 @@ pub struct Setting {
 enum Effect {
     /// Checks the value and puts it into the configuration.
     Set(fn(&mut Config, &str) -> Result<()>),
+    /// The same for a list of values, and for a single value as well.
+    SetList(fn(&mut Config, &[String]) -> Result<()>),
     /// The value is that of an option, by its lower-case name, where `create` is given none.
     CreateDefault(&'static str),
 }
@@ -46,6 +50,18 @@ const fn set_for_built_ins(
     }
 }
 
+/// As [`set`], of a setting that is a list.
+const fn set_list(
+    names: &'static [&'static str],
+    effect: fn(&mut Config, &[String]) -> Result<()>,
+) -> Setting {
+    Setting {
+        names,
+        effect: Effect::SetList(effect),
+        is_for_built_ins: false,
+    }
+}
+
 const fn create_default(option: &'static str, names: &'static [&'static str]) -> Setting {
     Setting {
         names,
@@ -67,6 +83,9 @@ pub const SETTINGS: &[Setting] = &[
     }),
     set(&["dvdcli.wait"], |c, v| {
         parse_duration(v).map(|v| c.wait = Some(v))
+    }),
+    set_list(&["dvdcli.allow.containerpaths"], |c, v| {
+        each(v, prefix).map(|v| c.allow.container_paths = v)
     }),
     set_for_built_ins(
         &[
@@ -157,20 +176,48 @@ impl Setting {
     pub fn apply(
         &self,
         config: &mut Config,
-        value: &str,
+        value: &Given,
         origin: impl Fn() -> String,
     ) -> Result<()> {
         match self.effect {
-            Effect::Set(set) => set(config, value)?,
+            Effect::Set(set) => set(config, value.scalar()?)?,
+            Effect::SetList(set) => set(config, value.list()?)?,
             Effect::CreateDefault(option) => {
                 let default = CreateDefault {
-                    value: value.to_owned(),
+                    value: value.scalar()?.to_owned(),
                     origin: origin(),
                 };
                 config.create_defaults.insert(option, default);
             }
         }
         Ok(())
+    }
+}
+
+/// What a setting is given.
+pub enum Given<'g> {
+    Entry(&'g Entry),
+    /// A map where a value belongs.
+    Map,
+    /// By a variable.
+    Text(String),
+}
+
+impl Given<'_> {
+    fn scalar(&self) -> Result<&str> {
+        match self {
+            Given::Entry(entry) => entry.scalar(),
+            Given::Map => bail!("it has no single value"),
+            Given::Text(text) => Ok(text),
+        }
+    }
+
+    fn list(&self) -> Result<&[String]> {
+        match self {
+            Given::Entry(entry) => entry.list(),
+            Given::Map => bail!("it is no list of single values"),
+            Given::Text(text) => Ok(slice::from_ref(text)),
+        }
     }
 }
 
@@ -196,6 +243,19 @@ pub fn text(value: &str) -> Result<String> {
         bail!("it is empty");
     }
     Ok(value.to_owned())
+}
+
+fn each<T>(values: &[String], read: fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    values.iter().map(|value| read(value)).collect()
+}
+
+/// A directory below which something is allowed, without what would make it another one when it is followed.
+fn prefix(value: &str) -> Result<PathBuf> {
+    let path = absolute(value)?;
+    if path.components().any(|part| part == Component::ParentDir) {
+        bail!("'{value}' leads over ..");
+    }
+    Ok(path.components().collect())
 }
 
 fn absolute(value: &str) -> Result<PathBuf> {

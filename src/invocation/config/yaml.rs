@@ -1,6 +1,8 @@
 //! A YAML file as a flat list of dotted names with their values and lines.
 
-use anyhow::{Result, anyhow, bail};
+use std::slice;
+
+use anyhow::{Result, bail};
 use saphyr::{MarkedYaml, YamlData, YamlLoader};
 use saphyr_parser::{Parser, ScalarStyle};
 
@@ -15,10 +17,20 @@ pub struct Entry {
     pub written: String,
     /// From 1.
     pub line: usize,
-    /// As the file has it; `None` for a list.
-    value: Option<String>,
+    value: Value,
     /// Whether the name has no value: an empty text, or one of YAML's words for nothing.
     pub is_null: bool,
+}
+
+/// What a name has.
+#[derive(Debug, PartialEq)]
+enum Value {
+    /// As the file has it, whatever its YAML type.
+    Scalar(String),
+    /// A list of single values.
+    List(Vec<String>),
+    /// A list of lists or maps, or a value that YAML marks as something else.
+    Other,
 }
 
 impl Entry {
@@ -31,9 +43,19 @@ impl Entry {
 
     /// The value as text, whatever its YAML type.
     pub fn scalar(&self) -> Result<&str> {
-        self.value
-            .as_deref()
-            .ok_or_else(|| anyhow!("it has no single value"))
+        match &self.value {
+            Value::Scalar(text) => Ok(text),
+            _ => bail!("it has no single value"),
+        }
+    }
+
+    /// The values of a list. A single value is a list of one.
+    pub fn list(&self) -> Result<&[String]> {
+        match &self.value {
+            Value::Scalar(text) => Ok(slice::from_ref(text)),
+            Value::List(texts) => Ok(texts),
+            Value::Other => bail!("it is no list of single values"),
+        }
     }
 }
 
@@ -86,9 +108,20 @@ fn flatten(name: &str, node: &MarkedYaml, entries: &mut Vec<Entry>) {
             name: name.to_lowercase(),
             written: name.to_owned(),
             line: node.span.start.line(),
-            value: scalar(node),
+            value: value(node),
             is_null: is_null(node),
         });
+    }
+}
+
+fn value(node: &MarkedYaml) -> Value {
+    let list = || match &node.data {
+        YamlData::Sequence(values) => values.iter().map(scalar).collect::<Option<_>>(),
+        _ => None,
+    };
+    match scalar(node) {
+        Some(text) => Value::Scalar(text),
+        None => list().map_or(Value::Other, Value::List),
     }
 }
 
@@ -120,16 +153,30 @@ other: *v
             .into_iter()
             .map(|e| (e.name, e.line, e.value))
             .collect();
+        let scalar = |text: &str| Value::Scalar(text.to_owned());
         let expected = [
-            ("rexray.volume.mount.preempt", 3, Some("true")),
-            ("libstorage.integration.volume.on", 6, Some("a b")),
-            ("list", 7, None),
-            ("other.on", 6, Some("a b")),
+            ("rexray.volume.mount.preempt", 3, scalar("true")),
+            ("libstorage.integration.volume.on", 6, scalar("a b")),
+            ("list", 7, Value::List(vec!["1".into(), "2".into()])),
+            ("other.on", 6, scalar("a b")),
         ];
         assert_eq!(
             found,
-            expected.map(|(name, line, value)| (name.to_owned(), line, value.map(str::to_owned)))
+            expected.map(|(name, line, value)| (name.to_owned(), line, value))
         );
+    }
+
+    #[test]
+    fn a_list_holds_single_values_and_a_single_value_is_a_list_of_one() {
+        let text = "{a: [x, \"y z\"], b: x, c: [], d: [[x]], e: [{x: y}]}";
+        let lists: Vec<_> = entries(text)
+            .expect("a map")
+            .iter()
+            .map(|entry| entry.list().map(<[String]>::to_vec).ok())
+            .collect();
+        let list = |texts: &[&str]| Some(texts.iter().map(ToString::to_string).collect());
+        let expected = [list(&["x", "y z"]), list(&["x"]), list(&[]), None, None];
+        assert_eq!(lists, expected);
     }
 
     #[test]

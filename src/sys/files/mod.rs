@@ -8,5 +8,6 @@ pub mod in_place;
 pub mod ownership;
 pub mod resolve;
 pub mod small;
+pub mod system;
 pub mod tree;
 pub mod trusted;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::libc::O_NONBLOCK;
@@ -47,7 +47,19 @@ fn refuse_irregular(metadata: &Metadata) -> Result<()> {
     Ok(())
 }
 
+/// The text of a file, and whose word it is.
+pub struct SmallText {
+    pub text: String,
+    /// Whether the file is root's, and nobody else can write it.
+    pub is_roots_alone: bool,
+}
+
 /// Reads the whole of a regular file as [`read`] does; it has to be UTF-8.
-pub fn read_text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?).map_err(|_| Error::other("it is not UTF-8"))
+pub fn read_text(path: &Path) -> Result<SmallText> {
+    let (content, metadata) = read_with_metadata(path)?;
+    let text = String::from_utf8(content).map_err(|_| Error::other("it is not UTF-8"))?;
+    Ok(SmallText {
+        text,
+        is_roots_alone: metadata.uid() == 0 && metadata.mode() & 0o022 == 0,
+    })
 }

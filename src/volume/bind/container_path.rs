@@ -1,8 +1,10 @@
 //! Container paths: the directories at which a task wants its volumes. Below /tmp, missing ones are made.
 
 use std::cmp::Reverse;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
@@ -11,12 +13,12 @@ use crate::base::failure::Failure;
 use crate::base::text::plain;
 use crate::invocation::Invocation;
 use crate::sys::files::directory::{self, Arrival, IfMissing, Obstacle, Stopped, descend};
-use crate::sys::files::resolve::canonical_as_far_as_it_exists;
+use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
-use crate::volume::bind::targets;
+use crate::volume::bind::allowed::refuse_elsewhere;
 use crate::volume::mount_point;
 
-/// Missing directories below it are made. Everybody may write there, so no symbolic link is followed below it.
+/// Missing directories below it are made; elsewhere, they have to be there.
 const TMP: &str = "/tmp";
 
 /// How often a path is walked again because another task removed a part of it meanwhile.
@@ -36,62 +38,49 @@ pub struct ContainerPath {
 ///
 /// # Errors
 ///
-/// Wrong usage: it is not a directory, or below /tmp it leads through a symbolic link.
+/// Wrong usage: it is not below an allowed directory, or no directory, leads over a symbolic link, or through a directory of
+/// somebody else.
 pub fn resolve(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
-    match below_tmp(path)? {
-        Some(path) => resolve_below_tmp(invocation, path),
-        None => resolve_elsewhere(invocation, path),
-    }
-}
-
-fn resolve_below_tmp(invocation: &Invocation, path: PathBuf) -> Result<ContainerPath> {
-    if MountTable::read()?.at(&path).is_none() {
-        // The walk below could hang in a dead mount, so another process looks first.
-        match mount_point::answers(invocation, &path) {
-            Err(error) if error.kind() == ErrorKind::TimedOut => {
-                return Err(error).with_context(|| format!("looking at {}", path.display()));
-            }
-            _ => match descend(Path::new("/"), &path, IfMissing::Stop) {
-                Err(stopped) if stopped.obstacle == Obstacle::Missing => {}
-                reached => drop(reached.map_err(refusal)?),
-            },
-        }
-    }
+    refuse_elsewhere(&invocation.config.allow, path)?;
+    let may_be_made = path.starts_with(TMP);
+    let absence = look(invocation, path)?;
     Ok(ContainerPath {
-        path,
-        may_be_made: true,
-        absence: None,
+        path: path.to_owned(),
+        may_be_made,
+        absence: absence.filter(|_| !may_be_made),
     })
 }
 
-fn resolve_elsewhere(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
-    let words = |error: &io::Error| format!("{}: {}", path.display(), plain(error));
-    let (path, absence) = match targets::resolve_trusted(invocation, path) {
-        Ok(path) => (path, None),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let absence = format!("{}; create the directory first", words(&error));
-            (canonical_as_far_as_it_exists(path), Some(absence))
+/// Looks at a path as far as it exists. Returns why the directory cannot be used if it is missing.
+fn look(invocation: &Invocation, path: &Path) -> Result<Option<String>> {
+    if MountTable::read()?.at(path).is_some() {
+        return Ok(None);
+    }
+    // The walk below could hang in a dead mount, so another process looks first.
+    if let Err(error) = mount_point::answers(invocation, path)
+        && error.kind() == ErrorKind::TimedOut
+    {
+        return Err(error).with_context(|| format!("looking at {}", path.display()));
+    }
+    match open(path) {
+        Ok(_) => Ok(None),
+        Err(Refused::Stopped(stopped)) if stopped.obstacle == Obstacle::Missing => {
+            let there = stopped.path.parent().unwrap_or(&stopped.path);
+            open(there)?;
+            let (path, words) = (path.display(), plain(&stopped.error));
+            Ok(Some(format!("{path}: {words}; create the directory first")))
         }
-        Err(error) if error.kind() == ErrorKind::TimedOut => {
-            return Err(error).with_context(|| format!("looking at {}", path.display()));
-        }
-        Err(error) => bail!(Failure::usage(words(&error))),
-    };
-    Ok(ContainerPath {
-        path,
-        may_be_made: false,
-        absence,
-    })
+        Err(refused) => Err(refused.into()),
+    }
 }
 
 /// The place that [`resolve`] found, also where the directory cannot be looked at any more.
-pub fn name(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
-    let below = below_tmp(path)?;
-    Ok(ContainerPath {
-        may_be_made: below.is_some(),
-        path: below.unwrap_or_else(|| targets::name(invocation, path)),
+pub fn name(path: &Path) -> ContainerPath {
+    ContainerPath {
+        path: path.to_owned(),
+        may_be_made: false,
         absence: None,
-    })
+    }
 }
 
 /// The place of a container path inside another one. It cannot be looked at before the outer one is bound.
@@ -101,16 +90,6 @@ pub fn inside(outer: &ContainerPath, outer_path: &Path, path: &Path) -> Containe
         path: outer.path.join(below),
         may_be_made: path.starts_with(TMP),
         absence: None,
-    }
-}
-
-fn below_tmp(path: &Path) -> Result<Option<PathBuf>> {
-    match path.strip_prefix(TMP) {
-        Ok(rest) if !rest.as_os_str().is_empty() => {
-            let tmp = fs::canonicalize(TMP).with_context(|| format!("resolving {TMP}"))?;
-            Ok(Some(tmp.join(rest)))
-        }
-        _ => Ok(None),
     }
 }
 
@@ -129,10 +108,50 @@ pub fn prepare(place: &ContainerPath, made: &mut Vec<PathBuf>) -> Result<()> {
         match descend(Path::new("/"), &place.path, if_missing) {
             // Another task removed part of the path meanwhile: try again.
             Err(stopped) if place.may_be_made && stopped.obstacle == Obstacle::Missing => {}
-            reached => return reached.map(drop).map_err(refusal),
+            Err(stopped) => return Err(Refused::Stopped(stopped).into()),
+            Ok(_) => {
+                let making = || format!("making {}", place.path.display());
+                return give(made).with_context(making);
+            }
         }
     }
     bail!("{}: others keep removing it", place.path.display())
+}
+
+/// Gives directories that were just made, outer ones first, to the owner of the directory in which they were made: what is in a
+/// user's directory is that user's.
+fn give(made: &[PathBuf]) -> Result<()> {
+    let Some(outermost) = made.first() else {
+        return Ok(());
+    };
+    let above = Ownership::of(walk(outermost)?.parent)?;
+    if above.uid == Some(0) {
+        return Ok(());
+    }
+    let given = Ownership {
+        mode: None,
+        ..above
+    };
+    let mut inside = None;
+    for path in made.iter().rev() {
+        let directory = directory::readable(walk(path)?.directory)?;
+        // Its user could have put another one there, in which root keeps something.
+        let is_roots = Ownership::of(&directory)?.uid == Some(0);
+        if is_roots && holds_at_most(&directory, inside)? {
+            given.apply_to(&directory)?;
+        }
+        inside = path.file_name();
+    }
+    Ok(())
+}
+
+fn holds_at_most(directory: &OwnedFd, name: Option<&OsStr>) -> io::Result<bool> {
+    for entry in fs::read_dir(directory::path_of(directory))? {
+        if Some(entry?.file_name().as_os_str()) != name {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Removes directories that [`prepare`] made. A directory that is in use by now stays.
@@ -141,27 +160,63 @@ pub fn remove(mut made: Vec<PathBuf>) {
     made.sort_by_key(|path| Reverse(path.as_os_str().len()));
     for path in made {
         if let (Some(above), Some(name)) = (path.parent(), path.file_name())
-            && let Ok(reached) = open(above)
+            && let Ok(reached) = walk(above)
         {
             let _ = directory::remove_empty(reached.directory, name);
         }
     }
 }
 
-/// Opens a directory and the one above it, without following a symbolic link anywhere on the path.
-pub fn open(path: &Path) -> Result<Arrival> {
-    descend(Path::new("/"), path, IfMissing::Stop).map_err(refusal)
+/// Why a container path cannot be used.
+#[derive(Debug)]
+pub enum Refused {
+    Stopped(Stopped),
+    /// A directory on the way could be moved by somebody else than the owner of the last one.
+    Others(String),
+    Failed(io::Error),
 }
 
-fn refusal(stopped: Stopped) -> Error {
-    let (shown, words) = (stopped.path.display(), plain(&stopped.error));
-    let refused = match stopped.obstacle {
-        Obstacle::SymbolicLink => format!(
-            "{shown} is a symbolic link, and below {TMP} or inside a volume none is followed"
-        ),
-        Obstacle::Missing => format!("{shown}: {words}; create the directory first"),
-        Obstacle::Unusable => format!("{shown}: {words}"),
-        Obstacle::Other => return Error::from(stopped.error).context(shown.to_string()),
-    };
-    Failure::usage(refused).into()
+/// Opens a directory and the one above it, without following a symbolic link anywhere on the path, through directories of root and
+/// of its owner.
+pub fn open(path: &Path) -> Result<Arrival, Refused> {
+    let reached = walk(path)?;
+    let owner = |directory: &OwnedFd| Ownership::of(directory).map(|found| found.uid.unwrap_or(0));
+    let last = owner(&reached.directory).map_err(Refused::Failed)?;
+    let mut directory = reached.parent.try_clone().map_err(Refused::Failed)?;
+    for above in path.ancestors().skip(1) {
+        let other = owner(&directory).map_err(Refused::Failed)?;
+        if other != 0 && other != last {
+            return Err(Refused::Others(format!(
+                "{} belongs to user {other}, and {} to user {last}; directories on the way have to be root's or that user's",
+                above.display(),
+                path.display(),
+            )));
+        }
+        directory = directory::above(&directory).map_err(Refused::Failed)?;
+    }
+    Ok(reached)
+}
+
+fn walk(path: &Path) -> Result<Arrival, Refused> {
+    descend(Path::new("/"), path, IfMissing::Stop).map_err(Refused::Stopped)
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Error {
+        let stopped = match refused {
+            Refused::Stopped(stopped) => stopped,
+            Refused::Others(words) => return Failure::usage(words).into(),
+            Refused::Failed(error) => return Error::from(error).context("looking at a directory"),
+        };
+        let (shown, words) = (stopped.path.display(), plain(&stopped.error));
+        let refused = match stopped.obstacle {
+            Obstacle::SymbolicLink => {
+                format!("{shown} is a symbolic link, and a container path leads over none")
+            }
+            Obstacle::Missing => format!("{shown}: {words}; create the directory first"),
+            Obstacle::Unusable => format!("{shown}: {words}"),
+            Obstacle::Other => return Error::from(stopped.error).context(shown.to_string()),
+        };
+        Failure::usage(refused).into()
+    }
 }

@@ -1,5 +1,6 @@
 //! Where else a mounted volume appears: targets, views, container paths.
 
+mod allowed;
 pub mod container_path;
 pub mod ownership;
 pub mod targets;

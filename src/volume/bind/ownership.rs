@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::Failure;
 use crate::sys::files::directory::{self, Arrival, path_of};
@@ -29,7 +29,8 @@ pub fn bind_with_ownership(
     others: &str,
 ) -> Result<Option<Ownership>> {
     let volume = mounted.real();
-    let Arrival { parent, directory } = open(path).context("container path")?;
+    let Arrival { parent, directory } =
+        open(path).map_err(Error::from).context("container path")?;
     let before = carry_over(volume, &directory, path, others)?;
     let bound = bind_at(volume, &directory)
         .with_context(|| format!("binding {} to {}", volume.display(), path.display()))

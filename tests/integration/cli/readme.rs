@@ -132,6 +132,8 @@ fn the_mesos_hook_mounts_a_tasks_volumes() {
         host.write(&format!("/etc/mesos/dvdcli-{verb}"), &script);
     }
     fs::create_dir("/srv/a b").unwrap();
+    let allowed = block("Any launcher: the task's environment", 1);
+    host.write("/etc/dvdcli/config.yml", &allowed);
     let variables = [
         ("PATH", "/nowhere"),
         ("DVDI_VOLUME_NAME", "db"),
@@ -180,6 +182,7 @@ fn slurms_jobs_have_their_volumes() {
     host.write("/etc/slurm/prolog.d/50-volumes", &block("Slurm", 0));
     host.write("/etc/slurm/epilog.d/50-volumes", &block("Slurm", 1));
     host.write("/etc/slurm/volumes/batch", &block("Slurm", 2));
+    host.write("/etc/dvdcli/config.yml", &block("Slurm", 3));
     // slurmd sets no PATH.
     let run = |script: &str, job: &str, partition: &str| {
         let path = format!("/etc/slurm/{script}.d/50-volumes");

@@ -67,33 +67,21 @@ fn below_tmp_it_is_made_and_stays() {
 }
 
 #[test]
-fn elsewhere_it_must_exist_and_links_are_followed() {
+fn elsewhere_it_must_be_allowed_and_exist() {
     let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     let outside = outside(&env);
-    let missing = [("NAME", "a"), ("CONTAINERPATH", "/srv/there")];
-    task(&env, MOUNT, &missing).fails(
+    let variables = [("NAME", "a"), ("CONTAINERPATH", "/srv/there")];
+    task(&env, MOUNT, &variables).fails(
         2,
         "dvdcli: DVDI_VOLUME_CONTAINERPATH: /srv/there: no such file or directory; create the directory first\n",
     );
     assert!(!outside.join("there").exists());
     fs::create_dir(outside.join("there")).unwrap();
-    symlink("there", outside.join("link")).unwrap();
-    let through_link = [("NAME", "a"), ("CONTAINERPATH", "/srv/link")];
-    task(&env, MOUNT, &through_link)
+    task(&env, MOUNT, &variables)
         .prints("/srv/there\n")
         .succeeds();
-    let same = [
-        ("NAME", "a"),
-        ("CONTAINERPATH", "/srv/link"),
-        ("NAME1", "b"),
-        ("CONTAINERPATH1", "/srv/there"),
-    ];
-    task(&env, MOUNT, &same).fails(
-        2,
-        "dvdcli: DVDI_VOLUME_CONTAINERPATH1: it is the same directory as DVDI_VOLUME_CONTAINERPATH\n",
-    );
-    task(&env, UNMOUNT, &through_link).succeeds();
+    task(&env, UNMOUNT, &variables).succeeds();
     assert_eq!(plugin.mounts("a"), 0);
 }
 

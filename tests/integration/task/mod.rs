@@ -5,5 +5,6 @@ mod described;
 mod marathon;
 mod mesos;
 mod order;
+mod tenants;
 mod undo;
 mod usage;

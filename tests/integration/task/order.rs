@@ -59,7 +59,7 @@ fn a_path_inside_another_must_exist_in_that_volume() {
     symlink("/etc", env.dir("volumes/outer").join("in")).unwrap();
     task(&env, MOUNT, &variables).fails(
         2,
-        "dvdcli: mounting volume inner (DVDI_VOLUME_NAME): container path: /srv/job/in is a symbolic link, and below /tmp or inside a volume none is followed\n",
+        "dvdcli: mounting volume inner (DVDI_VOLUME_NAME): container path: /srv/job/in is a symbolic link, and a container path leads over none\n",
     );
     assert_eq!(
         (plugin.mounts("outer"), plugin.bodies("Mount").len()),

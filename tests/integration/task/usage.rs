@@ -8,7 +8,7 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::plugin::FakePlugin;
-use crate::harness::task::{MOUNT, UNMOUNT, task};
+use crate::harness::task::{MOUNT, UNMOUNT, outside, task};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
@@ -56,12 +56,16 @@ const WRONG: &[(Variables, &str)] = &[
 /// What is wrong for `mount` alone: `unmount` looks at no directory, and options do not matter to it.
 const WRONG_TO_MOUNT: &[(Variables, &str)] = &[
     (
-        &[("NAME1", "b"), ("CONTAINERPATH1", "/none/there")],
-        "DVDI_VOLUME_CONTAINERPATH1: /none/there: no such file or directory; create the directory first",
+        &[("NAME1", "b"), ("CONTAINERPATH1", "/srv/none/there")],
+        "DVDI_VOLUME_CONTAINERPATH1: /srv/none/there: no such file or directory; create the directory first",
     ),
     (
-        &[("NAME1", "b"), ("CONTAINERPATH1", "/etc/passwd")],
-        "DVDI_VOLUME_CONTAINERPATH1: /etc/passwd: not a directory",
+        &[("NAME1", "b"), ("CONTAINERPATH1", "/usr/local/bin")],
+        "DVDI_VOLUME_CONTAINERPATH1: /usr/local/bin: it would hide /usr or a part of it, whatever dvdcli.allow.containerpaths says",
+    ),
+    (
+        &[("NAME1", "b"), ("CONTAINERPATH1", "/mnt/b")],
+        "DVDI_VOLUME_CONTAINERPATH1: /mnt/b: it is not below /tmp or /srv (setting dvdcli.allow.containerpaths)",
     ),
     (
         &[("NAME1", "b"), ("CONTAINERPATH1", "$ROOT/file")],
@@ -73,27 +77,23 @@ const WRONG_TO_MOUNT: &[(Variables, &str)] = &[
     ),
     (
         &[("NAME1", "b"), ("CONTAINERPATH1", "$ROOT/link")],
-        "DVDI_VOLUME_CONTAINERPATH1: $ROOT/link is a symbolic link, and below /tmp or inside a volume none is followed",
+        "DVDI_VOLUME_CONTAINERPATH1: $ROOT/link is a symbolic link, and a container path leads over none",
     ),
     (
         &[("NAME1", "b"), ("CONTAINERPATH1", "$ROOT/link/new/one")],
-        "DVDI_VOLUME_CONTAINERPATH1: $ROOT/link is a symbolic link, and below /tmp or inside a volume none is followed",
+        "DVDI_VOLUME_CONTAINERPATH1: $ROOT/link is a symbolic link, and a container path leads over none",
     ),
     (
-        &[("NAME1", "b"), ("CONTAINERPATH1", "$ROOT/run")],
-        "DVDI_VOLUME_CONTAINERPATH1: $ROOT/run: a volume there would hide $ROOT/run/dvdcli",
-    ),
-    (
-        &[("NAME1", "b"), ("CONTAINERPATH1", "/etc")],
-        "DVDI_VOLUME_CONTAINERPATH1: /etc: a volume there would hide /etc/machine-id",
+        &[("NAME1", "b"), ("CONTAINERPATH1", "$ROOT/var/lib")],
+        "DVDI_VOLUME_CONTAINERPATH1: $ROOT/var/lib: a volume there would hide $ROOT/var/lib/dvdcli",
     ),
     (
         &[("NAME1", "b"), ("CONTAINERPATH1", "/")],
-        "DVDI_VOLUME_CONTAINERPATH1: /: a volume there would hide $ROOT/run/dvdcli",
+        "DVDI_VOLUME_CONTAINERPATH1: /: it would hide /usr or a part of it, whatever dvdcli.allow.containerpaths says",
     ),
     (
         &[("NAME1", "b"), ("CONTAINERPATH1", "/tmp/")],
-        "DVDI_VOLUME_CONTAINERPATH1: /tmp: a volume there would hide $ROOT/run/dvdcli",
+        "DVDI_VOLUME_CONTAINERPATH1: /tmp: it is not below /tmp or /srv (setting dvdcli.allow.containerpaths)",
     ),
     (
         &[("NAME1", "b"), ("DRIVER1", "loop"), ("OPTS1", "siez=5")],
@@ -120,9 +120,10 @@ fn refused(env: &Env, lines: &[&str], wrong: &[(Variables, &str)]) {
 
 #[test]
 fn bad_input_is_one_line_and_nothing_is_done() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray").with_volume("a");
     env.write("file", "");
+    outside(&env);
     symlink("/etc", env.path("link")).unwrap();
     refused(&env, &[MOUNT, UNMOUNT], WRONG);
     refused(&env, &[MOUNT], WRONG_TO_MOUNT);
@@ -132,13 +133,12 @@ fn bad_input_is_one_line_and_nothing_is_done() {
 
 #[test]
 fn a_long_path_or_name_is_wrong_usage() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray").with_volume("a");
     let long = "x".repeat(300);
     let too_long = format!("dvdcli: DVDI_VOLUME_CONTAINERPATH: [..]{long}: file name too long\n");
-    for path in [format!("$ROOT/{long}"), format!("/etc/{long}")] {
-        task(&env, MOUNT, &[("NAME", "a"), ("CONTAINERPATH", &path)]).fails(2, &too_long);
-    }
+    let path = format!("$ROOT/{long}");
+    task(&env, MOUNT, &[("NAME", "a"), ("CONTAINERPATH", &path)]).fails(2, &too_long);
     let deep = format!("$ROOT{}", "/x".repeat(50_000));
     task(&env, MOUNT, &[("NAME", "a"), ("CONTAINERPATH", &deep)]).fails(
         2,
@@ -150,7 +150,7 @@ fn a_long_path_or_name_is_wrong_usage() {
 
 #[test]
 fn bytes_that_are_no_text_are_wrong_usage() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     for kind in ["NAME", "DRIVER", "OPTS", "CONTAINERPATH", "EXPLICITCREATE"] {
         let variable = format!("DVDI_VOLUME_{kind}4");
@@ -163,7 +163,7 @@ fn bytes_that_are_no_text_are_wrong_usage() {
 
 #[test]
 fn flags_that_describe_one_volume_do_not_go_with_it() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let plugin = FakePlugin::start(&env, "rexray");
     for (line, flag) in [
         ("mount --from-env -n db", "--volumename <NAME>"),
@@ -198,7 +198,9 @@ fn flags_that_describe_one_volume_do_not_go_with_it() {
 
 #[test]
 fn without_the_flag_the_environment_means_nothing() {
-    let (env, _plugin) = FakePlugin::with_db();
+    let Some((env, _plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
     task(
         &env,
         "mount -d fake -n db",
@@ -210,7 +212,7 @@ fn without_the_flag_the_environment_means_nothing() {
 
 #[test]
 fn the_directories_that_are_looked_at_stay_as_they_are() {
-    let env = Env::new();
+    let Some(env) = Env::isolated() else { return };
     let _plugin = FakePlugin::start(&env, "rexray");
     task(
         &env,
@@ -224,7 +226,7 @@ fn the_directories_that_are_looked_at_stay_as_they_are() {
     )
     .fails(
         2,
-        "dvdcli: DVDI_VOLUME_CONTAINERPATH1: /none: no such file or directory; create the directory first\n",
+        "dvdcli: DVDI_VOLUME_CONTAINERPATH1: /none: it is not below /tmp (setting dvdcli.allow.containerpaths)\n",
     );
     assert!(!env.path("new").exists());
     assert!(env.names("run").len() <= 1);
