@@ -118,6 +118,11 @@ pub trait Volume: Send {
         Ok(())
     }
 
+    /// Whether it can be mounted read-only at most. A holder who sees it read-only at a target gets such a mount.
+    fn must_be_read_only(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether options were given beside its name.
     fn has_options(&self) -> bool;
 

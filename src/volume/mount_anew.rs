@@ -36,7 +36,8 @@ impl Locked<'_> {
         let id = self.mount_id()?;
         let mode = MountMode {
             id: &id,
-            read_only: request.wants_read_only(),
+            read_only: request.wants_read_only()
+                || request.view.is_read_only() && self.volume.must_be_read_only()?,
         };
         let adopted = self.recover_interrupted(mode)?;
         let was_known = self.record().is_some();

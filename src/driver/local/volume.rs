@@ -14,6 +14,7 @@ use crate::driver::local::source::Source;
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::files_in_use;
+use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::unmount::unmount_all;
 use crate::sys::mount::apart;
@@ -71,7 +72,11 @@ impl LocalVolume<'_> {
                 data.display()
             );
         }
-        unmount_all(self.on_disk.place.home, self, false)?;
+        let home = self.on_disk.place.home;
+        if !read_only {
+            read_only_store::refuse(home, read_only_store::READ_ONLY)?;
+        }
+        unmount_all(home, self, false)?;
         if read_only {
             let itself = data.to_str().context("a path that is not UTF-8")?;
             apart::bind(itself, &data, &MountOptions::parse("bind,ro"))?;

@@ -32,23 +32,48 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// would overwrite each other's data. An image is bound already if it is mounted in another mount namespace, such as a
 /// container's.
 ///
+/// A device that is read-only is no use for writing. Through one that is not, the kernel would write to the image even for a mount that
+/// is read-only.
+///
 /// The lock is taken before binding, and lasts as long as the loop device is bound. On storage that several hosts share, it
 /// also keeps the other hosts from mounting the image, if locks work across hosts.
-pub fn bind(image: &File, ends: Instant) -> Result<LoopDevice> {
+pub fn bind(image: &File, read_only: bool, ends: Instant) -> Result<LoopDevice> {
     let id = FileId::of(image).context("reading the image")?;
     loop {
-        for number in loop_device::bound_to(id)? {
-            if let Some(device) = loop_device::open_bound(number, id)
-                .map_err(|error| Failure::in_use(chain(&error)))?
-            {
-                return Ok(device);
+        match bound(id)? {
+            Some(device) if device.is_read_only() == read_only => return Ok(device),
+            Some(device) => {
+                // It may be about to be freed.
+                drop(device);
+                if let Some(user) = kept_by(image, ends)? {
+                    let mode = if read_only { "writable" } else { "read-only" };
+                    let words = format!("{} already, {mode}", user.words);
+                    return Err(Failure::in_use(words).into());
+                }
+                continue;
             }
+            None => {}
         }
-        if try_lock(|| image.try_lock())? {
-            return loop_device::attach(image, ends);
+        let is_locked = match read_only {
+            true => try_lock(|| image.try_lock_shared())?,
+            false => try_lock(|| image.try_lock())?,
+        };
+        if is_locked {
+            return loop_device::attach(image, read_only, ends);
         }
         wait(ends)?;
     }
+}
+
+/// The loop device that an image is bound to.
+fn bound(id: FileId) -> Result<Option<LoopDevice>> {
+    for number in loop_device::bound_to(id)? {
+        let device = loop_device::open_bound(number, id);
+        if let Some(device) = device.map_err(|error| Failure::in_use(chain(&error)))? {
+            return Ok(Some(device));
+        }
+    }
+    Ok(None)
 }
 
 /// Locks an image that is to be deleted.

@@ -13,7 +13,6 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
-use crate::base::text::chain;
 use crate::driver::loop_::binding::{try_lock, wait};
 use crate::driver::loop_::{open, space, thick};
 use crate::driver::shared::size;
@@ -22,8 +21,6 @@ use crate::sys::block::{loop_device, signature};
 use crate::sys::files::id::FileId;
 use crate::sys::files::{copy, in_place};
 use crate::sys::mount::mountinfo::MountTable;
-use crate::sys::mount::mountopts::MountOptions;
-use crate::sys::mount::trial;
 
 /// Refuses a length, in bytes, that is too small for the file system: wrong usage.
 pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
@@ -53,21 +50,6 @@ pub fn make(path: &Path, fs: &FileSystem, length: u64, thick: bool, ends: Instan
         thick::allocate(&image).with_context(doing)?;
     }
     image.sync_all().with_context(doing)
-}
-
-/// Refuses mount options with which the image cannot be mounted: wrong usage. Where loop devices cannot be used, nothing is known.
-pub fn try_mount_options(
-    path: &Path,
-    fs_type: &str,
-    options: &MountOptions,
-    ends: Instant,
-) -> Result<()> {
-    let image = open::to_write(path)?;
-    let Ok(device) = loop_device::attach(&image, ends) else {
-        return Ok(());
-    };
-    trial::mount(&device.path(), fs_type, options)
-        .map_err(|error| Failure::usage(format!("option mountOpts: {}", chain(&error))).into())
 }
 
 /// What is to become of the space of a copy.
@@ -237,6 +219,7 @@ pub fn disk_is_full(path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::base::failure::ErrorKind;
+    use crate::base::text::chain;
 
     #[test]
     fn a_size_that_is_too_small_for_its_file_system_is_refused() {

@@ -2,17 +2,18 @@
 
 mod binding;
 mod health;
+mod hidden;
 mod image;
 mod on_disk;
 mod open;
 mod options;
 mod plan;
+mod read_only;
 mod space;
 mod thick;
 mod volume;
 
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 
@@ -30,7 +31,6 @@ use crate::driver::shared::names;
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{self, VolumeFile};
 use crate::invocation::config::Config;
-use crate::sys::mount::mountopts::MountOptions;
 
 /// The kind of built-in driver that `loop` is.
 pub struct Loop;
@@ -91,7 +91,7 @@ impl BuiltInKind for Loop {
         home.store.create(place.name, &file, |directory| {
             host_claim::make_token(directory)?;
             make_image(plan, home, directory)?;
-            try_mount_options(&directory.join(IMAGE), &file.options, home.ends())?;
+            try_mount_options(&file.options, home, directory)?;
             store::make_directory(&directory.join(MOUNT_POINT))
         })
     }
@@ -123,14 +123,16 @@ fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
     host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)
 }
 
-/// Options with which a volume can never be mounted are found when it is made.
-fn try_mount_options(path: &Path, options: &NormalOptions, ends: Instant) -> Result<()> {
-    let words = options.text("mountOpts").map(MountOptions::parse);
-    let (Some(mut words), Some(fs_type)) = (words, options.text("newFsType")) else {
-        return Ok(());
-    };
-    if thick::is_asked(options) {
-        words.add("nodiscard");
+/// Options with which a volume can never be mounted are found when it is made. One that is only mounted read-only is never written
+/// to after that.
+fn try_mount_options(options: &NormalOptions, home: &Home, directory: &Path) -> Result<()> {
+    let image = directory.join(IMAGE);
+    if options.text("mountOpts").is_some()
+        && hidden::try_mount_options(&image, options, home.ends())?
+        && thick::mount_options(options).read_only()
+    {
+        let root_path = &home.invocation.config.root_path;
+        hidden::prepare(&image, options, root_path, directory, home.ends())?;
     }
-    image::try_mount_options(path, fs_type, &words, ends)
+    Ok(())
 }

@@ -23,11 +23,17 @@ pub fn to_write(path: &Path) -> Result<File> {
 
 /// Opens an image that is to be removed, whoever owns it; `None` where it is no regular file, or missing.
 pub fn to_remove(path: &Path) -> Result<Option<File>> {
+    if_regular(path, File::options().read(true).write(true))
+}
+
+/// Opens an image for looking at what uses it, whoever owns it; `None` where it is no regular file, or missing.
+pub fn to_look_at(path: &Path) -> Result<Option<File>> {
+    if_regular(path, File::options().read(true))
+}
+
+fn if_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>> {
     match path.symlink_metadata() {
-        Ok(found) if found.is_file() => {
-            let opened = without_following(path, File::options().read(true).write(true));
-            opened.map(Some)
-        }
+        Ok(found) if found.is_file() => without_following(path, options).map(Some),
         Ok(_) => Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),

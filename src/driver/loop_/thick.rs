@@ -9,11 +9,21 @@ use crate::base::failure::Failure;
 use crate::driver::loop_::space;
 use crate::driver::shared::options::NormalOptions;
 use crate::driver::shared::size;
+use crate::sys::mount::mountopts::MountOptions;
 
 /// Whether the options ask for it.
 pub fn is_asked(options: &NormalOptions) -> bool {
     let kind = options.text("volumeType");
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("thick"))
+}
+
+/// The options that the volume is mounted with.
+pub fn mount_options(options: &NormalOptions) -> MountOptions {
+    let mut words = MountOptions::parse(options.text("mountOpts").unwrap_or_default());
+    if is_asked(options) {
+        words.add("nodiscard");
+    }
+    words
 }
 
 /// Refuses mount options that give space back: wrong usage.

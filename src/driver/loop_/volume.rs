@@ -12,8 +12,11 @@ use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
 use crate::driver::loop_::{binding, image, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
+use crate::driver::shared::home::Place;
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
+use crate::driver::shared::read_only_store;
 use crate::sys::block::loop_device;
+use crate::sys::errno::is_read_only;
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
@@ -37,13 +40,21 @@ impl Existing for LoopVolume<'_> {
     }
 
     fn mount(&self, read_only: bool) -> Result<PathBuf> {
-        data_directory::names(&self.on_disk.place.home.invocation.config.root_path)?;
-        let preempt = self.on_disk.place.home.invocation.config.preempt;
-        let if_foreign = match preempt {
+        let home = self.on_disk.place.home;
+        data_directory::names(&home.invocation.config.root_path)?;
+        let if_foreign = match home.invocation.config.preempt {
             true => IfForeign::Take,
             false => IfForeign::Refuse,
         };
-        self.claimed(if_foreign, || self.mount_claimed(read_only))
+        if read_only || thick::mount_options(&self.on_disk.file.options).read_only() {
+            let claim = match self.claim(if_foreign) {
+                Err(error) if is_read_only(&error) => self.go_without_claim(),
+                claim => claim,
+            };
+            return self.claimed(claim?, || self.mount_read_only());
+        }
+        read_only_store::refuse(home, read_only_store::READ_ONLY)?;
+        self.claimed(self.claim(if_foreign)?, || self.mount_writable())
     }
 
     fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
@@ -95,7 +106,7 @@ impl Existing for LoopVolume<'_> {
     fn remove(&self) -> Result<()> {
         let place = self.on_disk.place;
         // The other host may be alive, and what it has mounted would be lost.
-        self.claimed(IfForeign::AlwaysRefuse, || {
+        self.claimed(self.claim(IfForeign::AlwaysRefuse)?, || {
             place.refuse_if_mounted(self.on_disk.mounted(&MountTable::read()?)?)?;
             // A missing image does not keep the rest from being removed.
             let image = open::to_remove(&self.on_disk.image())?;
@@ -111,64 +122,78 @@ impl Existing for LoopVolume<'_> {
 impl LoopVolume<'_> {
     /// What the image is bound to, and what keeps it so; `None` where it is free.
     fn user(&self) -> Result<Option<Keeper>> {
-        match open::to_remove(&self.on_disk.image())? {
+        match open::to_look_at(&self.on_disk.image())? {
             Some(image) => binding::kept_by(&image, self.on_disk.place.home.ends()),
             None => Ok(None),
         }
     }
 
-    /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone, unless
-    /// the volume is in use here.
-    fn claimed<T>(&self, if_foreign: IfForeign, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        let place = self.on_disk.place;
-        let (directory, home) = (place.directory(), place.home);
+    fn claim(&self, if_foreign: IfForeign) -> Result<Claim> {
+        let Place { home, name } = self.on_disk.place;
         home.refuse_unknown_host()?;
-        let claim = host_claim::claim(&directory, &home.host, if_foreign)?;
+        let claim = host_claim::claim(&self.on_disk.place.directory(), &home.host, if_foreign)?;
         if let Claim::Taken(other) = &claim {
-            let (name, host) = (place.name, &other.name);
+            let host = &other.name;
             home.invocation.log.warn(&format!(
                 "volume {name} was mounted on host {host}, and is taken from it (setting mount.preempt)"
             ));
         }
+        Ok(claim)
+    }
+
+    /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone, unless
+    /// the volume is in use here.
+    fn claimed<T>(&self, claim: Claim, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        let place = self.on_disk.place;
         let done = act();
         if done.is_err() && !matches!(self.user(), Ok(Some(_))) {
-            let _ = host_claim::undo(&directory, &home.host, claim);
+            let _ = host_claim::undo(&place.directory(), &place.home.host, claim);
         }
         done
     }
 
-    fn mount_claimed(&self, read_only: bool) -> Result<PathBuf> {
-        let home = self.on_disk.place.home;
+    /// Mounts it and returns the directory that users get.
+    fn mount_writable(&self) -> Result<PathBuf> {
+        let file = self.on_disk.file;
         let image = open::to_write(&self.on_disk.image())?;
-        let options = self.on_disk.file.options.text("mountOpts");
-        let mut options = MountOptions::parse(options.unwrap_or_default());
-        if thick::is_asked(&self.on_disk.file.options) {
-            options.add("nodiscard");
+        if thick::is_asked(&file.options) {
             self.fill_holes(&image)?;
         }
-        let read_only = read_only || options.read_only();
-        // It becomes read-only after the users' directory has been made in it.
-        options.set_read_only(false);
-        let mut table = MountTable::read()?;
-        if let Some((mount_point, mount)) = self.on_disk.mounted(&table)?
-            && mount.is_read_only()
-        {
-            home.unmount_at(&mount_point, false)?;
-            table = MountTable::read()?;
-        }
-        let mount_point = match self.on_disk.mounted(&table)? {
-            Some((mount_point, _)) => mount_point,
-            None => self.mount_anew(&image, &options, &table)?,
-        };
+        let mount_point = self.mount_image(&image, &thick::mount_options(&file.options))?;
+        let place = self.on_disk.place;
+        let root_path = &place.home.invocation.config.root_path;
+        let ownership = data_directory::ownership(&file.options);
+        let directory = place.directory();
         let prepared = self
             .on_disk
-            .refuse_broken(read_only)
-            .and_then(|()| self.prepare(&mount_point, options, read_only));
-        prepared.map_err(|error| {
-            let undone = home.unmount_at(&mount_point, false);
-            home.forget_mount_point(&mount_point);
+            .refuse_broken(false)
+            .and_then(|()| data_directory::prepare(&mount_point, root_path, ownership, &directory));
+        self.or_unmount(&mount_point, prepared)
+    }
+
+    /// Unmounts it again where something has failed.
+    pub fn or_unmount<T>(&self, mount_point: &Path, done: Result<T>) -> Result<T> {
+        let home = self.on_disk.place.home;
+        done.map_err(|error| {
+            let undone = home.unmount_at(mount_point, false);
+            home.forget_mount_point(mount_point);
             with_undo_error(error, undone)
         })
+    }
+
+    /// Mounts the image, unless it is, and returns the mount point. A mount of the other mode was left by a call that was killed.
+    pub fn mount_image(&self, image: &File, options: &MountOptions) -> Result<PathBuf> {
+        let mut table = MountTable::read()?;
+        if let Some((mount_point, mount)) = self.on_disk.mounted(&table)?
+            && mount.is_read_only() != options.read_only()
+        {
+            self.on_disk.place.home.unmount_at(&mount_point, false)?;
+            table = MountTable::read()?;
+        }
+        match self.on_disk.mounted(&table)? {
+            Some((mount_point, _)) => Ok(mount_point),
+            None => self.mount_anew(image, options, &table),
+        }
     }
 
     /// Allocates again what a program has given back, such as fstrim(8) where dvdcli could not forbid it.
@@ -197,7 +222,7 @@ impl LoopVolume<'_> {
         let fs = fs.context("reading the record: it names no file system")?;
         place.make_mount_point(&mount_point)?;
         // The handle keeps the kernel from freeing the device before it is mounted.
-        let device = binding::bind(image, place.home.ends())?;
+        let device = binding::bind(image, options.read_only(), place.home.ends())?;
         loop_device::set_discards(
             device.number(),
             !thick::is_asked(&self.on_disk.file.options),
@@ -218,24 +243,5 @@ impl LoopVolume<'_> {
             place.home.forget_mount_point(&mount_point);
         }
         mounted.map(|()| mount_point)
-    }
-
-    /// Makes the users' directory and then, if it has to be so, the mount read-only. Nobody knows its path before.
-    fn prepare(
-        &self,
-        mount_point: &Path,
-        mut options: MountOptions,
-        read_only: bool,
-    ) -> Result<PathBuf> {
-        let place = self.on_disk.place;
-        let root_path = &place.home.invocation.config.root_path;
-        let ownership = data_directory::ownership(&self.on_disk.file.options);
-        let path = data_directory::prepare(mount_point, root_path, ownership, &place.directory())?;
-        if read_only {
-            options.set_read_only(true);
-            let made = calls::remount_view(mount_point, &options);
-            made.with_context(|| format!("making {} read-only", mount_point.display()))?;
-        }
-        Ok(path)
     }
 }

@@ -13,8 +13,9 @@ use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::options::{self, Known, NormalOptions};
+use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
-use crate::driver::shared::unmount::unmount_all;
+use crate::driver::shared::unmount::{unmount_all, unmount_unread};
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
 use crate::sys::files::immutable;
@@ -207,6 +208,7 @@ impl Volume for BuiltInVolume<'_> {
             bail!("volumes are not to be created here (setting create.disable)");
         }
         is_known_host?;
+        read_only_store::refuse(home, "")?;
         if kind.create(self.place(), &self.given)? {
             return Ok(Created::New);
         }
@@ -243,8 +245,10 @@ impl Volume for BuiltInVolume<'_> {
     fn unmount(&self, _id: &str, lazy: bool) -> Result<Unmounted> {
         let home = &self.driver.home;
         let label = home.label();
-        let Some(file) = self.place().file()? else {
-            return Ok(Unmounted::WasNot(format!("{label}: no such volume")));
+        let file = match self.place().file() {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Unmounted::WasNot(format!("{label}: no such volume"))),
+            Err(error) => return unmount_unread(self.place(), error, lazy),
         };
         let volume = self.existing(&file)?;
         let unmounted = unmount_all(home, volume.as_ref(), lazy)?;
@@ -266,6 +270,10 @@ impl Volume for BuiltInVolume<'_> {
         })
     }
 
+    fn must_be_read_only(&self) -> Result<bool> {
+        Ok(read_only_store::problem(&self.driver.home)?.is_some())
+    }
+
     fn refuse_broken(&self) -> Result<()> {
         let file = self.place().existing_file()?;
         self.existing(&file)?.refuse_broken()
@@ -278,6 +286,10 @@ impl Volume for BuiltInVolume<'_> {
             bail!("volumes are not to be removed here (setting remove.disable)");
         }
         home.refuse_unknown_host()?;
+        if let Some(problem) = read_only_store::problem(home)? {
+            self.place().existing_file()?;
+            bail!(problem);
+        }
         let was_being_removed = home.store.sweep(self.name())?;
         match self.place().file()? {
             Some(file) => {

@@ -1,7 +1,8 @@
 //! The directory that users of a volume get, inside what is mounted: making it, and setting its owner and mode once.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::fsync;
 
 use crate::driver::shared::options::NormalOptions;
-use crate::sys::files::directory::{self, IfMissing, descend_from};
+use crate::sys::files::directory::{self, IfMissing, Obstacle, arrive, descend_from};
 use crate::sys::files::ownership::Ownership;
 
 /// A file in the volume's directory. Where it exists, owner and mode have been set; users may have changed them since.
@@ -51,12 +52,18 @@ pub fn prepare(
     let path = names
         .iter()
         .fold(mount_point.to_owned(), |path, name| path.join(name));
-    let doing = || format!("preparing {}", path.display());
-    let inside = Path::new(inside);
+    let root = arrive(mount_point)
+        .map_err(|stopped| stopped.error)
+        .with_context(|| format!("preparing {}", path.display()))?;
+    prepare_in(root.directory, inside, ownership, volume)?;
+    Ok(path)
+}
+
+/// The same in a mount that is open at its root.
+pub fn prepare_in(root: OwnedFd, inside: &str, ownership: Ownership, volume: &Path) -> Result<()> {
+    let doing = || format!("preparing {inside} in {}", volume.display());
     let make = IfMissing::Make(&mut Vec::new());
-    let reached = directory::arrive(mount_point)
-        .and_then(|root| descend_from(root.directory, mount_point, inside, make));
-    let directory = reached
+    let directory = descend_from(root, Path::new("/"), Path::new(inside), make)
         .map_err(|stopped| stopped.error)
         .with_context(doing)?
         .directory;
@@ -74,7 +81,33 @@ pub fn prepare(
             .open(&mark)
             .with_context(doing)?;
     }
-    Ok(path)
+    Ok(())
+}
+
+/// Whether the directory `inside` a mount is there. Symbolic links are not followed.
+pub fn is_there(mount_point: &Path, inside: &str) -> Result<bool> {
+    let reached = arrive(mount_point).and_then(|root| {
+        let inside = Path::new(inside);
+        descend_from(root.directory, mount_point, inside, IfMissing::Stop)
+    });
+    match reached {
+        Ok(_) => Ok(true),
+        Err(stopped) if stopped.obstacle == Obstacle::Missing => Ok(false),
+        Err(stopped) => {
+            Err(stopped.error).with_context(|| format!("entering {}", stopped.path.display()))
+        }
+    }
+}
+
+/// Whether nothing is in a mount but what mkfs makes.
+pub fn is_unused(mount_point: &Path) -> Result<bool> {
+    let doing = || format!("reading {}", mount_point.display());
+    for entry in fs::read_dir(mount_point).with_context(doing)? {
+        if entry.with_context(doing)?.file_name() != "lost+found" {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The names in the path `inside`.
@@ -97,7 +130,6 @@ pub fn names(inside: &str) -> Result<Vec<&OsStr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn none() -> Ownership {

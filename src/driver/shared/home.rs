@@ -54,6 +54,11 @@ impl<'a> Home<'a> {
         sharing::refuse_unknown_host(&self.store, self.invocation.config.root.is_some())
     }
 
+    /// Whether other hosts may reach the volumes as well.
+    pub fn may_be_shared(&self) -> Result<bool> {
+        sharing::may_be_reached(&self.store, self.invocation.config.root.is_some())
+    }
+
     /// `driver NAME`, for messages.
     pub fn label(&self) -> String {
         format!("driver {}", self.driver)

@@ -17,7 +17,7 @@ use nix::errno::Errno;
 
 use crate::base::failure::Failure;
 use crate::base::hash::hash;
-use crate::sys::errno::errno_of;
+use crate::sys::errno::{errno_of, is_read_only};
 use crate::sys::process::host;
 
 /// The token's name where no host has claimed the volume.
@@ -103,7 +103,8 @@ pub enum Claim {
     Kept,
     /// A claim of this other host, which has been replaced.
     Taken(Host),
-    /// None, and there is no space for one: a volume that is to be removed, which makes space, is removed without.
+    /// None, as none can be written: there is no space for one, and a volume that is to be removed, which makes space, is removed
+    /// without; or the store is read-only, and the volume is mounted read-only.
     Impossible,
 }
 
@@ -198,14 +199,18 @@ fn lacks_space(error: &Error) -> bool {
 
 /// Whether something could not be changed because the file system is full, or read-only.
 pub fn is_unwritable(error: &Error) -> bool {
-    let errno = error.downcast_ref().and_then(errno_of);
-    lacks_space(error) || errno == Some(Errno::EROFS)
+    lacks_space(error) || is_read_only(error)
 }
 
 /// Whether this host has claimed the volume, perhaps in an earlier boot.
 pub fn is_of(directory: &Path, host: &Host) -> Result<bool> {
     let mut claimants = claimants(directory)?;
     Ok(claimants.any(|claimant| claimant.is(host)))
+}
+
+/// The other host that has claimed the volume.
+pub fn foreign(directory: &Path, host: &Host) -> Result<Option<Host>> {
+    Ok(claimants(directory)?.find(|claimant| !claimant.is(host)))
 }
 
 /// A moment at which no other host had the volume.
@@ -220,7 +225,7 @@ pub struct Free {
 ///
 /// In use: the host.
 pub fn refuse_foreign(directory: &Path, host: &Host) -> Result<Free> {
-    if let Some(claimant) = claimants(directory)?.find(|claimant| !claimant.is(host)) {
+    if let Some(claimant) = foreign(directory, host)? {
         return Err(refused(&claimant, IfForeign::AlwaysRefuse));
     }
     let token = directory.join(UNCLAIMED).symlink_metadata().ok();

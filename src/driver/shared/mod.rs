@@ -9,6 +9,7 @@ pub mod home;
 pub mod host_claim;
 pub mod names;
 pub mod options;
+pub mod read_only_store;
 pub mod sharing;
 pub mod size;
 pub mod still_mounted;

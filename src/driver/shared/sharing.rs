@@ -20,11 +20,16 @@ pub fn refuse_unknown_host(store: &Store, is_chosen: bool) -> Result<()> {
     let Some(lack) = lack()? else {
         return Ok(());
     };
-    if is_chosen || may_be_shared(&MountTable::read()?, store) {
+    if may_be_reached(store, is_chosen)? {
         let place = store.root().display();
         bail!("{place} may be shared with other hosts, and this host {lack}");
     }
     Ok(())
+}
+
+/// Whether other hosts may reach the store as well.
+pub fn may_be_reached(store: &Store, is_chosen: bool) -> Result<bool> {
+    Ok(is_chosen || may_be_shared(&MountTable::read()?, store))
 }
 
 /// What this host lacks to be told from others, and the repair.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::options::Options;
 use crate::driver::shared::names;
 use crate::driver::shared::options::NormalOptions;
-use crate::sys::errno::errno_of;
+use crate::sys::errno::{errno_of, is_read_only};
 use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::files::{small, tree};
 
@@ -211,8 +211,15 @@ impl Store {
     }
 
     /// Deletes what killed calls for this volume have left. The caller holds the volume's lock. True where the volume itself was
-    /// being deleted.
+    /// being deleted. On a read-only store it stays: the volume can be read all the same.
     pub fn sweep(&self, name: &str) -> Result<bool> {
+        match self.remove_leftovers(name) {
+            Err(error) if is_read_only(&error) => Ok(false),
+            swept => swept,
+        }
+    }
+
+    fn remove_leftovers(&self, name: &str) -> Result<bool> {
         tree::remove(&self.root, &self.aside(name, "new"))?;
         let gone = self.aside(name, "gone");
         let deleting = self.root.join(&gone).symlink_metadata().is_ok();

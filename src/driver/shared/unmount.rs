@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
+use nix::errno::Errno;
 
 use crate::base::failure::with_more;
 use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
 use crate::driver::shared::existing::Existing;
-use crate::driver::shared::home::Home;
+use crate::driver::shared::home::{Home, Place};
+use crate::sys::errno::errno_of;
 use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::interruption;
@@ -41,6 +43,41 @@ pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Opt
         };
     }
     Ok(unmounted)
+}
+
+/// Unmounts a volume whose record cannot be read because its store has failed: what is mounted in its own directory is its own.
+///
+/// # Errors
+///
+/// The store has not failed, or something is mounted at the configured mount point, and nobody knows whether it is this volume.
+pub fn unmount_unread(place: Place, error: Error, lazy: bool) -> Result<Unmounted> {
+    let table = MountTable::read()?;
+    let (home, directory) = (place.home, place.directory());
+    let configured = place.mount_point("");
+    let is_unknown = !configured.starts_with(&directory) && table.at(&configured).is_some();
+    if !has_failed(&error) || is_unknown {
+        return Err(error);
+    }
+    let mounts: Vec<&Mount> = table.below(&directory).collect();
+    let mut lost = String::new();
+    for mount in mounts.iter().rev() {
+        if let Err(error) = write_out(home, mount, lazy) {
+            lost = format!("what was written last is lost: {}; and ", chain(&error));
+        }
+        home.unmount_at(&mount.mount_point, lazy)?;
+    }
+    let (label, why) = (home.label(), chain(&error));
+    let unread = format!("what is known of it cannot be read: {why}");
+    Ok(match mounts.is_empty() {
+        true => Unmounted::WasNot(format!("{label}: it is not mounted, and {unread}")),
+        false => Unmounted::Lost(format!("{label}: it is unmounted, but {lost}{unread}")),
+    })
+}
+
+/// Whether an error is that of a disk, or of a server, that has failed.
+fn has_failed(error: &Error) -> bool {
+    let errno = error.downcast_ref().and_then(errno_of);
+    matches!(errno, Some(Errno::EIO | Errno::ESTALE | Errno::EUCLEAN))
 }
 
 /// Writes out what the page cache has of a device's file system: the kernel does so at an unmount as well, but tells nobody where

@@ -15,6 +15,7 @@ const CHECKSUMMED: usize = 32;
 const FSID: usize = 32;
 const PLACE: usize = 48;
 const MAGIC: usize = 64;
+const LOG: usize = 96;
 const INCOMPATIBLE: usize = 188;
 const CHECKSUM_TYPE: usize = 196;
 const METADATA_UUID: usize = 571;
@@ -23,6 +24,17 @@ const MAGIC_NUMBER: &[u8] = b"_BHRfS_M";
 
 /// The feature bit for a UUID that differs from the one in the blocks of the file system, which is in `METADATA_UUID` then.
 const HAS_METADATA_UUID: u64 = 1 << 10;
+
+/// Whether there is a log, of what was synced last (fsync), that the kernel replays when it mounts the file system. False where it is
+/// no btrfs.
+pub fn has_log(file: &File) -> io::Result<bool> {
+    let mut superblock = [0; LENGTH];
+    match file.read_exact_at(&mut superblock, PLACES[0]) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        read => read?,
+    }
+    Ok(superblock[MAGIC..MAGIC + 8] == *MAGIC_NUMBER && number(&superblock, LOG) != 0)
+}
 
 /// Gives the file system a UUID, as `btrfstune -M` does.
 ///
@@ -117,6 +129,22 @@ mod tests {
         let checksum = crc32c(&superblock[CHECKSUMMED..]);
         superblock[..4].copy_from_slice(&checksum.to_le_bytes());
         superblock
+    }
+
+    #[test]
+    fn a_log_is_known_by_the_superblock() {
+        let file = tempfile::tempfile().expect("a file");
+        assert!(!has_log(&file).expect("read"), "too short");
+        file.set_len(1 << 20).expect("its length");
+        file.write_all_at(&[1], PLACES[0] + LOG as u64)
+            .expect("written");
+        assert!(!has_log(&file).expect("read"), "no btrfs");
+        let mut with = superblock(PLACES[0]);
+        for has in [false, true] {
+            with[LOG + 1] = u8::from(has);
+            file.write_all_at(&with, PLACES[0]).expect("written");
+            assert_eq!(has_log(&file).expect("read"), has);
+        }
     }
 
     #[test]

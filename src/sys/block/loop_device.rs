@@ -67,7 +67,9 @@ mod ioctl {
 #[derive(Debug)]
 pub struct LoopDevice {
     number: u32,
-    handle: File,
+    /// Keeps the kernel from freeing the device.
+    _handle: File,
+    is_read_only: bool,
 }
 
 impl LoopDevice {
@@ -80,13 +82,13 @@ impl LoopDevice {
         self.number
     }
 
-    fn open(number: u32) -> io::Result<LoopDevice> {
-        let handle = File::options().read(true).write(true).open(node(number))?;
-        Ok(LoopDevice { number, handle })
+    /// Whether nothing can be written through it.
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
     }
 }
 
-/// Binds a free loop device to a file, with direct I/O where the file's own file system supports it, so that data is
+/// Binds a free loop device to a file, read-only if asked for, and with direct I/O where the file's own file system supports it, so that data is
 /// cached once, not twice.
 ///
 /// A lock (flock(2)) on `file` lasts as long as the device is bound: it belongs to the open file, which the kernel keeps.
@@ -94,7 +96,7 @@ impl LoopDevice {
 /// # Errors
 ///
 /// The device cannot be bound, or no free one was found before `ends`.
-pub fn attach(file: &File, ends: Instant) -> Result<LoopDevice> {
+pub fn attach(file: &File, read_only: bool, ends: Instant) -> Result<LoopDevice> {
     let control = File::options()
         .read(true)
         .write(true)
@@ -104,7 +106,7 @@ pub fn attach(file: &File, ends: Instant) -> Result<LoopDevice> {
     let began = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        let (what, error) = match try_attach(&control, file) {
+        let (what, error) = match try_attach(&control, file, read_only) {
             Ok(device) => return Ok(device),
             Err(refused) => refused,
         };
@@ -123,47 +125,60 @@ pub fn attach(file: &File, ends: Instant) -> Result<LoopDevice> {
 }
 
 /// An error comes with what was being done.
-fn try_attach(control: &File, file: &File) -> Result<LoopDevice, (String, io::Error)> {
+fn try_attach(
+    control: &File,
+    file: &File,
+    read_only: bool,
+) -> Result<LoopDevice, (String, io::Error)> {
     let number =
         get_free(control).map_err(|error| ("finding a free loop device".to_owned(), error))?;
     let name = node(number);
-    let device =
-        LoopDevice::open(number).map_err(|error| (format!("opening {}", name.display()), error))?;
-    configure(&device.handle, file).map_err(|error| {
+    let handle = File::options().read(true).write(!read_only).open(&name);
+    let handle = handle.map_err(|error| (format!("opening {}", name.display()), error))?;
+    configure(&handle, file, read_only).map_err(|error| {
         let older = match errno(&error) {
             Errno::EINVAL => " (LOOP_CONFIGURE, Linux 5.8 or later)",
             _ => "",
         };
         (format!("binding {}{older}", name.display()), error)
     })?;
-    Ok(device)
+    Ok(LoopDevice {
+        number,
+        _handle: handle,
+        is_read_only: read_only,
+    })
 }
 
 /// Opens the loop device of this number. `None` where it is not bound to the file any more.
 ///
 /// # Errors
 ///
-/// It is bound to a part of the file only, or read-only.
+/// It is bound to a part of the file only.
 pub fn open_bound(number: u32, file: FileId) -> Result<Option<LoopDevice>> {
     let name = node(number);
-    let device = match LoopDevice::open(number) {
+    // A handle for writing could not be had of a device that is read-only.
+    let handle = match File::open(&name) {
         Err(error) if errno(&error) == Errno::ENXIO => return Ok(None),
-        device => device.with_context(|| format!("opening {}", name.display()))?,
+        handle => handle.with_context(|| format!("opening {}", name.display()))?,
     };
-    let info = match status(&device.handle) {
+    let info = match status(&handle) {
         Err(error) if errno(&error) == Errno::ENXIO => return Ok(None),
         info => info.with_context(|| format!("asking {}", name.display()))?,
     };
     if FileId::new(info.device, info.inode) != file {
         return Ok(None);
     }
-    if info.offset != 0 || info.sizelimit != 0 || info.flags & READ_ONLY != 0 {
+    if info.offset != 0 || info.sizelimit != 0 {
         bail!(
-            "{} shows a part of it, or shows it read-only; detach it (losetup -d)",
+            "{} shows a part of it; detach it (losetup -d)",
             name.display()
         );
     }
-    Ok(Some(device))
+    Ok(Some(LoopDevice {
+        number,
+        _handle: handle,
+        is_read_only: info.flags & READ_ONLY != 0,
+    }))
 }
 
 /// The numbers of the loop devices that a file is bound to, by any program and in any mount namespace.
@@ -263,10 +278,10 @@ fn get_free(control: &File) -> io::Result<u32> {
     u32::try_from(number).map_err(|_| Errno::ENODEV.into())
 }
 
-fn configure(device: &File, file: &File) -> io::Result<()> {
+fn configure(device: &File, file: &File, read_only: bool) -> io::Result<()> {
     let fd = u32::try_from(file.as_raw_fd()).map_err(|_| Errno::EBADF)?;
     let info = LoopInfo64 {
-        flags: AUTOCLEAR | DIRECT_IO,
+        flags: AUTOCLEAR | DIRECT_IO | if read_only { READ_ONLY } else { 0 },
         ..LoopInfo64::default()
     };
     let config = LoopConfig {

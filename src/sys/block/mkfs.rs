@@ -31,6 +31,8 @@ pub struct FileSystem {
     replay: Replay,
     /// Gives it a new UUID.
     renew: Renew,
+    /// The mount option with which a read-only mount leaves out replaying the journal.
+    pub unreplayed: &'static str,
 }
 
 #[derive(Debug)]
@@ -67,8 +69,8 @@ enum Replay {
     By(Program),
     /// By mounting it, with these options.
     ByMounting(&'static [&'static str]),
-    /// The UUID can be changed all the same, and the copy is replayed when it is mounted.
-    NotNeeded,
+    /// By mounting it when its UUID was changed, which is possible all the same.
+    Later,
 }
 
 /// The path by which a program opens its standard input, which is the file. The file's own path would not be safe: a
@@ -101,6 +103,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         thick: &["-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"],
         replay: Replay::By(("e2fsck", &["-p", "-E", "journal_only"])),
         renew: Renew::By(("tune2fs", &["-U", "random"])),
+        unreplayed: "noload",
     },
     FileSystem {
         name: "xfs",
@@ -117,6 +120,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         thick: &[],
         replay: Replay::ByMounting(&["nouuid"]),
         renew: Renew::By(("xfs_admin", &["-U", "generate"])),
+        unreplayed: "norecovery",
     },
     FileSystem {
         name: "btrfs",
@@ -130,8 +134,9 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         make: ("mkfs.btrfs", &["-q", "--nodiscard"]),
         thin: &[],
         thick: &[],
-        replay: Replay::NotNeeded,
+        replay: Replay::Later,
         renew: Renew::Btrfs,
+        unreplayed: "rescue=nologreplay",
     },
 ];
 
@@ -175,18 +180,23 @@ pub fn renew_uuid(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
     match &fs.replay {
         Replay::By(program) => run(fs, program, &[], file, ends)?,
         Replay::ByMounting(flags) => {
-            let device = loop_device::attach(file, ends)?;
+            let device = loop_device::attach(file, false, ends)?;
             journal::replay(&device.path(), fs.name, flags)?;
         }
-        Replay::NotNeeded => {}
+        Replay::Later => {}
     }
     match &fs.renew {
-        Renew::By(program) => run(fs, program, &[], file, ends),
+        Renew::By(program) => run(fs, program, &[], file, ends)?,
         Renew::Btrfs => {
             let uuid = btrfs::random_uuid().context("making a UUID")?;
-            btrfs::set_uuid(file, uuid)
+            btrfs::set_uuid(file, uuid)?;
         }
     }
+    if btrfs::has_log(file).context("reading its superblock")? {
+        let device = loop_device::attach(file, false, ends)?;
+        journal::replay(&device.path(), fs.name, &[])?;
+    }
+    Ok(())
 }
 
 fn run(

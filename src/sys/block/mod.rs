@@ -1,6 +1,6 @@
 //! Block devices and file systems: binding loop devices, making file systems, recognising what a device holds.
 
-mod btrfs;
+pub mod btrfs;
 pub mod ext_errors;
 pub mod loop_device;
 pub mod mkfs;

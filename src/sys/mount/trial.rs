@@ -1,5 +1,6 @@
-//! Finding out whether a file system can be mounted with some options, where nobody sees it.
+//! Mounting a file system where nobody sees it.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
@@ -11,14 +12,14 @@ use rustix::mount::{
 use crate::sys::mount::kernel_words;
 use crate::sys::mount::mountopts::MountOptions;
 
-/// Mounts the file system on `device` at no path and unmounts it again. Without fsopen(2), Linux 5.2, nothing is found out.
+/// Mounts the file system on `device` at no path, for as long as what is returned is open. `None` without fsopen(2), Linux 5.2.
 ///
 /// # Errors
 ///
 /// What the kernel has against the options.
-pub fn mount(device: &Path, fs_type: &str, options: &MountOptions) -> Result<()> {
+pub fn mount(device: &Path, fs_type: &str, options: &MountOptions) -> Result<Option<OwnedFd>> {
     let Ok(context) = fsopen(fs_type, FsOpenFlags::FSOPEN_CLOEXEC) else {
-        return Ok(());
+        return Ok(None);
     };
     let set = || {
         fsconfig_set_string(&context, "source", device)?;
@@ -33,10 +34,12 @@ pub fn mount(device: &Path, fs_type: &str, options: &MountOptions) -> Result<()>
         }
         fsconfig_create(&context)?;
         let (flags, attributes) = (FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
-        fsmount(&context, flags, attributes).map(drop)
+        fsmount(&context, flags, attributes)
     };
-    set().map_err(|error| match kernel_words::said(context.into()) {
-        Some(words) => anyhow!(words),
-        None => std::io::Error::from(error).into(),
-    })
+    set()
+        .map(Some)
+        .map_err(|error| match kernel_words::said(context.into()) {
+            Some(words) => anyhow!(words),
+            None => std::io::Error::from(error).into(),
+        })
 }

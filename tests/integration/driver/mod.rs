@@ -18,6 +18,7 @@ mod mount_helpers;
 mod mount_point_links;
 mod planted;
 mod rbind;
+mod read_only_store;
 mod remove;
 mod settings;
 mod shared_storage;

@@ -1,0 +1,60 @@
+//! Mounting the image of a volume where nobody sees it: to try its mount options, and to make the directory that users get.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use nix::unistd::syncfs;
+
+use crate::base::failure::Failure;
+use crate::base::text::chain;
+use crate::driver::loop_::{binding, open, thick};
+use crate::driver::shared::data_directory;
+use crate::driver::shared::options::NormalOptions;
+use crate::sys::block::loop_device;
+use crate::sys::files::directory::readable;
+use crate::sys::mount::mountopts::MountOptions;
+use crate::sys::mount::trial;
+
+/// Refuses mount options with which the image cannot be mounted: wrong usage. False where loop devices cannot be used, and nothing is
+/// known.
+pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -> Result<bool> {
+    let fs_type = options.text("newFsType").unwrap_or_default();
+    let mount_options = thick::mount_options(options);
+    let image = open::to_write(image)?;
+    let Ok(device) = loop_device::attach(&image, mount_options.read_only(), ends) else {
+        return Ok(false);
+    };
+    match trial::mount(&device.path(), fs_type, &mount_options) {
+        Ok(_) => Ok(true),
+        Err(error) => {
+            let words = format!("option mountOpts: {}", chain(&error));
+            Err(Failure::usage(words).into())
+        }
+    }
+}
+
+/// Makes the directory that users get, for a volume that is only mounted read-only. `volume` is its own directory, with the image.
+pub fn prepare(
+    image: &Path,
+    options: &NormalOptions,
+    root_path: &str,
+    volume: &Path,
+    ends: Instant,
+) -> Result<()> {
+    let fs_type = options.text("newFsType").unwrap_or_default();
+    let ownership = data_directory::ownership(options);
+    let image = open::to_write(image)?;
+    let device = binding::bind(&image, false, ends)?;
+    let mut mount_options = MountOptions::parse("");
+    if thick::is_asked(options) {
+        loop_device::set_discards(device.number(), false);
+        mount_options.add("nodiscard");
+    }
+    let root = trial::mount(&device.path(), fs_type, &mount_options)?
+        .context("mounting it out of sight takes Linux 5.2 or later")?;
+    let opened = readable(&root).context("opening its root")?;
+    data_directory::prepare_in(root, root_path, ownership, volume)?;
+    syncfs(opened).context("syncing it")?;
+    image.sync_all().context("syncing the image")
+}
