@@ -1,5 +1,6 @@
 //! Looking a volume up, without its lock: whether it exists, and where it is mounted.
 
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::ledger;
 use crate::volume::holders::mount_record::mount_of;
-use crate::volume::mount_point;
+use crate::volume::{mount_point, system_place};
 
 /// The volume as its driver describes it, under the name that was asked for. Where the driver names another one, a warning says so:
 /// it may call this volume otherwise, or speak of another.
@@ -99,6 +100,11 @@ fn is_missing(error: &Error) -> bool {
 /// which nothing is mounted, where the volume was mounted before.
 fn named(invocation: &Invocation, volume: &dyn Volume, path: PathBuf) -> Result<Option<PathBuf>> {
     let looked = mount_point::check(invocation, &path).and_then(|_| {
+        if volume.driver().is_shared() {
+            let real = fs::canonicalize(&path);
+            let real = real.with_context(|| format!("resolving {}", path.display()))?;
+            system_place::refuse(&path, &real)?;
+        }
         let table = MountTable::read()?;
         Ok(mount_of(&path, volume.name(), &table)?.is_none())
     });

@@ -14,6 +14,7 @@ mod release_dead;
 mod remove;
 pub mod request;
 mod sighting;
+mod system_place;
 mod undo;
 
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
 use crate::volume::holders::views::ViewRecord;
 use crate::volume::request::{MountRequest, Release};
-use crate::volume::{Locked, mount_point};
+use crate::volume::{Locked, mount_point, system_place};
 
 /// A volume that is mounted for a holder.
 #[derive(Debug)]
@@ -169,6 +169,9 @@ impl Locked<'_> {
     fn join(&self, mount: MountRecord, request: &MountRequest) -> Result<Option<MountRecord>> {
         match mount_point::check(self.invocation, &mount.path) {
             Ok(_) => {
+                if self.volume.driver().is_shared() {
+                    system_place::refuse(&mount.path, mount.real())?;
+                }
                 self.check_mode(&mount, request)?;
                 if !mount.read_only && !mount.is_read_only {
                     self.volume.refuse_broken()?;

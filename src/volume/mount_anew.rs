@@ -15,7 +15,7 @@ use crate::volume::holders::hold::now;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::request::MountRequest;
 use crate::volume::sighting::Sighting;
-use crate::volume::{Locked, mount_point};
+use crate::volume::{Locked, mount_point, system_place};
 
 /// How long a mount may take to appear after the driver has answered: some plugins start a file system and do not wait for it.
 const APPEARING: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 2000 });
@@ -141,6 +141,9 @@ impl Locked<'_> {
             let name = self.volume.name();
             let path = path.to_owned();
             let mut mount = MountRecord::of(path, name, mode.read_only, &table, before)?;
+            if self.volume.driver().is_shared() {
+                system_place::refuse(&mount.path, mount.real())?;
+            }
             mount.is_mount |= self.volume.mount_point(&table)?.is_some();
             Ok(mount)
         });

@@ -10,7 +10,7 @@ use crate::base::text::chain;
 use crate::driver::interface::{Lookup, Whereabouts};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::volume::holders::mount_record::mount_of;
-use crate::volume::{Locked, mount_point};
+use crate::volume::{Locked, mount_point, system_place};
 
 /// What is known of a volume's mount, whoever made it.
 #[derive(Debug)]
@@ -76,6 +76,23 @@ impl Locked<'_> {
 
     /// Looks whether the volume is mounted where the driver says.
     pub(super) fn look_at(&self, path: PathBuf) -> Result<Sighting> {
+        let sighting = self.look_at_path(path)?;
+        let is_systems = |seen: &Seen| {
+            system_place::is_named(&seen.path) || system_place::is_named(&seen.mount.mount_point)
+        };
+        // What a plugin names must not be unmounted as its volume.
+        Ok(match sighting {
+            Sighting::Mounted(seen) if self.volume.driver().is_shared() && is_systems(&seen) => {
+                let (label, path) = (self.volume.driver().label(), seen.path.display());
+                Sighting::NotMounted(format!(
+                    "{label}: {path} is a directory of the operating system"
+                ))
+            }
+            other => other,
+        })
+    }
+
+    fn look_at_path(&self, path: PathBuf) -> Result<Sighting> {
         let table = MountTable::read()?;
         if let Some(mount) = table.of_volume(&path, self.volume.name()) {
             let mount = mount.clone();

@@ -40,6 +40,13 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
             "It leaves no core dump, and other users cannot read its memory: options may be secret.",
         ),
         (
+            "Plugins",
+            "A path that a plugin hands out is refused, and unmounted again, where it is /, /home, /opt, /run, /tmp, /var, /var/lib or \
+         another directory that only holds those of others, or is or lies in /usr, /bin, /sbin, /lib*, /etc, /root, /boot, /dev \
+         (but for /dev/shm), /proc, /sys, /run/systemd, /run/dvdcli or /run/docker/plugins, by its name, by a link, or because one \
+         is bound there. What a managed plugin says is looked up in its own root: no link and no .. leads out of it.",
+        ),
+        (
             "Secrets",
             "Every user of a host sees the arguments of its processes. -o KEY=@FILE reads a value from a file, without its last \
              newline, and --opts-file reads options from a file or from stdin; a value of --opt that begins with an @ itself is \

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, bail};
 use serde::Serialize;
@@ -19,10 +20,14 @@ use crate::protocol::cause::Cause;
 use crate::protocol::client::{CallError, Client, Line, Response};
 use crate::protocol::messages as wire;
 use crate::protocol::messages::Refusal;
-use crate::sys::process::interruption;
+use crate::sys::process::{interruption, limit};
 
 /// How often a call that may be repeated is sent if the connection breaks.
 const TRIES: u32 = 3;
+
+/// How long a path may take to resolve. It never gets more than half of the time left, so that the rest is enough to unmount
+/// again.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The method that has to be called before all others (protocol: Activation).
 const ACTIVATE: &str = "Plugin.Activate";
@@ -101,11 +106,20 @@ impl<'a> Connection<'a> {
     }
 
     /// A path from an answer, as this host sees it. One that is not absolute is returned unchanged, and the caller refuses it.
-    pub fn on_host(&self, path: String) -> PathBuf {
+    ///
+    /// # Errors
+    ///
+    /// The path of a managed plugin leads over too many symbolic links, or into a file system that does not answer.
+    pub fn on_host(&self, path: String) -> Result<PathBuf> {
         let path = PathBuf::from(path);
         match self.link.get().and_then(|link| link.managed.as_ref()) {
-            Some(managed) if path.is_absolute() => managed.on_host(&path),
-            _ => path,
+            Some(managed) if path.is_absolute() => {
+                let doing = format!("mount point {} of the plugin", path.display());
+                let (tree, budget) = (managed.tree.clone(), &self.invocation.budget);
+                let ends = Instant::now() + LONGEST.min(budget.left() / 2);
+                limit::within(ends, move || Ok(tree.resolve(&path)?)).context(doing)
+            }
+            _ => Ok(path),
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::driver::plugin::tree::Tree;
 use crate::invocation::paths::Paths;
 use crate::protocol::address::Address;
 use crate::protocol::json;
@@ -21,9 +22,8 @@ pub struct Managed {
     pub enabled: bool,
     pub is_volume_driver: bool,
     socket: String,
-    propagated_mount: String,
-    /// `DATA-ROOT/plugins/ID`.
-    directory: PathBuf,
+    /// What it sees, which lies in `DATA-ROOT/plugins/ID`.
+    pub tree: Tree,
 }
 
 #[derive(Deserialize)]
@@ -144,8 +144,7 @@ fn read(directory: &Path, id: String) -> Option<Managed> {
             .iter()
             .any(|kind| kind.starts_with("docker.volumedriver/")),
         socket: plugin.config.interface.socket,
-        propagated_mount: plugin.config.propagated_mount,
-        directory,
+        tree: Tree::new(&directory, &plugin.config.propagated_mount),
     })
 }
 
@@ -221,45 +220,11 @@ impl Managed {
         let directory = paths.plugin_sockets.join(&self.id);
         Ok(Address::Unix(directory.join(&self.socket)))
     }
-
-    /// The path on this host of what the plugin sees at an absolute `path`. As in a chroot, `..` does not lead out of the plugin.
-    pub fn on_host(&self, path: &Path) -> PathBuf {
-        let mut inside = PathBuf::from("/");
-        for component in path.components() {
-            match component {
-                Component::Normal(name) => inside.push(name),
-                Component::ParentDir => drop(inside.pop()),
-                _ => {}
-            }
-        }
-        let propagated = Some(self.propagated_mount.as_str()).filter(|mount| !mount.is_empty());
-        let rebased = match propagated.and_then(|mount| inside.strip_prefix(mount).ok()) {
-            Some(rest) => self.directory.join("propagated-mount").join(rest),
-            None => self
-                .directory
-                .join("rootfs")
-                .join(inside.strip_prefix("/").unwrap_or(&inside)),
-        };
-        // Joining an empty rest has left a slash at the end.
-        rebased.components().collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn plugin(propagated_mount: &str) -> Managed {
-        Managed {
-            id: "a".repeat(64),
-            name: "rexray/ebs:latest".into(),
-            enabled: true,
-            is_volume_driver: true,
-            socket: "rexray.sock".into(),
-            propagated_mount: propagated_mount.into(),
-            directory: "/d".into(),
-        }
-    }
 
     #[test]
     fn what_dockerd_reads_as_its_configuration() {
@@ -289,25 +254,5 @@ mod tests {
         ] {
             assert_eq!(with_tag(name), tagged);
         }
-    }
-
-    #[test]
-    fn paths_are_rebased_by_whole_names() {
-        let on_host =
-            |mount, path: &str| plugin(mount).on_host(Path::new(path)).display().to_string();
-        assert_eq!(
-            on_host("/mnt/volumes", "/mnt/volumes/db"),
-            "/d/propagated-mount/db"
-        );
-        assert_eq!(
-            on_host("/mnt/volumes", "/mnt/volumes"),
-            "/d/propagated-mount"
-        );
-        assert_eq!(
-            on_host("/mnt/volumes", "/mnt/volumes2/db"),
-            "/d/rootfs/mnt/volumes2/db"
-        );
-        assert_eq!(on_host("", "/data/db"), "/d/rootfs/data/db");
-        assert_eq!(on_host("/mnt", "/mnt/../../etc"), "/d/rootfs/etc");
     }
 }

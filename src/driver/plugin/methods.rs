@@ -6,13 +6,14 @@ use anyhow::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::base::failure::{ErrorKind, Failure};
+use crate::base::failure::{ErrorKind, Failure, with_undo_error};
 use crate::base::options::Options;
 use crate::driver::interface::{Created, Lookup, Scope, Unmounted, VolumeInfo, Whereabouts};
 use crate::driver::plugin::connection::Connection;
 use crate::driver::plugin::refusals::Meaning;
 use crate::protocol::messages as wire;
 use crate::protocol::messages::{Refusal, WireVolume};
+use crate::sys::process::interruption;
 
 /// A plugin's methods, each called over its connection.
 pub struct Methods<'a> {
@@ -56,7 +57,11 @@ impl Methods<'_> {
         let request = wire::MountMessage { name: volume, id };
         match self.connection.call("Mount", &request)? {
             Ok(wire::MountpointAnswer { mountpoint }) => {
-                Ok(self.connection.on_host(mountpoint.unwrap_or_default()))
+                let path = self.connection.on_host(mountpoint.unwrap_or_default());
+                path.map_err(|error| {
+                    let undone = interruption::undoing(|| self.unmount(volume, id)).map(drop);
+                    with_undo_error(error.context(self.connection.label()), undone)
+                })
             }
             Err(refusal) => Err(self.refused("Mount", volume, refusal)),
         }
@@ -83,7 +88,11 @@ impl Methods<'_> {
     pub fn path(&self, volume: &str) -> Result<Whereabouts> {
         let request = wire::NameMessage { name: volume };
         match self.connection.call("Path", &request)? {
-            Ok(wire::MountpointAnswer { mountpoint }) => Ok(self.mount_point(mountpoint).into()),
+            Ok(wire::MountpointAnswer { mountpoint }) => match self.mount_point(mountpoint) {
+                Ok(path) => Ok(path.into()),
+                // A path that cannot be followed tells as little as none.
+                Err(_) => Ok(Whereabouts::CannotSay),
+            },
             Err(refusal) if refusal.unimplemented => Ok(Whereabouts::CannotSay),
             Err(refusal) if refusal.means(Meaning::NotMounted, volume) => Ok(Whereabouts::Nowhere),
             Err(refusal) if refusal.means(Meaning::Absent, volume) => match self.get(volume)? {
@@ -207,17 +216,18 @@ impl Methods<'_> {
     }
 
     /// A mount point on this host; an empty one means none.
-    fn mount_point(&self, answered: Option<String>) -> Option<PathBuf> {
+    fn mount_point(&self, answered: Option<String>) -> Result<Option<PathBuf>> {
         answered
             .filter(|path| !path.is_empty())
             .map(|path| self.connection.on_host(path))
+            .transpose()
     }
 
     /// A volume as the plugin describes it; its name is empty where the plugin gives none.
     fn info(&self, volume: WireVolume) -> VolumeInfo {
         VolumeInfo {
             name: volume.name.unwrap_or_default(),
-            mountpoint: self.mount_point(volume.mountpoint),
+            mountpoint: self.mount_point(volume.mountpoint).ok().flatten(),
             status: volume.status.and_then(|status| match status {
                 Value::Object(status) => Some(status),
                 _ => None,

@@ -7,6 +7,7 @@ mod methods;
 mod refusals;
 mod shown;
 mod similar;
+mod tree;
 mod wait;
 
 use std::path::PathBuf;

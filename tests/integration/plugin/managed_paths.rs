@@ -1,5 +1,7 @@
 //! Paths of managed plugins, re-based to the host's, and who holds what they have mounted.
 
+use std::os::unix::fs::symlink;
+
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
@@ -44,6 +46,89 @@ fn paths_are_rebased_to_the_host() {
             .succeeds();
         let inspected = env.json("inspect -d fake -n db");
         assert_eq!(inspected[0]["Mountpoint"], format!("$ROOT/{directory}"));
+    }
+}
+
+/// A link in the plugin's directory, where it leads to, what the plugin says, and that on the host.
+const LINKS: &[(&str, &str, &str, &str)] = &[
+    (
+        "propagated-mount/db",
+        "real",
+        "/mnt/volumes/db",
+        "propagated-mount/real",
+    ),
+    ("rootfs/var/run", "/run", "/var/run/db", "rootfs/run/db"),
+    (
+        "rootfs/data",
+        "/mnt/volumes",
+        "/data/db",
+        "propagated-mount/db",
+    ),
+    (
+        "propagated-mount/db",
+        "/srv/db",
+        "/mnt/volumes/db",
+        "rootfs/srv/db",
+    ),
+];
+
+#[test]
+fn links_are_followed_as_the_plugin_sees_them() {
+    for (link, target, said, on_host) in LINKS {
+        let env = Env::new();
+        let plugin = plugin(&env, ID, "fake:latest", "/mnt/volumes");
+        let directory = format!("var/lib/docker/plugins/{ID}");
+        let link = env.path(&format!("{directory}/{link}"));
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(target, link).unwrap();
+        env.dir(&format!("{directory}/{on_host}"));
+        for method in ["Mount", "Path"] {
+            plugin.on(method, json(json!({ "Mountpoint": said })));
+        }
+        for verb in ["mount", "path"] {
+            env.dvdcli(&format!("{verb} -d fake -n db"))
+                .prints(&format!("$ROOT/{directory}/{on_host}\n"))
+                .succeeds();
+        }
+    }
+}
+
+#[test]
+fn no_link_leads_out_of_the_plugin() {
+    let env = Env::new();
+    let plugin = plugin(&env, ID, "fake:latest", "/mnt/volumes");
+    let directory = format!("var/lib/docker/plugins/{ID}");
+    let theirs = env.dir("outside/db");
+    plugin
+        .on("Mount", json(json!({ "Mountpoint": "/mnt/volumes/db" })))
+        .on("Path", json(json!({ "Mountpoint": "/mnt/volumes/db" })))
+        .on("Unmount", json(json!({})));
+    let link = env.dir(&format!("{directory}/propagated-mount")).join("db");
+    let up = "../".repeat(20) + theirs.strip_prefix("/").unwrap().to_str().unwrap();
+    let missing = format!("{directory}/rootfs$ROOT/outside/db: no such file or directory");
+    let over = "plugin fake:latest: mount point /mnt/volumes/db of the plugin: too many levels of symbolic links";
+    for (target, why) in [
+        (
+            theirs.to_str().unwrap(),
+            format!("plugin fake:latest: mount point $ROOT/{missing}"),
+        ),
+        (
+            &up,
+            format!("plugin fake:latest: mount point $ROOT/{missing}"),
+        ),
+        ("db", over.to_owned()),
+    ] {
+        symlink(target, &link).unwrap();
+        env.dvdcli("mount -d fake -n db")
+            .fails(1, &format!("dvdcli: mounting volume db: {why}\n"));
+        env.dvdcli("path -d fake -n db").succeeds();
+        assert_eq!(
+            (plugin.bodies("Mount").len(), plugin.bodies("Unmount").len()),
+            (1, 1)
+        );
+        assert_eq!(env.records(), [""; 0]);
+        plugin.take_calls();
+        fs::remove_file(&link).unwrap();
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::env::{Env, PATH};
 use crate::harness::http::{json, refuses};
+use crate::harness::mounts::{bind, mounted_at, unmount};
 use crate::harness::plugin::FakePlugin;
 use crate::harness::programs::Background;
 use crate::harness::waiting::eventually;
@@ -99,6 +100,66 @@ fn a_path_that_is_not_good_is_unmounted_again() {
         assert_eq!(env.json("inspect -d fake -n db")[0]["Holders"], json!([]));
         plugin.take_calls();
     }
+}
+
+#[test]
+fn a_directory_of_the_system_is_no_volume() {
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
+    plugin.on("Unmount", json(json!({})));
+    symlink("/etc", env.path("link")).unwrap();
+    bind(Path::new("/etc"), &env.dir("bound"));
+    let system = "is a directory of the operating system";
+    for (path, shown) in [
+        ("/etc", "/etc"),
+        ("/", "/"),
+        ("/usr/../etc/", "/usr/../etc/"),
+        ("/var/lib", "/var/lib"),
+        ("/proc/self", "/proc/self"),
+        ("/dev/shm", "/dev/shm"),
+        ("$ROOT/link", "$ROOT/link"),
+        ("$ROOT/bound", "$ROOT/bound"),
+    ] {
+        let said = json(json!({ "Mountpoint": path.replace("$ROOT", env.root()) }));
+        plugin.on("Mount", said);
+        let said = json(json!({ "Mountpoint": path.replace("$ROOT", env.root()) }));
+        plugin.on("Path", said);
+        plugin.take_calls();
+        env.dvdcli("mount -d fake -n db").fails(
+            1,
+            &format!("dvdcli: mounting volume db: plugin fake: mount point {shown} {system}\n"),
+        );
+        let calls = plugin.take_calls();
+        let count = |method: &str| calls.iter().filter(|call| *call == method).count();
+        assert_eq!((count("Mount"), count("Unmount")), (1, 1), "{calls:?}");
+        assert_eq!(env.records(), [""; 0]);
+        env.dvdcli("path -d fake -n db").fails(
+            1,
+            &format!("dvdcli: asking for the path of volume db: plugin fake: mount point {shown} {system}\n"),
+        );
+    }
+}
+
+/// What a plugin calls its volume, and is a mount of the system, is not unmounted in its place.
+#[test]
+fn a_mount_of_the_system_is_not_unmounted_as_a_volume() {
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
+    let boot = Path::new("/boot");
+    if !boot.is_dir() {
+        return;
+    }
+    bind(&env.dir("kernels"), boot);
+    plugin
+        .on("Path", json(json!({ "Mountpoint": boot })))
+        .on("Unmount", json(json!({ "Err": "not mounted" })));
+    env.dvdcli("unmount -d fake -n db --force")
+        .warns("dvdcli: warning: unmounting volume db: [..]\n")
+        .succeeds();
+    assert!(mounted_at(boot).is_some());
+    unmount(boot);
 }
 
 #[test]
