@@ -33,7 +33,7 @@ fn survives(scene: &Scene, verb: &Verb, point: &Point) -> Result<bool, String> {
     };
     ensure(is_right, || format!("{found:?}"))?;
     let after = |why| format!("{why} after {found:?}");
-    if verb.is("run") && scene.env.nothing_is_mounted().is_err() {
+    if verb.is("run") && scene.nothing_is_mounted().is_err() {
         // A disk that writes for longer than a signal leaves it.
         let is_said = is_interrupted && found.stderr.contains("to the disk: not done 1 s after");
         ensure(is_said, || format!("mounted after {found:?}"))?;
@@ -52,7 +52,7 @@ fn interrupted_anywhere(name: &str) {
     let verb = VERBS.iter().find(|verb| verb.name == name).unwrap();
     let points = at_once([verb], calls).remove(0);
     let Some(points) = points else { return };
-    let interrupted = play(name, chosen(points), |scene, point| {
+    let interrupted = play(verb, chosen(points), |scene, point| {
         survives(scene, verb, point)
     });
     assert!(!interrupted.is_empty(), "{name}: it was never interrupted");
@@ -76,4 +76,14 @@ fn unmount_is_interrupted_anywhere() {
 #[test]
 fn run_is_interrupted_anywhere() {
     interrupted_anywhere("run");
+}
+
+#[test]
+fn copy_is_interrupted_anywhere() {
+    interrupted_anywhere("copy");
+}
+
+#[test]
+fn mount_that_takes_a_volume_from_another_host_is_interrupted_anywhere() {
+    interrupted_anywhere("take");
 }

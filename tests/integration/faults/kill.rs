@@ -1,6 +1,6 @@
 //! Kills commands of the built-in drivers at their system calls, one after the other, and runs them again.
 
-use crate::harness::interrupted::{VERBS, Verb};
+use crate::harness::interrupted::{Around, VERBS, Verb};
 use crate::harness::points::calls;
 use crate::harness::scenario::ensure;
 use crate::harness::scene::Scene;
@@ -13,11 +13,15 @@ use crate::harness::workers::play;
 /// something, and of those that only look, every seventh, or as `DVDCLI_TEST_STEP` says: 1 leaves none out.
 const DENSE: usize = 150;
 
-/// Those that are tried.
-fn chosen(points: Vec<Point>) -> Vec<(usize, Point)> {
+/// Those that are tried. A disk takes long to be filled: there, only those that change something.
+fn chosen(verb: &Verb, points: Vec<Point>) -> Vec<(usize, Point)> {
     let numbered = points.into_iter().enumerate();
-    let chosen = numbered.filter(|point| is_reached(point) || point.0 % step() == 0);
-    chosen.collect()
+    let is_quick = verb.around != Around::FullDisk || step() == 1;
+    let is_chosen = |point: &(usize, Point)| match is_quick {
+        true => is_reached(point) || point.0.is_multiple_of(step()),
+        false => changes(point),
+    };
+    numbered.filter(is_chosen).collect()
 }
 
 /// One point: from nothing, through the kill, to nothing.
@@ -51,9 +55,9 @@ fn killed_anywhere(name: &str) {
     let verb = VERBS.iter().find(|verb| verb.name == name).unwrap();
     let points = at_once([verb], calls).remove(0);
     let Some(points) = points else { return };
-    let points = chosen(points);
+    let points = chosen(verb, points);
     let needed = points.iter().filter(|point| is_reached(point)).count();
-    let reached = play(name, points, |scene, (at, point)| {
+    let reached = play(verb, points, |scene, (at, point)| {
         survives(scene, verb, *at, point)
     });
     let reached = reached.iter().filter(|point| is_reached(point)).count();
@@ -65,8 +69,12 @@ fn killed_anywhere(name: &str) {
 }
 
 /// Of the calls that only look, how many there are depends on what else runs on the host.
-fn is_reached((at, point): &(usize, Point)) -> bool {
-    *at < DENSE || CHANGING.contains(&point.name.as_str())
+fn is_reached(point: &(usize, Point)) -> bool {
+    point.0 < DENSE || changes(point)
+}
+
+fn changes((_, point): &(usize, Point)) -> bool {
+    CHANGING.contains(&point.name.as_str())
 }
 
 #[test]
@@ -119,4 +127,30 @@ fn unmount_of_a_tmpfs_is_killed_anywhere() {
 #[test]
 fn remove_of_a_directory_is_killed_anywhere() {
     killed_anywhere("remove directory");
+}
+
+#[test]
+fn copy_is_killed_anywhere() {
+    killed_anywhere("copy");
+}
+
+/// Then either of them has it, and this host gets it again.
+#[test]
+fn mount_that_takes_a_volume_from_another_host_is_killed_anywhere() {
+    killed_anywhere("take");
+}
+
+#[test]
+fn mount_on_a_full_disk_is_killed_anywhere() {
+    killed_anywhere("mount on full disk");
+}
+
+#[test]
+fn unmount_on_a_full_disk_is_killed_anywhere() {
+    killed_anywhere("unmount on full disk");
+}
+
+#[test]
+fn remove_on_a_full_disk_is_killed_anywhere() {
+    killed_anywhere("remove on full disk");
 }

@@ -10,6 +10,17 @@ pub struct Verb {
     pub driver: &'static str,
     /// What is handed out.
     pub path: &'static str,
+    pub around: Around,
+}
+
+/// What is special where the command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Around {
+    Nothing,
+    /// Another host, which is down, has mounted the volume, and it is to be taken from it.
+    OtherHost,
+    /// Nothing more fits on the disk with the volumes.
+    FullDisk,
 }
 
 const LOOP_PATH: &str = "$ROOT/var/lib/dvdcli/loop/db/mnt/data";
@@ -25,6 +36,7 @@ const fn on_loop(name: &'static str, line: &'static str, before: &'static [&'sta
         before,
         driver: "loop",
         path: LOOP_PATH,
+        around: Around::Nothing,
     }
 }
 
@@ -35,10 +47,15 @@ const fn on_local(name: &'static str, line: &'static str, before: &'static [&'st
         before,
         driver: "local",
         path: LOCAL_PATH,
+        around: Around::Nothing,
     }
 }
 
-pub const VERBS: [Verb; 10] = [
+const fn amid(around: Around, verb: Verb) -> Verb {
+    Verb { around, ..verb }
+}
+
+pub const VERBS: [Verb; 15] = [
     on_loop("create", NEW, &[]),
     on_loop("mount", MOUNT, &[NEW]),
     on_loop("mount new", "mount -d loop -n db --opt size=20MiB", &[]),
@@ -65,6 +82,24 @@ pub const VERBS: [Verb; 10] = [
         "remove -d local -n db",
         &["create -d local -n db"],
     ),
+    on_loop("copy", "create -d loop -n db --opt volumeName=other", &[]),
+    amid(Around::OtherHost, on_loop("take", MOUNT, &[NEW])),
+    amid(
+        Around::FullDisk,
+        on_loop("mount on full disk", MOUNT, &[NEW]),
+    ),
+    amid(
+        Around::FullDisk,
+        on_loop(
+            "unmount on full disk",
+            "unmount -d loop -n db",
+            &[NEW, MOUNT],
+        ),
+    ),
+    amid(
+        Around::FullDisk,
+        on_loop("remove on full disk", "remove -d loop -n db", &[NEW]),
+    ),
 ];
 
 impl Verb {
@@ -79,6 +114,11 @@ impl Verb {
 
     pub fn is(&self, verb: &str) -> bool {
         self.line.split(' ').next() == Some(verb)
+    }
+
+    /// The volume is a copy of the other one.
+    pub fn copies(&self) -> bool {
+        self.line.contains("volumeName=")
     }
 
     pub fn has_file(&self) -> bool {

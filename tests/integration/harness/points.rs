@@ -36,7 +36,7 @@ impl Point {
 ///
 /// To be called on a thread of its own: the test's must not mount anything, or every worker's namespace would begin with it.
 pub fn calls(verb: &Verb) -> Option<Vec<Point>> {
-    let scene = Scene::new(Env::isolated()?).unwrap();
+    let scene = Scene::of(verb, Env::isolated()?).unwrap();
     let log = scene.env.path("strace");
     let log_text = log.display().to_string();
     let args = ["-f", "-o", &log_text];

@@ -8,14 +8,21 @@ use std::process::Command;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::interrupted::Verb;
+use crate::harness::interrupted::{Around, Verb};
+use crate::harness::loop_devices::bound_below_path;
 use crate::harness::mounts::in_directory;
 use crate::harness::process::{Output, Run, WARNING, is_warnings};
 use crate::harness::programs::{finish, replace};
 use crate::harness::scenario::{Done, ensure};
 use crate::harness::strace::QUIET;
+use crate::harness::volumes::volumes_on_disk_of;
+use crate::harness::waiting::comes_true;
 
 const OTHER: &str = "loop -n other";
+
+/// The token of a volume that no host has mounted, and of one that another host has.
+const FREE: &str = "unclaimed";
+const OF_OTHER_HOST: &str = "claimed,machine-other,1,host-other";
 
 pub struct Scene {
     pub env: Env,
@@ -51,7 +58,7 @@ impl Scene {
         let data = scene.env.path("var/lib/dvdcli/loop/other/mnt/data");
         in_directory(&data, &script)?;
         scene.does(&format!("unmount -d {OTHER}"))?;
-        scene.env.nothing_is_mounted()?;
+        scene.nothing_is_mounted()?;
         scene.other = scene.files("var/lib/dvdcli");
         scene.bytes = fs::read(scene.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
         Ok(scene)
@@ -64,6 +71,43 @@ impl Scene {
         unmount("unmount -d local -n db --lazy --force");
     }
 
+    /// A scene whose volumes are on a small disk of their own, if that has to run full.
+    pub fn of(verb: &Verb, env: Env) -> Result<Scene, String> {
+        if verb.around == Around::FullDisk {
+            volumes_on_disk_of(&env, "ext4", 80 << 20);
+        }
+        Scene::new(env)
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.env.path("var/lib/dvdcli")
+    }
+
+    /// Apart from the disk with the volumes.
+    pub fn nothing_is_mounted(&self) -> Done {
+        let disk = self.disk();
+        let mut mounts = self.env.mounts();
+        mounts.retain(|point| *point != disk);
+        ensure(mounts.is_empty(), || format!("mounted: {mounts:?}"))?;
+        let is_free = comes_true(|| bound_below_path(&disk).is_empty());
+        ensure(is_free, || {
+            format!("loop devices: {:?}", bound_below_path(&disk))
+        })
+    }
+
+    fn empties_disk(&self) {
+        for name in ["fill", "more"] {
+            let _ = fs::remove_file(self.disk().join(name));
+        }
+    }
+
+    fn fills_disk(&self) -> Done {
+        // What an image has holes for would not fit, either.
+        let script = "fallocate -l $(stat -c %s loop/db/image) loop/db/image
+            fallocate -l $(($(stat -f -c '%a*%S' .))) fill; cat /dev/zero > more 2>/dev/null || true; sync -f .";
+        in_directory(&self.disk(), script)
+    }
+
     pub fn does(&self, line: &str) -> Result<String, String> {
         let done = self.env.dvdcli(line).output();
         ensure(done.code == 0 && is_warnings(&done.stderr), || {
@@ -72,9 +116,24 @@ impl Scene {
         Ok(done.stdout)
     }
 
-    /// The state that the command starts from, with a file in the volume that it finds. Where there is one, that is made once
-    /// as a user would make it, and then copied.
+    /// The state that the command starts from, with a file in the volume that it finds.
     pub fn begin(&self, verb: &Verb) -> Done {
+        self.empties_disk();
+        self.prepare(verb)?;
+        match verb.around {
+            Around::Nothing => Ok(()),
+            Around::OtherHost => {
+                self.env.configure("rexray.volume.mount.preempt: true");
+                let volume = self.env.path("var/lib/dvdcli/loop/db");
+                let renamed = fs::rename(volume.join(FREE), volume.join(OF_OTHER_HOST));
+                renamed.map_err(|error| error.to_string())
+            }
+            Around::FullDisk => self.fills_disk(),
+        }
+    }
+
+    /// Where there is a volume, it is made once as a user would make it, and then copied.
+    fn prepare(&self, verb: &Verb) -> Done {
         let (made, after) = match verb.before {
             [made, after @ ..] if verb.has_file() => (made, after),
             before => return before.iter().try_for_each(|line| self.does(line).map(drop)),
@@ -88,7 +147,7 @@ impl Scene {
             let script = format!("cp {} known", self.env.path("db").display());
             in_directory(&self.real(path.trim_end()), &script)?;
             self.does(&format!("unmount -d {} -n db", verb.driver))?;
-            self.env.nothing_is_mounted()?;
+            self.nothing_is_mounted()?;
             copy(&self.env.path(&drivers).join("db"), &self.env.dir("made"))?;
         }
         after.iter().try_for_each(|line| self.does(line).map(drop))
@@ -125,8 +184,8 @@ impl Scene {
         ensure(path.strip_suffix('\n') == Some(verb.path), || {
             format!("printed {path:?}")
         })?;
-        let known = self.env.path("db");
-        let script = if verb.has_file() {
+        let known = self.env.path(if verb.copies() { "other" } else { "db" });
+        let script = if verb.has_file() || verb.copies() {
             format!("cmp {} known && : > new", known.display())
         } else {
             ": > new".to_owned()
@@ -154,7 +213,7 @@ impl Scene {
             return self.usable(verb, &done.stdout);
         }
         if verb.is("unmount") || verb.is("run") {
-            self.env.nothing_is_mounted()?;
+            self.nothing_is_mounted()?;
         }
         ensure(self.agrees()? != verb.is("remove"), || {
             "not what the command stands for".to_owned()
@@ -169,6 +228,9 @@ impl Scene {
             } else {
                 self.does(&format!("unmount -d {} -n db", verb.driver))?;
             }
+            if verb.driver == "loop" {
+                self.is_claimed_by(&[FREE])?;
+            }
             self.does(&format!("remove -d {} -n db", verb.driver))?;
         }
         self.nothing_is_left()
@@ -177,7 +239,11 @@ impl Scene {
     /// What failed has left nothing mounted that was not, and no half of a volume.
     pub fn was_undone(&self, verb: &Verb) -> Done {
         if !verb.is("unmount") && !verb.is("run") {
-            self.env.nothing_is_mounted()?;
+            self.nothing_is_mounted()?;
+        }
+        if verb.around == Around::OtherHost {
+            // What was mounted for a moment is given up for all.
+            self.is_claimed_by(&[OF_OTHER_HOST, FREE])?;
         }
         let exists = self.agrees()?;
         if verb.is("create") {
@@ -187,6 +253,14 @@ impl Scene {
             })?;
         }
         Ok(())
+    }
+
+    fn is_claimed_by(&self, tokens: &[&str]) -> Done {
+        let names = self.names("var/lib/dvdcli/loop/db");
+        let is_token = |name: &PathBuf| tokens.iter().any(|token| name == Path::new(token));
+        ensure(names.iter().any(is_token), || {
+            format!("the claim is none of {tokens:?}: {names:?}")
+        })
     }
 
     /// One line, and an exit code that says what kind of failure it was.
@@ -218,7 +292,8 @@ impl Scene {
     }
 
     fn nothing_is_left(&self) -> Done {
-        self.env.nothing_is_mounted()?;
+        self.empties_disk();
+        self.nothing_is_mounted()?;
         let names = self.names("run/dvdcli");
         ensure(names.is_empty(), || format!("left over: {names:?}"))?;
         let found = self.files("var/lib/dvdcli");

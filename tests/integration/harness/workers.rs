@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Mutex;
 
 use crate::harness::env::Env;
+use crate::harness::interrupted::Verb;
 use crate::harness::scenario::note;
 use crate::harness::scene::Scene;
 use crate::harness::waiting::at_once;
@@ -17,16 +18,16 @@ const SHOWN: usize = 40;
 /// Plays a scenario for each case, every worker on a scene of its own, and returns the cases in which it was `true`.
 #[track_caller]
 pub fn play<T: Send + Debug>(
-    name: &str,
+    verb: &Verb,
     cases: Vec<T>,
     scenario: impl Fn(&Scene, &T) -> Result<bool, String> + Sync,
 ) -> Vec<T> {
-    let total = cases.len();
+    let (name, total) = (verb.name, cases.len());
     let left = Mutex::new(cases.into_iter());
     let (failures, found) = (Mutex::new(vec![]), Mutex::new(vec![]));
     let fails = |why| failures.lock().unwrap().push(why);
     at_once(0..WORKERS, |_| {
-        let mut scene = Scene::new(Env::isolated().unwrap()).unwrap();
+        let mut scene = Scene::of(verb, Env::isolated().unwrap()).unwrap();
         loop {
             // Not in the loop's head: the lock would last as long as its body.
             let Some(case) = left.lock().unwrap().next() else {
@@ -39,7 +40,7 @@ pub fn play<T: Send + Debug>(
                     fails(format!("{case:?}: {why}"));
                     scene.end();
                     scene.env.keep();
-                    scene = Scene::new(Env::isolated().unwrap()).unwrap();
+                    scene = Scene::of(verb, Env::isolated().unwrap()).unwrap();
                 }
             }
         }
