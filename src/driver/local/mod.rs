@@ -1,7 +1,6 @@
 //! `local`: a directory, or anything that mount(2) or mount(8) can mount, as Docker's driver of this name.
 
 mod inside;
-mod mounted_as;
 mod on_disk;
 mod options;
 mod server;

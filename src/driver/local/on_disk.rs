@@ -11,9 +11,9 @@ use crate::base::failure::Failure;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::local::inside;
-use crate::driver::local::mounted_as;
 use crate::driver::local::source::Source;
 use crate::driver::shared::home::Place;
+use crate::driver::shared::{mounted_as, still_mounted};
 use crate::sys::mount::mount_tree::MountTree;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, by_program, calls, utab};
@@ -36,6 +36,10 @@ impl OnDisk<'_> {
 
     /// Takes a mount away, with the mounts inside it that came with a recursive bind.
     pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+        let table = MountTable::read()?;
+        if let Some((_, mount)) = self.mounted(&table) {
+            self.refuse_covered(&table, mount)?;
+        }
         match utab::lists_other_helper(mount_point) {
             true if self.unmount_by_helper(mount_point, lazy) => Ok(()),
             // The system call works, or says why not.
@@ -111,31 +115,43 @@ impl OnDisk<'_> {
                 self.place.name
             ));
         }
-        match mount_point == self.data() {
-            true => Ok(()),
-            false => mounted_as::remember(&self.place.directory(), mount),
-        }
+        mounted_as::done(self.place, mount);
+        Ok(())
     }
 
-    /// Where the volume is mounted in this mount namespace, and its mount. Any mount in the volume's own directory counts; one at
-    /// the configured mount point only if it shows the source, or was made by us.
+    /// Where the volume is mounted in this mount namespace, and its mount: the one that was remembered when it was made, wherever it
+    /// is by now.
     pub fn mounted<'t>(&self, table: &'t MountTable) -> Option<(PathBuf, &'t Mount)> {
-        let data = self.data();
-        if let Some(mount) = table.at(&data) {
-            return Some((data, mount));
+        let mount = match &self.source {
+            None => still_mounted::bound_to_itself(table, &self.data()),
+            Some(source) => {
+                mounted_as::remembered(self.place)?.find(table, |mount| source.may_be(mount))
+            }
+        };
+        mount.map(|mount| (mount.mount_point.clone(), mount))
+    }
+
+    /// Refuses to go on where others have mounted something over the volume: they would lose it.
+    pub fn refuse_covered(&self, table: &MountTable, mount: &Mount) -> Result<()> {
+        match table.at(&mount.mount_point) {
+            Some(other) if other.id != mount.id => bail!(Failure::in_use(format!(
+                "{} of type {} is mounted over it at {}; unmount that first",
+                other.source,
+                other.fs_type,
+                mount.mount_point.display()
+            ))),
+            _ => Ok(()),
         }
-        let configured = self.place.mount_point(DATA);
-        let mount = table.at(&configured)?;
-        let is_ours = self.source.as_ref()?.is_mounted_as(mount)
-            || mounted_as::is_remembered(&self.place.directory(), mount);
-        is_ours.then_some((configured, mount))
     }
 
     /// The directory that users get, if there is one.
     pub fn path(&self, table: &MountTable) -> Option<PathBuf> {
-        match self.source {
-            None => Some(self.data()),
-            Some(_) => self.mounted(table).map(|(mount_point, _)| mount_point),
+        let data = self.data();
+        let is_free = || self.source.is_none() && table.at(&data).is_none();
+        match self.mounted(table) {
+            Some((_, mount)) if self.refuse_covered(table, mount).is_err() => None,
+            Some((mount_point, _)) => Some(mount_point),
+            None => is_free().then_some(data),
         }
     }
 

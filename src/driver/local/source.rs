@@ -119,8 +119,11 @@ impl Source {
         self.fs_type == IN_MEMORY
     }
 
-    /// Whether a mount shows this source.
-    pub fn is_mounted_as(&self, mount: &Mount) -> bool {
+    /// Whether a mount can be one of this source, which a call has made that was cut off. A program may mount anything.
+    pub fn may_be(&self, mount: &Mount) -> bool {
+        if by_program::program_for(&self.fs_type).is_some() {
+            return true;
+        }
         if !self.parsed.is_bind() {
             return mount.source == self.device;
         }

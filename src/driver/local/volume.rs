@@ -12,8 +12,9 @@ use crate::driver::local::inside;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
 use crate::driver::shared::data_directory;
-use crate::driver::shared::existing::Existing;
+use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::files_in_use;
+use crate::driver::shared::mounted_as;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::unmount::unmount_all;
@@ -51,6 +52,11 @@ impl Existing for LocalVolume<'_> {
         self.on_disk.unmount_at(mount_point, lazy)
     }
 
+    fn after_unmount(&self) -> Result<Option<Keeper>> {
+        mounted_as::forget(self.on_disk.place);
+        Ok(None)
+    }
+
     fn remove(&self) -> Result<()> {
         let place = self.on_disk.place;
         place.refuse_if_mounted(self.on_disk.mounted(&MountTable::read()?))?;
@@ -77,6 +83,8 @@ impl LocalVolume<'_> {
             read_only_store::refuse(home, read_only_store::READ_ONLY)?;
         }
         unmount_all(home, self, false)?;
+        let place = self.on_disk.place;
+        place.refuse_other_mount(&MountTable::read()?, &data)?;
         if read_only {
             let itself = data.to_str().context("a path that is not UTF-8")?;
             apart::bind(itself, &data, &MountOptions::parse("bind,ro"))?;
@@ -88,7 +96,10 @@ impl LocalVolume<'_> {
         let read_only = read_only || source.is_read_only();
         let mut table = MountTable::read()?;
         if let Some((mount_point, mount)) = self.on_disk.mounted(&table) {
+            self.on_disk.refuse_covered(&table, mount)?;
             if mount.is_read_only() == read_only {
+                // A call that was cut off may have made it.
+                mounted_as::done(self.on_disk.place, mount);
                 return self.prepare(source, &mount_point);
             }
             self.on_disk.unmount_at(&mount_point, false)?;
@@ -113,6 +124,7 @@ impl LocalVolume<'_> {
         if let Some(directory) = source.bound_recursively() {
             inside::remember(&place.directory(), directory, table);
         }
+        mounted_as::begin(place, &mount_point);
         source
             .mount(&mount_point, read_only, place.home.ends())
             .and_then(|()| self.on_disk.verify(&mount_point, read_only))
@@ -123,9 +135,11 @@ impl LocalVolume<'_> {
 
     /// Takes away what a mount that failed has left. Nobody uses it, but a program that was killed may keep it busy.
     fn undo(&self, mount_point: &Path) {
-        if MountTable::read().map_or(true, |table| table.at(mount_point).is_some()) {
-            let _ = self.on_disk.unmount_at(mount_point, true);
+        let mounted = |table: &MountTable| self.on_disk.mounted(table).map(|(place, _)| place);
+        if let Some(place) = MountTable::read().ok().as_ref().and_then(mounted) {
+            let _ = self.on_disk.unmount_at(&place, true);
         }
+        mounted_as::forget(self.on_disk.place);
         self.on_disk.place.home.forget_mount_point(mount_point);
     }
 

@@ -14,13 +14,14 @@ use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
 use crate::driver::loop_::binding::{try_lock, wait};
+use crate::driver::loop_::on_disk::device_of;
 use crate::driver::loop_::{open, space, thick};
 use crate::driver::shared::size;
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::{loop_device, signature};
 use crate::sys::files::id::FileId;
 use crate::sys::files::{copy, in_place};
-use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// Refuses a length, in bytes, that is too small for the file system: wrong usage.
 pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
@@ -187,10 +188,8 @@ fn copy_data(original: &File, image: &File, space: CopySpace, ends: Instant) -> 
 /// Writes what the page cache has of a mounted volume into its image.
 fn write_out(devices: &[u32]) -> Result<()> {
     let table = MountTable::read()?;
-    let of_device = |source: &str| {
-        loop_device::number_of(source).is_some_and(|number| devices.contains(&number))
-    };
-    match table.iter().find(|mount| of_device(&mount.source)) {
+    let is_of = |mount: &&Mount| device_of(mount).is_some_and(|number| devices.contains(&number));
+    match table.iter().find(is_of) {
         Some(mount) => {
             let opened = File::open(&mount.mount_point);
             let synced = opened.and_then(|directory| syncfs(directory).map_err(io::Error::from));

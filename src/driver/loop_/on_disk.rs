@@ -1,5 +1,6 @@
 //! A `loop` volume on the disk: where its image is, where it is mounted, and what is shown of it.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use crate::driver::interface::VolumeInfo;
 use crate::driver::loop_::open;
 use crate::driver::shared::data_directory;
 use crate::driver::shared::home::Place;
+use crate::driver::shared::mounted_as;
 use crate::driver::shared::store::VolumeFile;
 use crate::sys::block::loop_device;
 use crate::sys::files::id::FileId;
@@ -39,10 +41,17 @@ impl OnDisk<'_> {
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
         let own = self.place.directory().join(MOUNT_POINT);
-        let mount_points = [self.place.mount_point(MOUNT_POINT), own.clone()];
-        Ok(mount_points.into_iter().find_map(|mount_point| {
+        // Where a directory above was renamed, it has gone along.
+        let moved = mounted_as::remembered(self.place);
+        let moved = moved.and_then(|it| it.find(table, |_| true));
+        let mount_points = [
+            Some(self.place.mount_point(MOUNT_POINT)),
+            Some(own.clone()),
+            moved.map(|mount| mount.mount_point.clone()),
+        ];
+        Ok(mount_points.into_iter().flatten().find_map(|mount_point| {
             let mount = table.at(&mount_point)?;
-            let number = loop_device::number_of(&mount.source)?;
+            let number = device_of(mount)?;
             let is_ours = match image {
                 Some(image) => loop_device::is_bound(number, image),
                 // Nothing else is mounted in the volume's own directory.
@@ -105,6 +114,16 @@ impl OnDisk<'_> {
             ("server", driver.into()),
         ])
     }
+}
+
+/// The loop device of a mount, by number. The source that the mount table shows is any text where a file system has no device.
+pub fn device_of(mount: &Mount) -> Option<u32> {
+    let has_device = mount.device.starts_with("7:") || mount.fs_type == "btrfs";
+    let named = || loop_device::number_of(&mount.source);
+    let link = fs::read_link(Path::new("/sys/dev/block").join(&mount.device)).ok();
+    let name = link.as_deref().and_then(Path::file_name);
+    let number = name.and_then(|name| name.to_str()?.strip_prefix("loop")?.parse().ok());
+    number.or_else(named).filter(|_| has_device)
 }
 
 fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {

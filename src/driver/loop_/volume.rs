@@ -14,6 +14,7 @@ use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::home::Place;
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
+use crate::driver::shared::mounted_as;
 use crate::driver::shared::read_only_store;
 use crate::sys::block::loop_device;
 use crate::sys::errno::is_read_only;
@@ -86,6 +87,7 @@ impl Existing for LoopVolume<'_> {
     /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
     fn after_unmount(&self) -> Result<Option<Keeper>> {
         let place = self.on_disk.place;
+        mounted_as::forget(place);
         let user = self.user()?;
         if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
             return Ok(user);
@@ -234,14 +236,23 @@ impl LoopVolume<'_> {
         });
         let mounted =
             calls::mount(&source.to_string_lossy(), &mount_point, fs, options).and_then(|()| {
-                let table = MountTable::read();
-                table
-                    .and_then(|table| place.refuse_bare(&table, &mount_point).map(drop))
+                self.verify(&mount_point)
                     .inspect_err(|_| drop(calls::unmount(&mount_point, false)))
             });
         if mounted.is_err() {
             place.home.forget_mount_point(&mount_point);
         }
         mounted.map(|()| mount_point)
+    }
+
+    /// Checks that it is mounted there. Others may rename directories above the configured path.
+    fn verify(&self, mount_point: &Path) -> Result<()> {
+        let place = self.on_disk.place;
+        let table = MountTable::read()?;
+        let mount = place.refuse_bare(&table, mount_point)?;
+        if !mount_point.starts_with(place.directory()) {
+            mounted_as::done(place, mount);
+        }
+        Ok(())
     }
 }

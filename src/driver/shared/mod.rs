@@ -7,6 +7,7 @@ pub mod files_in_use;
 pub mod given;
 pub mod home;
 pub mod host_claim;
+pub mod mounted_as;
 pub mod names;
 pub mod options;
 pub mod read_only_store;

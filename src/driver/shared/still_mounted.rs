@@ -56,6 +56,14 @@ pub fn refuse_if_mounted(directory: &Path) -> Result<()> {
     }
 }
 
+/// What is mounted at a directory, if it is that very directory.
+pub fn bound_to_itself<'t>(table: &'t MountTable, directory: &Path) -> Option<&'t Mount> {
+    let mount = table.at(directory)?;
+    let above = locate(table, directory.parent()?)?;
+    let own = above.path.join(directory.file_name()?);
+    (mount.device == above.device && mount.root == own).then_some(mount)
+}
+
 fn in_use(fact: &str) -> anyhow::Error {
     Failure::in_use(format!("{fact}; unmount it first")).into()
 }

@@ -6,6 +6,7 @@ pub mod by_program;
 pub mod calls;
 pub mod health;
 pub mod held;
+pub mod identity;
 pub mod journal;
 mod kernel_words;
 pub mod mount_tree;

@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::files::small;
+use crate::sys::mount::identity::MountIdentity;
 use crate::sys::mount::mountinfo::Mount;
-use crate::volume::holders::mount_record::{MountIdentity, MountRecord};
+use crate::volume::holders::mount_record::MountRecord;
 
 /// In the file `HASH.seen`, beside the volume's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +43,8 @@ impl Memory {
     /// Whether this mount was there before ours, and stayed, and may be the administrator's own. Where the driver names no directory
     /// while the volume is not mounted, what is mounted there was mounted by the driver, for another caller.
     pub fn is_foreign(&self, mount: &Mount) -> bool {
-        !self.is_silent && self.foreign.as_ref() == Some(&MountIdentity::from(mount))
+        let mut foreign = self.foreign.iter();
+        !self.is_silent && foreign.any(|foreign| foreign.is_at_place(mount))
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::sys::mount::identity::MountIdentity;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::host;
 
@@ -28,39 +29,6 @@ pub struct MountRecord {
     on: Option<MountIdentity>,
     /// The number of the mount namespace in which all this was seen.
     namespace: u64,
-}
-
-/// Distinguishes a mount from another one that was made later at the same place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MountIdentity {
-    id: u32,
-    mount_point: PathBuf,
-    device: String,
-    root: PathBuf,
-    fs_type: String,
-    source: String,
-}
-
-impl From<&Mount> for MountIdentity {
-    fn from(mount: &Mount) -> MountIdentity {
-        MountIdentity {
-            id: mount.id,
-            mount_point: mount.mount_point.clone(),
-            device: mount.device.clone(),
-            root: mount.root.clone(),
-            fs_type: mount.fs_type.clone(),
-            source: mount.source.clone(),
-        }
-    }
-}
-
-impl MountIdentity {
-    /// Whether the mount table has this very mount.
-    fn is_in(&self, table: &MountTable) -> bool {
-        table
-            .iter()
-            .any(|mount| MountIdentity::from(mount) == *self)
-    }
 }
 
 /// The mount that a volume's directory belongs to, by whatever names the driver calls it. The directory must answer: links are
@@ -97,16 +65,16 @@ impl MountRecord {
     ) -> Result<MountRecord> {
         let real =
             fs::canonicalize(&path).with_context(|| format!("resolving {}", path.display()))?;
-        let mount = mount_of(&path, volume, table)?.map(MountIdentity::from);
+        let mount = mount_of(&path, volume, table)?.map(MountIdentity::of);
         let was_there = before
             .zip(mount.as_ref())
-            .is_some_and(|(before, mount)| mount.is_in(before));
+            .is_some_and(|(before, mount)| before.iter().any(|earlier| mount.is_at_place(earlier)));
         Ok(MountRecord {
             read_only,
             is_read_only: table.covering(&real).is_some_and(Mount::is_read_only),
             is_mount: mount.is_some() && !was_there,
             foreign: mount.filter(|_| was_there),
-            on: table.covering(&real).map(MountIdentity::from),
+            on: table.covering(&real).map(MountIdentity::of),
             namespace: host::mount_namespace()?,
             real,
             path,
@@ -125,7 +93,7 @@ impl MountRecord {
 
     /// Whether this is the volume's own mount, and no view of it.
     pub fn is_own(&self, mount: &Mount) -> bool {
-        self.on.as_ref().is_some_and(|on| on.id == mount.id)
+        self.on.as_ref().is_some_and(|on| on.id() == mount.id)
     }
 
     /// The path without symbolic links.
@@ -143,7 +111,7 @@ impl MountRecord {
             .strip_prefix(&on.mount_point)
             .map(|inside| on.root.join(inside));
         let root = inside.map(|root| root.components().collect::<PathBuf>());
-        seen.device == on.device && root.is_ok_and(|root| root == seen.root)
+        on.is_same_file_system(seen) && root.is_ok_and(|root| root == seen.root)
     }
 
     /// The mount point of the mount on which the path lies: the path itself, or a directory above it.
@@ -163,13 +131,11 @@ impl MountRecord {
 
     /// Whether the path still lies on the very same mount.
     pub fn is_live(&self, table: &MountTable) -> bool {
-        let mut now = table.covering(&self.real).map(MountIdentity::from);
-        // In another mount namespace, the same mount has another ID.
-        if let (Some(now), Some(on)) = (&mut now, &self.on)
-            && self.is_elsewhere()
-        {
-            now.id = on.id;
+        match (table.covering(&self.real), &self.on) {
+            // In another mount namespace, the same mount has another ID.
+            (Some(now), Some(on)) if self.is_elsewhere() => on.shows_the_same(now),
+            (Some(now), Some(on)) => on.is_at_place(now),
+            (now, on) => now.is_none() && on.is_none(),
         }
-        now == self.on
     }
 }

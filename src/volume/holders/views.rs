@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::files::id::FileId;
+use crate::sys::mount::identity;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// A target, and what was bound there.
@@ -39,6 +40,8 @@ pub struct ViewRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ViewIdentity {
     id: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unique: Option<u64>,
     device: String,
     root: PathBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +70,7 @@ impl ViewRecord {
     pub fn at(target: &Path, asked: Option<PathBuf>, table: &MountTable) -> ViewRecord {
         let identity = |mount: &Mount| ViewIdentity {
             id: mount.id,
+            unique: identity::unique(mount),
             device: mount.device.clone(),
             root: mount.root.clone(),
             place: Place::of(&mount.mount_point),
@@ -81,6 +85,7 @@ impl ViewRecord {
     pub fn is(&self, mount: &Mount) -> bool {
         let is = |view: &ViewIdentity| {
             (view.id, &view.device, &view.root) == (mount.id, &mount.device, &mount.root)
+                && identity::may_be_one(view.unique, mount)
                 && view.place.is_some()
                 && view.place == Place::of(&mount.mount_point)
         };

@@ -8,7 +8,7 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::host::Host;
-use crate::harness::mounts::mounted_at;
+use crate::harness::mounts::{in_directory, mounted_at, unmount};
 use crate::harness::process::Output;
 use crate::harness::strace::under_strace;
 use crate::harness::volumes::{LOCAL, LOOP};
@@ -249,4 +249,36 @@ fn what_a_program_has_mounted_behind_a_link_is_taken_away() {
     assert_eq!((found.code, found.stdout.as_str()), (1, ""), "{found:?}");
     assert!(mounted_at(&env.path("victim")).is_none(), "{found:?}");
     assert_eq!(env.names("victim"), ["file"]);
+}
+/// An unmount goes to what was mounted, wherever its name leads by now.
+#[test]
+fn an_unmount_is_not_led_astray() {
+    let Some(env) = Env::isolated() else { return };
+    env.dir("source");
+    for (driver, options) in DRIVERS {
+        env.configure(&format!("{PATH}/volumes\n"));
+        let mount = format!("mount -d {driver} -n db --volumeopts={options}");
+        let path = env.dvdcli(&mount).output().stdout;
+        let path = Path::new(path.trim())
+            .strip_prefix("$ROOT/volumes")
+            .unwrap()
+            .to_owned();
+        in_directory(&env.path("volumes").join(path), "printf kept > kept").unwrap();
+        let other = env.dir("other/db");
+        env.mount_tmpfs(&other);
+        fs::rename(env.path("volumes"), env.path("moved")).unwrap();
+        symlink("other", env.path("volumes")).unwrap();
+        let found = env.dvdcli(&format!("unmount -d {driver} -n db")).output();
+        assert_eq!(
+            env.mounts(),
+            [other.as_path()],
+            "{driver} {options}: {found:?}"
+        );
+        assert_eq!(found.code, 0, "{found:?}");
+        unmount(&other);
+        fs::remove_file(env.path("volumes")).unwrap();
+        fs::remove_dir_all(env.path("moved")).unwrap();
+        env.dvdcli(&format!("remove -d {driver} -n db")).succeeds();
+    }
+    env.assert_nothing_is_left();
 }

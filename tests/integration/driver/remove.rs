@@ -91,7 +91,6 @@ fn what_is_mounted_inside_keeps_a_volume_from_being_removed() {
                     1,
                     format!("reading {place}: damaged, mend it or move the directory away: [..]"),
                 ),
-                "_data" => (4, format!("mounted at {place}; unmount it first")),
                 _ => (4, format!("[..] is mounted at {place}; unmount it first")),
             };
             env.dvdcli(&format!("remove -d {driver} -n db"))

@@ -1,0 +1,142 @@
+//! Which mount it is: the kernel gives its ID, and the device number of its file system, to another one once it has gone.
+
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use serde::{Deserialize, Serialize};
+
+use crate::sys::mount::held::is_on_paper;
+use crate::sys::mount::mountinfo::Mount;
+
+/// `STATX_MNT_ID_UNIQUE` of `<linux/stat.h>` (Linux 6.8): an ID that no other mount gets until the host is restarted.
+const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+
+/// File systems in memory, whose data is gone with them.
+const IN_MEMORY: &[&str] = &["tmpfs", "ramfs", "hugetlbfs"];
+
+/// And those that answer without asking anybody. One with a server might never answer.
+const ON_DISK: &[&str] = &["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat"];
+
+/// Distinguishes a mount from another one that was made later at the same place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountIdentity {
+    id: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unique: Option<u64>,
+    pub mount_point: PathBuf,
+    pub device: String,
+    pub root: PathBuf,
+    fs_type: String,
+    source: String,
+    /// The ID of a file system in memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file_system: Option<u64>,
+}
+
+impl MountIdentity {
+    pub fn of(mount: &Mount) -> MountIdentity {
+        MountIdentity {
+            id: mount.id,
+            unique: unique(mount),
+            mount_point: mount.mount_point.clone(),
+            device: mount.device.clone(),
+            root: mount.root.clone(),
+            fs_type: mount.fs_type.clone(),
+            source: mount.source.clone(),
+            file_system: file_system(mount),
+        }
+    }
+
+    /// Whether it is this very mount, wherever it is by now: the directory above may have been renamed, or the source of a bind.
+    pub fn is(&self, mount: &Mount) -> bool {
+        (self.id, &self.device, &self.fs_type) == (mount.id, &mount.device, &mount.fs_type)
+            && may_be_one(self.unique, mount)
+    }
+
+    /// Whether it is this very mount, at the same place still, with the same root.
+    pub fn is_at_place(&self, mount: &Mount) -> bool {
+        self.shows_the_same(mount) && self.is(mount)
+    }
+
+    /// Whether it shows the same at the same place: in another mount namespace, the same mount has another ID.
+    pub fn shows_the_same(&self, mount: &Mount) -> bool {
+        let own = (&self.mount_point, &self.root, &self.source);
+        own == (&mount.mount_point, &mount.root, &mount.source) && self.is_same_file_system(mount)
+    }
+
+    /// Whether it shows a part of the same file system.
+    pub fn is_same_file_system(&self, mount: &Mount) -> bool {
+        let is_same = |known| file_system(mount).is_none_or(|found| found == known);
+        (&self.device, &self.fs_type) == (&mount.device, &mount.fs_type)
+            && self.file_system.is_none_or(is_same)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+}
+
+/// Whether a mount may have had this unique ID, as far as that is known.
+pub fn may_be_one(known: Option<u64>, mount: &Mount) -> bool {
+    known.is_none_or(|known| unique(mount).is_none_or(|found| found == known))
+}
+
+/// The ID of a mount that no other one gets. `None` where the kernel is older, the mount is not seen at its mount point, or might not
+/// answer.
+pub fn unique(mount: &Mount) -> Option<u64> {
+    let fs_type = mount.fs_type.as_str();
+    if !IN_MEMORY.contains(&fs_type) && !ON_DISK.contains(&fs_type) || is_on_paper() {
+        return None;
+    }
+    let seen = id_at(&mount.mount_point, StatxFlags::MNT_ID)?;
+    let unique = id_at(&mount.mount_point, UNIQUE)?;
+    (seen == u64::from(mount.id)).then_some(unique)
+}
+
+/// The ID of the mount that is seen at a place.
+fn id_at(place: &Path, kind: StatxFlags) -> Option<u64> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let found = statx(CWD, place, flags, kind).ok()?;
+    (found.stx_mask & kind.bits() != 0).then_some(found.stx_mnt_id)
+}
+
+fn file_system(mount: &Mount) -> Option<u64> {
+    if !IN_MEMORY.contains(&mount.fs_type.as_str()) || is_on_paper() {
+        return None;
+    }
+    let seen = id_at(&mount.mount_point, StatxFlags::MNT_ID)?;
+    let id = statvfs(&mount.mount_point).ok()?.filesystem_id();
+    (seen == u64::from(mount.id) && id != 0).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::mount::mountinfo::MountTable;
+
+    fn mount(line: &str) -> Mount {
+        let table = MountTable::parse(line.as_bytes());
+        table.iter().next().expect("a mount").clone()
+    }
+
+    #[test]
+    fn a_mount_is_known_wherever_it_is() {
+        let own = "7 1 0:5 / /no/such rw - ext4 /dev/x rw\n";
+        let known = MountIdentity::of(&mount(own));
+        for (other, is, is_at_place, shows_the_same) in [
+            (own.to_owned(), true, true, true),
+            (own.replace("rw", "ro"), true, true, true),
+            (own.replace("/no/such", "/no/moved"), true, false, false),
+            (own.replace("0:5 /", "0:5 /renamed"), true, false, false),
+            (own.replace("7 1", "8 1"), false, false, true),
+            (own.replace("0:5", "0:6"), false, false, false),
+            (own.replace("ext4", "xfs"), false, false, false),
+        ] {
+            let other = mount(&other);
+            assert_eq!(known.is(&other), is, "{other:?}");
+            assert_eq!(known.is_at_place(&other), is_at_place, "{other:?}");
+            assert_eq!(known.shows_the_same(&other), shows_the_same, "{other:?}");
+        }
+    }
+}
