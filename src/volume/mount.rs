@@ -273,6 +273,7 @@ impl Locked<'_> {
         let asked = ViewRequest {
             target,
             view: request.view,
+            is_built_in: !self.volume.driver().is_shared(),
         };
         let ownership_before = view::show(self.invocation, mount, old, asked, others)?;
         let view = ViewRecord::at(target, self.asked.clone(), &MountTable::read()?);

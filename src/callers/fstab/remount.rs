@@ -12,7 +12,7 @@ use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::MountOptions;
 use crate::volume::Locked;
 use crate::volume::bind::targets::{self, Seen};
-use crate::volume::bind::view;
+use crate::volume::bind::view::{self, View, ViewRequest};
 use crate::volume::holders::record::Holder;
 
 /// The volume and its other mounts stay as they are.
@@ -36,7 +36,13 @@ pub fn remount(
         }
         Some(_) if arguments.fake => Ok(()),
         Some(mount) => {
-            let options = view::options(mount, &line.view.join(","), &table);
+            let words = line.view.join(",");
+            let request = ViewRequest {
+                target: &target,
+                view: View::Listed(&words),
+                is_built_in: !volume.driver().is_shared(),
+            };
+            let options = view::options(mount, request, &table);
             calls::remount_view(&target, &MountOptions::parse(&options)).context("remounting it")
         }
     }

@@ -31,6 +31,19 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              /usr/local/bin only, whatever PATH says, and get no variable but PATH and LC_ALL.",
         ),
         (
+            "Programs and devices in volumes",
+            "Every mount of a built-in driver, and every place where a volume appears (--target, a container path, fstab), is \
+             nosuid,nodev, and forbids what the mount forbids in which the place lies, but for ro, and what the volume's own \
+             mount does. suid and dev among a volume's own mount options take that back, and where it appears by fstab those of the \
+             line; mount(8) may keep them to itself, and then mountopts=suid in the line that makes the volume does it.",
+        ),
+        (
+            "Paths that are printed",
+            "Nobody but root can reach a volume by the path that is printed: whoever can may bind it elsewhere, in a namespace of \
+             his own, and keep it from being unmounted. A volume that was made with uid, gid or mode is for a user: he can reach \
+             it, as all users can as far as its modes let them, and can keep it busy.",
+        ),
+        (
             "set-user-ID",
             "dvdcli refuses to run where a set-user-ID or set-group-ID bit or a file capability gave it its rights: whoever can \
              call it would have them.",

@@ -11,7 +11,7 @@ use crate::driver::local::server::Server;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::Mount;
-use crate::sys::mount::mountopts::{MountOptions, UNBINDABLE};
+use crate::sys::mount::mountopts::{GUARD, MountOptions, UNBINDABLE};
 use crate::sys::mount::{apart, by_program, calls};
 use crate::sys::process::{interruption, limit};
 
@@ -197,9 +197,9 @@ fn refuse_size(options: &NormalOptions) -> Result<()> {
     }))
 }
 
-/// `o`, with owner and mode for a file system in memory.
+/// `o`, behind what is forbidden unless it says otherwise, and with owner and mode for a file system in memory.
 fn mount_options(fs_type: &str, options: &NormalOptions) -> String {
-    let mut words: Vec<String> = Vec::new();
+    let mut words: Vec<String> = vec![GUARD.to_owned()];
     words.extend(given(options, "o").map(str::to_owned));
     if fs_type == IN_MEMORY {
         let ownership = OWNERSHIP
@@ -315,12 +315,15 @@ mod tests {
         let list = [&[("o", "size=1m")][..], &ownership].concat();
         assert_eq!(
             mount_options("tmpfs", &normal(&list)),
-            "size=1m,uid=7,mode=0700"
+            "nosuid,nodev,size=1m,uid=7,mode=0700"
         );
         assert_eq!(
             mount_options("tmpfs", &normal(&ownership)),
-            "uid=7,mode=0700"
+            "nosuid,nodev,uid=7,mode=0700"
         );
-        assert_eq!(mount_options("ext4", &normal(&list)), "size=1m");
+        assert_eq!(
+            mount_options("ext4", &normal(&list)),
+            "nosuid,nodev,size=1m"
+        );
     }
 }

@@ -87,7 +87,7 @@ impl LocalVolume<'_> {
         place.refuse_other_mount(&MountTable::read()?, &data)?;
         if read_only {
             let itself = data.to_str().context("a path that is not UTF-8")?;
-            apart::bind(itself, &data, &MountOptions::parse("bind,ro"))?;
+            apart::bind(itself, &data, &MountOptions::guarded("bind,ro"))?;
         }
         Ok(data)
     }

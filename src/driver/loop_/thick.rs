@@ -19,7 +19,7 @@ pub fn is_asked(options: &NormalOptions) -> bool {
 
 /// The options that the volume is mounted with.
 pub fn mount_options(options: &NormalOptions) -> MountOptions {
-    let mut words = MountOptions::parse(options.text("mountOpts").unwrap_or_default());
+    let mut words = MountOptions::guarded(options.text("mountOpts").unwrap_or_default());
     if is_asked(options) {
         words.add("nodiscard");
     }

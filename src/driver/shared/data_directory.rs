@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::fsync;
 
 use crate::driver::shared::options::NormalOptions;
@@ -28,6 +30,11 @@ pub fn ownership(options: &NormalOptions) -> Ownership {
 /// Whether there is anything to set.
 pub fn is_given(ownership: Ownership) -> bool {
     ownership.uid.is_some() || ownership.gid.is_some() || ownership.mode.is_some()
+}
+
+/// Whether the volume is for another user than root, who then reaches it by its path.
+pub fn is_for_a_user(options: &NormalOptions) -> bool {
+    is_given(ownership(options))
 }
 
 /// Sets the owner and mode of a directory.
@@ -62,13 +69,19 @@ pub fn prepare(
 /// The same in a mount that is open at its root.
 pub fn prepare_in(root: OwnedFd, inside: &str, ownership: Ownership, volume: &Path) -> Result<()> {
     let doing = || format!("preparing {inside} in {}", volume.display());
-    let make = IfMissing::Make(&mut Vec::new());
-    let directory = descend_from(root, Path::new("/"), Path::new(inside), make)
+    let mut made = Vec::new();
+    let make = IfMissing::Make(&mut made);
+    let start = root.try_clone().with_context(doing)?;
+    let directory = descend_from(start, Path::new("/"), Path::new(inside), make)
         .map_err(|stopped| stopped.error)
         .with_context(doing)?
         .directory;
     let mark = volume.join(MARK);
-    if is_given(ownership) && mark.symlink_metadata().is_err() {
+    let is_to_give = is_given(ownership) && mark.symlink_metadata().is_err();
+    if !names(inside)?.is_empty() && (is_to_give || !made.is_empty()) {
+        open_to_user(&root, is_given(ownership)).with_context(doing)?;
+    }
+    if is_to_give {
         let directory = directory::readable(&directory).with_context(doing)?;
         ownership.apply_to(&directory).with_context(doing)?;
         // Without this, a power cut could keep the mark and lose owner and mode.
@@ -108,6 +121,15 @@ pub fn is_unused(mount_point: &Path) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Lets users pass through the root of a mount to their directory in it, or nobody but root.
+fn open_to_user(root: &OwnedFd, is_for_a_user: bool) -> io::Result<()> {
+    let mode = match is_for_a_user {
+        true => Mode::from_bits_truncate(0o711),
+        false => Mode::S_IRWXU,
+    };
+    Ok(fchmod(directory::readable(root)?, mode)?)
 }
 
 /// The names in the path `inside`.

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::base::options::Options;
+use crate::driver::shared::data_directory;
 use crate::driver::shared::names;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::errno::{errno_of, is_read_only};
@@ -21,6 +22,10 @@ const RECORD: &str = "volume.json";
 
 /// The mode of directories that are made: users can pass through them to their data, and cannot list them.
 const MODE: u32 = 0o711;
+
+/// The mode of a volume's directory that was made for nobody but root: who can reach what is mounted in it can bind it elsewhere,
+/// and so keep it from being unmounted.
+const CLOSED: u32 = 0o700;
 
 /// A volume's record: what it was made with.
 #[derive(Debug, Serialize, Deserialize)]
@@ -156,7 +161,11 @@ impl Store {
         record: &VolumeFile,
         fill: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<()> {
-        make_directory(aside)?;
+        let mode = match data_directory::is_for_a_user(&record.options) {
+            true => MODE,
+            false => CLOSED,
+        };
+        make_with_mode(aside, mode)?;
         fill(aside)?;
         let path = aside.join(RECORD);
         let doing = || format!("writing {}", path.display());
@@ -270,8 +279,12 @@ fn not_moved(error: io::Error, directory: &Path) -> Error {
 
 /// Makes one directory that users can pass through.
 pub fn make_directory(path: &Path) -> Result<()> {
+    make_with_mode(path, MODE)
+}
+
+fn make_with_mode(path: &Path, mode: u32) -> Result<()> {
     DirBuilder::new()
-        .mode(MODE)
+        .mode(mode)
         .create(path)
         .with_context(|| format!("making {}", path.display()))
 }

@@ -50,14 +50,21 @@ fn clone(source: &str, options: &MountOptions) -> io::Result<OwnedFd> {
         true => SLAVE,
         false => PRIVATE,
     };
-    set_propagation(&tree, kind)?;
+    set_attributes(&tree, kind, options)?;
     Ok(tree)
 }
 
-/// mount_setattr(2), for all mounts of a copy.
-fn set_propagation(tree: &OwnedFd, kind: MountFlags) -> io::Result<()> {
+/// mount_setattr(2), for all mounts of a copy: their propagation, and what they forbid.
+fn set_attributes(tree: &OwnedFd, kind: MountFlags, options: &MountOptions) -> io::Result<()> {
+    let forbidden = [
+        (MountFlags::NOSUID, libc::MOUNT_ATTR_NOSUID),
+        (MountFlags::NODEV, libc::MOUNT_ATTR_NODEV),
+        (MountFlags::NOEXEC, libc::MOUNT_ATTR_NOEXEC),
+    ];
+    let forbidden = forbidden.into_iter();
+    let forbidden = forbidden.filter(|(flag, _)| options.flags.contains(*flag));
     let attributes = libc::mount_attr {
-        attr_set: 0,
+        attr_set: forbidden.fold(0, |all, (_, attribute)| all | attribute),
         attr_clr: 0,
         propagation: kind.bits(),
         userns_fd: 0,

@@ -100,7 +100,9 @@ pub(super) fn remount_with_flags(target: &Path, options: &MountOptions) -> io::R
         ];
         let kept = kept.iter().filter(|(flag, _)| found.contains(*flag));
         let kept: MountFlags = kept.map(|(_, flag)| *flag).collect();
-        change(target, RESTRICT | kept | options.of_the_mount())?;
+        if !kept.contains(options.of_the_mount()) {
+            change(target, RESTRICT | kept | options.of_the_mount())?;
+        }
     }
     if !options.propagation.is_empty() {
         change(target, options.propagation)?;
@@ -130,6 +132,14 @@ pub fn bind_at(source: &Path, target: &OwnedFd) -> io::Result<()> {
         "none",
         MountFlags::BIND,
         "",
+    )
+}
+
+/// Has a bind, open at its root, forbid what these words of mount(8) forbid, beside what its source does.
+pub fn restrict(bind: &OwnedFd, words: &str) -> io::Result<()> {
+    remount_with_flags(
+        &path_of(bind),
+        &MountOptions::parse(&format!("bind,{words}")),
     )
 }
 

@@ -109,6 +109,10 @@ const RESTRICTIONS: [(MountFlags, &str); 5] = [
     (NOSYMFOLLOW, "nosymfollow"),
 ];
 
+/// What every mount of ours forbids, unless later words take it back: a volume's users must not bring programs or devices into the
+/// host that give them rights.
+pub const GUARD: &str = "nosuid,nodev";
+
 /// The words in a list that forbid something to users of the mount, without those that a later word takes back.
 pub fn restrictions(list: &str) -> Vec<&'static str> {
     let flags = MountOptions::parse(list).flags;
@@ -191,6 +195,11 @@ impl MountOptions {
         }
     }
 
+    /// As [`MountOptions::parse`], with [`GUARD`] before the list.
+    pub fn guarded(list: &str) -> MountOptions {
+        MountOptions::parse(&format!("{GUARD},{list}"))
+    }
+
     /// Adds an option of the file system as the last one, which counts.
     pub fn add(&mut self, option: &str) {
         if !self.data.is_empty() {
@@ -268,6 +277,16 @@ mod tests {
     fn values_are_found_by_their_whole_key() {
         assert_eq!(value_of("mountaddr=a,addr=b,addr=c", "addr"), Some("b"));
         assert_eq!(value_of("soft,ro", "addr"), None);
+    }
+
+    #[test]
+    fn a_guard_can_be_taken_back() {
+        let flags = |list| MountOptions::guarded(list).flags;
+        assert_eq!(
+            flags("noatime,suid"),
+            MountFlags::NODEV | MountFlags::NOATIME
+        );
+        assert_eq!(flags("dev,suid"), MountFlags::empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context, Error, Result, bail};
 use crate::base::failure::Failure;
 use crate::sys::files::directory::{self, Arrival, path_of};
 use crate::sys::files::ownership::Ownership;
-use crate::sys::mount::calls::{bind_at, detach, make_receiver, unmount};
+use crate::sys::mount::calls::{bind_at, detach, make_receiver, restrict, unmount};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::container_path::open;
 use crate::volume::holders::mount_record::MountRecord;
@@ -23,9 +23,12 @@ use crate::volume::holders::mount_record::MountRecord;
 /// # Errors
 ///
 /// In use: owner and mode would change under other holders. `others` names them; it is empty where there are none.
+///
+/// `words` are those of mount(8) that the view gets.
 pub fn bind_with_ownership(
     mounted: &MountRecord,
     path: &Path,
+    words: &str,
     others: &str,
 ) -> Result<Option<Ownership>> {
     let volume = mounted.real();
@@ -37,7 +40,7 @@ pub fn bind_with_ownership(
         .and_then(|()| {
             // Entered by name from the directory above, this is the mount that covers the directory now.
             let view = directory::enter(&parent, path.file_name().unwrap_or_default());
-            verify_bind(mounted, path, view.as_ref())
+            verify_bind(mounted, path, words, view.as_ref())
                 .inspect_err(|_| unmount_again(view.ok(), &directory))
         });
     if let (Err(_), Some(before)) = (&bound, before) {
@@ -51,6 +54,7 @@ pub fn bind_with_ownership(
 fn verify_bind(
     mounted: &MountRecord,
     path: &Path,
+    words: &str,
     view: Result<&OwnedFd, &io::Error>,
 ) -> Result<()> {
     let table = MountTable::read()?;
@@ -61,6 +65,7 @@ fn verify_bind(
             path.display()
         );
     };
+    restrict(view, words).with_context(|| format!("setting {words} at {}", path.display()))?;
     if seen.peer_group.is_some() {
         make_receiver(view)
             .with_context(|| format!("separating the mounts below {}", path.display()))?;

@@ -9,8 +9,8 @@ use crate::base::failure::{Failure, with_undo_error};
 use crate::invocation::Invocation;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::calls::{bind, detach};
-use crate::sys::mount::mountinfo::MountTable;
-use crate::sys::mount::mountopts::{MountOptions, restrictions};
+use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::mountopts::{GUARD, MountOptions, restrictions};
 use crate::sys::mount::utab;
 use crate::sys::process::interruption;
 use crate::volume::bind::ownership::bind_with_ownership;
@@ -36,6 +36,8 @@ pub struct ViewRequest<'a> {
     /// In the form that the mount table uses.
     pub target: &'a Path,
     pub view: View<'a>,
+    /// Whether the volume is one of a built-in driver.
+    pub is_built_in: bool,
 }
 
 impl View<'_> {
@@ -49,6 +51,14 @@ impl View<'_> {
         match self {
             View::Plain(words) | View::Listed(words) => MountOptions::parse(words).read_only(),
             View::ContainerPath => false,
+        }
+    }
+
+    /// The mount options that are asked for.
+    fn words(&self) -> &str {
+        match self {
+            View::Plain(words) | View::Listed(words) => words,
+            View::ContainerPath => "",
         }
     }
 
@@ -79,7 +89,8 @@ pub fn show(
     targets::unbind(&here, gone, &table, !is_seen, ends)?;
     targets::refuse_other(target, None, &MountTable::read()?)?;
     if let View::ContainerPath = request.view {
-        return bind_with_ownership(mounted, target, others);
+        let words = options(mounted, request, &table);
+        return bind_with_ownership(mounted, target, &words, others);
     }
     let (source, place) = (mounted.path.display(), target.display());
     invocation
@@ -117,17 +128,13 @@ fn bind_view(
     ends: Instant,
 ) -> Result<()> {
     let target = request.target;
+    let options = options(mounted, request, table);
     let root = match request.view {
-        View::Listed(words) => {
-            let options = options(mounted, words, table);
+        View::Listed(_) => {
             utab::bind(mounted.real(), target, &options, ends)?;
             None
         }
-        View::Plain("") => Some(bind(mounted.real(), target, "")?),
-        View::Plain(words) => {
-            let options = options(mounted, words, table);
-            Some(bind(mounted.real(), target, &options)?)
-        }
+        View::Plain(_) => Some(bind(mounted.real(), target, &options)?),
         View::ContainerPath => None,
     };
     // The volume's own directory may have been replaced, and the program called mount may be another than util-linux's.
@@ -139,15 +146,37 @@ fn bind_view(
     check(mounted, request, &table)
 }
 
-/// The words, and the restrictions of the volume's own mount (`nosuid` and the like): the kernel would drop those from a view
-/// with words of its own.
-pub fn options(mounted: &MountRecord, words: &str, table: &MountTable) -> String {
-    let inherited = table
-        .covering(mounted.real())
-        .map(|mount| restrictions(&mount.options))
-        .unwrap_or_default();
-    let words = words.split(',').filter(|word| !word.is_empty());
-    words.chain(inherited).collect::<Vec<_>>().join(",")
+/// The words of a view: what is asked for, and what it has to forbid as well. That is [`GUARD`], what the mount forbids in which the
+/// target lies, and what the volume's own mount forbids: the kernel would drop that from a view with words of its own.
+///
+/// The mount of a built-in driver has the guard, unless the volume was created without; its views then have none either. Words that
+/// are asked for, as in fstab, take the guard back.
+pub fn options(mounted: &MountRecord, request: ViewRequest, table: &MountTable) -> String {
+    let asked = request.view.words();
+    let forbidden = |mount: Option<&Mount>| {
+        let options = mount.map(|mount| mount.options.as_str());
+        restrictions(options.unwrap_or_default())
+    };
+    let has_guard = request.is_built_in && !mounted.is_bare();
+    let lifted = |word: &&str| {
+        let opposite = word.trim_start_matches("no");
+        has_guard
+            && GUARD.split(',').any(|it| it == *word)
+            && asked.split(',').any(|it| it == opposite)
+    };
+    let mut words: Vec<&str> = Vec::new();
+    if !has_guard {
+        words.extend(GUARD.split(','));
+    }
+    let above = request
+        .target
+        .parent()
+        .and_then(|above| table.covering(above));
+    words.extend(forbidden(above).into_iter().filter(|word| *word != "ro"));
+    words.extend(asked.split(',').filter(|word| !word.is_empty()));
+    let inherited = forbidden(table.covering(mounted.real()));
+    words.extend(inherited.into_iter().filter(|word| !lifted(word)));
+    words.join(",")
 }
 
 /// Checks that the view has the words that are asked for.

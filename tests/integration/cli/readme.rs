@@ -222,7 +222,11 @@ fn fstab_mounts_and_umount_releases() {
     fs::create_dir(place).unwrap();
     for mount in [&["-a"][..], &["/srv/db"]] {
         host.daemon("mount", mount).succeeds();
-        assert!(host.options(place).unwrap().starts_with("rw,noexec"));
+        assert!(
+            host.options(place)
+                .unwrap()
+                .starts_with("rw,nosuid,nodev,noexec")
+        );
         host.daemon("findmnt", &["-n", "-o", "FSTYPE", "/srv/db"])
             .prints("xfs\n")
             .succeeds();
@@ -259,7 +263,7 @@ fn a_unit_of_systemd_mounts() {
     assert!(
         host.options(Path::new("/srv/db"))
             .unwrap()
-            .starts_with("rw,noexec")
+            .starts_with("rw,nosuid,nodev,noexec")
     );
     host.daemon("umount", &[value("Where"), "-c"]).succeeds();
     host.assert_no_volume();

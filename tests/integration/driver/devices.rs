@@ -88,7 +88,7 @@ fn a_type_with_a_helper_is_mounted_by_it() {
     }
     env.dvdcli("mount -d local -n db --volumeopts=type=fuse.bindfs,device=$ROOT/none").fails(
         1,
-        &format!("dvdcli: mounting volume db: mounting $ROOT/none at $ROOT/{LOCAL}/db/_data as fuse.bindfs: mount: exit status: [..]\n"),
+        &format!("dvdcli: mounting volume db: mounting $ROOT/none at $ROOT/{LOCAL}/db/_data as fuse.bindfs with nosuid,nodev: mount: exit status: [..]\n"),
     );
     assert_eq!(env.mounts(), Vec::<PathBuf>::new());
 }
@@ -106,6 +106,9 @@ fn resolving_host() -> Option<Host> {
     Some(host)
 }
 
+/// Those of every mount of ours.
+const FLAGS: &str = "MS_NOSUID|MS_NODEV";
+
 #[test]
 fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
     let Some(host) = resolving_host() else { return };
@@ -114,42 +117,42 @@ fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
         let _ = fs::remove_file(format!("/usr/sbin/mount.{helper}"));
     }
     for (fs_type, device, o, flags, handed) in [
-        ("nfs", "server.example:/x", "", "0", "addr=192.0.2.7"),
+        ("nfs", "server.example:/x", "", FLAGS, "addr=192.0.2.7"),
         (
             "nfs4",
             "server.example:/x",
             "soft,ro",
-            "MS_RDONLY",
+            "MS_RDONLY|MS_NOSUID|MS_NODEV",
             "soft,addr=192.0.2.7",
         ),
         (
             "nfs",
             ":/x",
             "addr=server.example,nolock",
-            "0",
+            FLAGS,
             "addr=192.0.2.7,nolock",
         ),
         (
             "nfs",
             "other:/x",
             "noatime,addr=192.0.2.8",
-            "MS_NOATIME",
+            "MS_NOSUID|MS_NODEV|MS_NOATIME",
             "addr=192.0.2.8",
         ),
-        ("nfs4", "[2001:db8::9]:/x", "", "0", "addr=2001:db8::9"),
-        ("nfs", "six.example:/x", "", "0", "addr=2001:db8::7"),
+        ("nfs4", "[2001:db8::9]:/x", "", FLAGS, "addr=2001:db8::9"),
+        ("nfs", "six.example:/x", "", FLAGS, "addr=2001:db8::7"),
         (
             "cifs",
             "//server.example/x",
             "username=joe,password=hunter2",
-            "0",
+            FLAGS,
             "username=joe,password=hunter2,addr=192.0.2.7",
         ),
         (
             "cifs",
             "//other/x",
             "addr=server.example,password=hunter2",
-            "0",
+            FLAGS,
             "addr=192.0.2.7,password=hunter2",
         ),
     ] {
@@ -212,7 +215,10 @@ fn network_file_systems_with_a_helper_are_mounted_by_it() {
         mounts(env, "db", &options);
         let words = fs::read_to_string(env.path("words")).unwrap();
         let place = local_data(env, "db");
-        assert_eq!(words, format!("{device} {} -o rw,soft\n", place.display()));
+        assert_eq!(
+            words,
+            format!("{device} {} -o rw,nosuid,nodev,soft\n", place.display())
+        );
         unmounts_and_removes(env, "db");
     }
 }

@@ -8,6 +8,7 @@ mod devices;
 mod foreign_mounts;
 mod full_disk;
 mod full_store;
+mod guarded;
 mod health;
 mod in_use;
 mod links;

@@ -30,7 +30,7 @@ fn a_helper_that_mounts_nothing_is_not_believed() {
         env.dvdcli(&format!("mount -d local -n db --timeout 6s {OPTIONS}"))
             .fails(
                 1,
-                &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd: mount has ended without an error, but nothing is mounted there\n"),
+                &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd with nosuid,nodev: mount has ended without an error, but nothing is mounted there\n"),
             );
         env.dvdcli("path -d local -n db").succeeds();
         assert!(mounted_at(&local_data(env, "db")).is_none(), "{script}");
@@ -84,7 +84,7 @@ fn what_a_helper_has_mounted_before_it_failed_is_unmounted() {
             .dvdcli(&format!("mount -d local -n db --timeout 2s {OPTIONS}"))
             .fails(
                 1,
-                &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd: mount: {why}\n"),
+                &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd with nosuid,nodev: mount: {why}\n"),
             );
         assert!(mounted_at(&local_data(&host.env, "db")).is_none(), "{end}");
         host.env.dvdcli("remove -d local -n db").succeeds();

@@ -22,7 +22,7 @@ fn lines_of_fstab_are_mounted_once() {
     );
     for _ in 0..2 {
         host.run("mount -a").succeeds();
-        assert_eq!(host.options(&one).unwrap(), "rw,relatime");
+        assert_eq!(host.options(&one).unwrap(), "rw,nosuid,nodev,relatime");
         assert!(host.options(&other).unwrap().starts_with("ro"));
         assert_eq!((plugin.mounts("b"), host.volumes().len()), (1, 3));
     }
@@ -199,7 +199,10 @@ fn a_unit_of_systemd_is_made_from_the_same_line() {
         host.env
             .program("mount", [what, place, "-t", kind, "-o", options])
             .succeeds();
-        assert_eq!(host.options(Path::new(place)).unwrap(), "ro,relatime");
+        assert_eq!(
+            host.options(Path::new(place)).unwrap(),
+            "ro,nosuid,nodev,relatime"
+        );
         host.env.program("umount", [place, "-c"]).succeeds();
         assert_eq!(host.volumes().len(), 0);
     }

@@ -14,7 +14,10 @@ fn a_volume_is_mounted_and_released() {
     host.run("mount -t dvdcli loop/db $ROOT/srv/db -o size=32MiB,newfstype=ext4,nofail,noexec")
         .succeeds();
     fs::write(db.join("file"), "text").unwrap();
-    assert_eq!(host.options(&db).unwrap(), "rw,noexec,relatime");
+    assert_eq!(
+        host.options(&db).unwrap(),
+        "rw,nosuid,nodev,noexec,relatime"
+    );
     assert_eq!(host.volumes().len(), 2);
     host.run("findmnt -n -o FSTYPE $ROOT/srv/db")
         .prints("ext4\n")
@@ -84,7 +87,10 @@ fn a_view_is_not_remounted_writable_where_its_volume_is_not() {
     let line = "mount -t dvdcli loop/db $ROOT/db -o size=32MiB,mountopts=ro,noexec";
     host.run(line).succeeds();
     host.run(line).succeeds();
-    assert_eq!(host.options(&db).unwrap(), "ro,noexec,relatime");
+    assert_eq!(
+        host.options(&db).unwrap(),
+        "ro,nosuid,nodev,noexec,relatime"
+    );
     host.run("mount -t dvdcli loop/db $ROOT/db -o remount,rw")
         .fails(
             32,

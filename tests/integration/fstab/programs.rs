@@ -13,7 +13,7 @@ fn a_program_that_is_no_mount_is_not_believed() {
     let db = host.env.dir("db");
     let as_last = "#!/bin/sh\nfor last; do :; done\n";
     fs::rename("/usr/bin/mount", "/usr/bin/busy").unwrap();
-    let nothing = "mounting $ROOT/volumes/db at $ROOT/db as none with bind,helper=dvdcli: mount has ended without an error, but nothing is mounted there";
+    let nothing = "mounting $ROOT/volumes/db at $ROOT/db as none with bind,helper=dvdcli,nosuid,nodev: mount has ended without an error, but nothing is mounted there";
     let other = "target $ROOT/db: something is mounted there that is not this volume";
     for (script, why) in [
         ("exit 0", nothing),
@@ -32,12 +32,15 @@ fn a_program_that_is_no_mount_is_not_believed() {
     // As that of busybox does it: without options.
     let script = "exec /usr/bin/busy --bind \"$6\" \"$last\"";
     host.write("/usr/bin/mount", &format!("{as_last}{script}\n"));
-    for words in ["ro,noexec", "rw"] {
+    for (words, shown) in [
+        ("ro,noexec", "ro,nosuid,nodev,noexec"),
+        ("rw", "rw,nosuid,nodev"),
+    ] {
         host.run(&format!("mount.dvdcli fake/db $ROOT/db -o {words}"))
             .warns("dvdcli: warning: umount $ROOT/db will not release the volume, since mount(8) could not note that it has to; dvdcli unmount --target will\n")
             .succeeds();
         let options = host.options(&db).unwrap();
-        assert!(options.starts_with(words), "{options}");
+        assert!(options.starts_with(shown), "{options}");
         host.run("umount.dvdcli $ROOT/db").succeeds();
         assert_eq!((plugin.mounts("db"), host.volumes().len()), (0, 0));
     }

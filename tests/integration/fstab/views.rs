@@ -92,7 +92,7 @@ fn a_view_with_other_options_is_refused() {
     host.run("mount -t dvdcli fake/db $ROOT/db").succeeds();
     for (options, message) in [
         ("noexec", "without noexec"),
-        ("nosuid,exec", "without nosuid"),
+        ("nosymfollow,exec", "without nosymfollow"),
         ("ro", "writable"),
     ] {
         host.run(&format!("mount -t dvdcli fake/db $ROOT/db -o {options}"))
