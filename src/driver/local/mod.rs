@@ -37,7 +37,10 @@ impl BuiltInKind for Local {
     }
 
     fn check(&self, options: &NormalOptions) -> Result<()> {
-        Source::of(options).map(drop)
+        match Source::of(options)? {
+            Some(source) => source.refuse_ownership(options),
+            None => Ok(()),
+        }
     }
 
     /// Always `None`. The options of a volume that exists do not matter.

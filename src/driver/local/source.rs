@@ -119,6 +119,20 @@ impl Source {
         self.fs_type == IN_MEMORY
     }
 
+    /// Refuses an owner or mode for what somebody else has made. It is looked at when a volume is created: those of earlier versions
+    /// may have them, which have no effect.
+    pub fn refuse_ownership(&self, options: &NormalOptions) -> Result<()> {
+        let mut given = OWNERSHIP
+            .iter()
+            .filter(|name| options.shown(name).is_some());
+        match given.next() {
+            Some(name) if !self.sets_ownership() => bail!(Failure::usage(format!(
+                "option {name}: a device keeps its own; only a directory and tmpfs are given an owner and a mode"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a mount can be one of this source, which a call has made that was cut off. A program may mount anything.
     pub fn may_be(&self, mount: &Mount) -> bool {
         if by_program::program_for(&self.fs_type).is_some() {
@@ -295,6 +309,29 @@ mod tests {
             let error = source(list).expect_err("refused");
             assert_eq!(ErrorKind::of(&error), ErrorKind::Usage, "{list:?}");
             assert_eq!(chain(&error), refusal);
+        }
+    }
+
+    #[test]
+    fn only_what_is_made_here_is_given_an_owner() {
+        for (name, value) in [("uid", "0"), ("gid", "5"), ("mode", "0755")] {
+            let owned = |list: &[(&str, &str)]| {
+                let options = normal(&[list, &[(name, value)]].concat());
+                let source = Source::of(&options).expect("good rules").expect("a source");
+                source.refuse_ownership(&options)
+            };
+            owned(&[("type", "tmpfs"), ("device", "x")]).expect("made anew each time");
+            for list in [
+                [("type", "none"), ("device", "/x"), ("o", "bind")],
+                [("type", "nfs4"), ("device", "h:/x"), ("o", "ro")],
+            ] {
+                let error = owned(&list).expect_err("a device");
+                assert_eq!(ErrorKind::of(&error), ErrorKind::Usage);
+                let words = format!(
+                    "option {name}: a device keeps its own; only a directory and tmpfs are given an owner and a mode"
+                );
+                assert_eq!(chain(&error), words);
+            }
         }
     }
 

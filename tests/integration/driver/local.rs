@@ -52,22 +52,47 @@ fn a_plain_directory_lives_from_create_to_remove() {
 }
 
 #[test]
-fn owner_and_mode_of_the_root_are_set_once() {
+fn owner_and_mode_of_a_directory_are_set_once() {
+    let Some(env) = Env::isolated() else { return };
+    let options = "--volumeopts=uid=1234,gid=2345,mode=0770";
+    let path = mounts(&env, "plain", options);
+    assert_eq!(owner_and_mode(&path), (1234, 2345, 0o770));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o711)).unwrap();
+    env.dvdcli("unmount -d local -n plain").succeeds();
+    mounts(&env, "plain", options);
+    assert_eq!(owner_and_mode(&path), (1234, 2345, 0o711));
+    unmounts_and_removes(&env, "plain");
+    assert_eq!(owner_and_mode(&mounts(&env, "none", "")), (0, 0, 0o755));
+}
+
+/// Or any directory of the host could be given away.
+#[test]
+fn what_is_not_made_here_is_not_given_an_owner() {
     let Some(env) = Env::isolated() else { return };
     let device = Device::with_ext4(&env);
-    let of_device = format!(",type=ext4,device={}", device.0);
-    for (name, more) in [("plain", ""), ("device", of_device.as_str())] {
-        let options = format!("--volumeopts=uid=1234,gid=2345,mode=0770{more}");
-        let path = mounts(&env, name, &options);
-        assert_eq!(owner_and_mode(&path), (1234, 2345, 0o770));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o711)).unwrap();
-        env.dvdcli(&format!("unmount -d local -n {name}"))
-            .succeeds();
-        mounts(&env, name, &options);
-        assert_eq!(owner_and_mode(&path), (1234, 2345, 0o711));
-        unmounts_and_removes(&env, name);
+    let theirs = env.dir("theirs");
+    let of_device = format!("type=ext4,device={}", device.0);
+    for source in [&of_device, "type=none,device=$ROOT/theirs,o=bind"] {
+        for (option, value) in [("uid", "65534"), ("gid", "65534"), ("mode", "0777")] {
+            for verb in ["create", "mount"] {
+                let line = format!("{verb} -d local -n db --volumeopts={source},{option}={value}");
+                let doing = if verb == "create" {
+                    "creating"
+                } else {
+                    "mounting"
+                };
+                env.dvdcli(&line).fails(2, &format!(
+                    "dvdcli: {doing} volume db: option {option}: a device keeps its own; only a directory and tmpfs are given an owner and a mode\n"
+                ));
+            }
+        }
+        // Nor may it stand in the name.
+        let name = format!("mount -d local -n name=db,{source},uid=65534");
+        let found = env.dvdcli(&name).output();
+        assert_eq!((found.code, found.stdout.as_str()), (2, ""), "{found:?}");
     }
-    assert_eq!(owner_and_mode(&mounts(&env, "none", "")), (0, 0, 0o755));
+    assert_eq!(owner_and_mode(&theirs), (0, 0, 0o755));
+    assert_eq!(env.mounts().len(), 0);
 }
 
 #[test]
