@@ -132,7 +132,7 @@ _dvdcli() {
 
     case "${cmd}" in
         dvdcli)
-            opts="-d -n -o -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --force --lazy --format --help --version create mount unmount umount run remove rm path get list ls inspect exists drivers version completions man help"
+            opts="-d -n -o -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --force --lazy --format --help --version create mount unmount umount run remove rm path get list ls inspect exists drivers version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -874,7 +874,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__mount)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

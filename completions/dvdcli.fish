@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dvdcli_global_optspecs
-    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'force' 'lazy' 'format=' h/help V/version
+    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'chown' 'force' 'lazy' 'format=' h/help V/version
 end
 
 function __fish_dvdcli_needs_command
@@ -43,6 +43,7 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l verbose -d 'Show each ste
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l strict -d 'Fail where the volume exists with other options, instead of warning'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l from-env -d 'Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l chown -d 'With --from-env: give volumes owner and mode of their container paths again, even if they are another\'s'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -91,6 +92,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l target -d 'A dir
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l from-env -d 'Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l chown -d 'With --from-env: give volumes owner and mode of their container paths again, even if they are another\'s'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s n -l volumename -l name -d 'The volume' -r

@@ -159,6 +159,10 @@ pub struct MountArgs {
         conflicts_with_all = ["volumedriver", "volumename", "volumeopts", "opt", "opts_file", "target", "explicitcreate", "read_only"]
     )]
     pub from_env: bool,
+    /// With --from-env: give volumes owner and mode of their container paths again, even if they are another's
+    // clap asks for no flag that is in conflict with another one: see the verb.
+    #[arg(long)]
+    pub chown: bool,
 }
 
 #[derive(Debug, Args)]

@@ -24,7 +24,7 @@ pub fn mount(args: &MountArgs, ignored: &[String], log: &mut Log) -> Result<u8> 
     stdout::check().context("mounting the volumes of a task")?;
     let invocation = start(&args.common, TIMEOUT, log)?;
     let id = args.holder.id.as_deref();
-    let mounted = task_mount::mount(&invocation, &described.volumes, id)?;
+    let mounted = task_mount::mount(&invocation, &described.volumes, id, args.chown)?;
     match deliver(&mounted.lines(), &invocation.budget) {
         Ok(()) => Ok(0),
         Err(error) => Err(mounted.undone(error)),

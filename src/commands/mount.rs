@@ -2,9 +2,9 @@
 
 use std::path::absolute;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::base::failure::with_undo_error;
+use crate::base::failure::{Failure, with_undo_error};
 use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
 use crate::cli::stdout::{self, deliver};
@@ -20,6 +20,9 @@ use crate::volume::{self};
 
 pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     catch_signals()?;
+    if args.chown {
+        bail!(Failure::usage("--chown needs --from-env"));
+    }
     let options = options(&args.options, &args.common, log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let doing = || format!("mounting volume {}", shown_name(&args.common));

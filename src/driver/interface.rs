@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use crate::base::options::Options;
+use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
 
 /// A source of volumes: a Docker volume plugin, or a built-in driver that behaves like one.
@@ -121,6 +122,20 @@ pub trait Volume: Send {
     /// Whether it can be mounted read-only at most. A holder who sees it read-only at a target gets such a mount.
     fn must_be_read_only(&self) -> Result<bool> {
         Ok(false)
+    }
+
+    /// Whether its directory is dvdcli's own, so that it can be given an owner.
+    fn may_be_given_owner(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Owner and mode of the container path that it has taken over, where its driver remembers that.
+    fn taken_over(&self) -> Result<Option<Ownership>> {
+        Ok(None)
+    }
+
+    fn remember_taken_over(&self, _ownership: Option<Ownership>) -> Result<()> {
+        Ok(())
     }
 
     /// Whether options were given beside its name.

@@ -15,6 +15,7 @@ mod remove;
 pub mod request;
 mod sighting;
 mod system_place;
+mod taken_over;
 mod undo;
 
 use std::path::PathBuf;

@@ -8,7 +8,6 @@ use crate::base::failure::{ErrorKind, Failure, with_undo_error};
 use crate::base::text::chain;
 use crate::driver::interface::{Volume, Whereabouts};
 use crate::invocation::Invocation;
-use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::interruption;
 use crate::volume::bind::targets;
@@ -17,6 +16,7 @@ use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
 use crate::volume::holders::views::ViewRecord;
 use crate::volume::request::{MountRequest, Release};
+use crate::volume::taken_over::Before;
 use crate::volume::{Locked, mount_point, system_place};
 
 /// A volume that is mounted for a holder.
@@ -26,8 +26,8 @@ pub struct Outcome {
     pub path: PathBuf,
     /// False where this holder held it already.
     pub is_new_holder: bool,
-    /// What the volume's owner and mode were before it took over those of a container path.
-    pub ownership_before: Option<Ownership>,
+    /// What its owner and mode were, and what was remembered of them, before it took over those of a container path.
+    pub taken_over: Option<Before>,
 }
 
 /// How a volume stands before it is mounted.
@@ -102,7 +102,7 @@ impl Locked<'_> {
 
     fn refuse_own_place(&self, mount: &MountRecord, request: &MountRequest) -> Result<()> {
         let what = match request.view {
-            View::ContainerPath => "container path",
+            View::ContainerPath { .. } => "container path",
             _ => "target",
         };
         match &self.holder.target {
@@ -243,12 +243,12 @@ impl Locked<'_> {
             .ledger
             .save(record)
             .and_then(|()| self.remember(&mount))
-            .and_then(|()| self.show(&mount, old.as_ref(), request, &others));
+            .and_then(|()| self.show(&mount, old.as_ref(), request, others));
         match shown {
-            Ok(ownership_before) => Ok(Outcome {
+            Ok(taken_over) => Ok(Outcome {
                 path: self.holder.target.clone().unwrap_or(mount.path),
                 is_new_holder,
-                ownership_before,
+                taken_over,
             }),
             Err(error) => {
                 let undone = match holders_before {
@@ -265,22 +265,23 @@ impl Locked<'_> {
         mount: &MountRecord,
         old: Option<&MountRecord>,
         request: &MountRequest,
-        others: &str,
-    ) -> Result<Option<Ownership>> {
+        others: String,
+    ) -> Result<Option<Before>> {
         let Some(target) = &self.holder.target else {
             return Ok(None);
         };
+        let take_over = self.take_over(mount, request.view, others)?;
         let asked = ViewRequest {
             target,
             view: request.view,
             is_built_in: !self.volume.driver().is_shared(),
         };
-        let ownership_before = view::show(self.invocation, mount, old, asked, others)?;
+        let handover = view::show(self.invocation, mount, old, asked, &take_over)?;
         let view = ViewRecord::at(target, self.asked.clone(), &MountTable::read()?);
         let mut record = self.ledger.record_or_new();
         record.note_view(&self.holder, view);
         self.ledger.save(record)?;
-        Ok(ownership_before)
+        Ok(handover.and_then(|handover| self.handed_over(handover, take_over.before)))
     }
 
     /// A plugin may hand the volume out otherwise later, and then it matters how it did so now.

@@ -18,8 +18,11 @@ impl Locked<'_> {
             .record()
             .filter(|record| record.others(&self.holder).is_empty());
         let mount = alone.and_then(|record| record.live(&table));
-        let given_back = match (mounted.ownership_before, mount) {
-            (Some(before), Some(mount)) => set_ownership(mount.real(), before),
+        let given_back = match (mounted.taken_over, mount) {
+            (Some(before), Some(mount)) => {
+                self.remember_taken_over(before.remembered);
+                set_ownership(mount.real(), before.ownership)
+            }
             _ => Ok(()),
         };
         let released = self.release(Release::ONE);

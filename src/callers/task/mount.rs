@@ -31,11 +31,12 @@ pub(super) struct Attempt<'a> {
 }
 
 /// Mounts all volumes, or none; then the error is that of the failed volume with the lowest digit. A signal that ends the program
-/// counts as a failure.
+/// counts as a failure. With `chown`, volumes take over owner and mode of their container paths again.
 pub fn mount<'a>(
     invocation: &'a Invocation,
     volumes: &'a [TaskVolume],
     id: Option<&str>,
+    chown: bool,
 ) -> Result<MountedTask<'a>> {
     let planned = plan::to_mount(invocation, volumes, id)?;
     if planned.len() > 1 {
@@ -52,7 +53,7 @@ pub fn mount<'a>(
         attempts: Vec::new(),
     };
     for group in plan::groups(planned) {
-        task.attempts.extend(attempt_all(invocation, group));
+        task.attempts.extend(attempt_all(invocation, group, chown));
         if task.attempts.iter().any(|it| it.outcome.is_err()) || interruption::pending().is_some() {
             break;
         }
@@ -68,8 +69,12 @@ pub fn mount<'a>(
     }
 }
 
-fn attempt_all<'a>(invocation: &Invocation, group: Vec<Planned<'a>>) -> Vec<Attempt<'a>> {
-    let results = side_by_side(group, |planned| attempt(invocation, planned));
+fn attempt_all<'a>(
+    invocation: &Invocation,
+    group: Vec<Planned<'a>>,
+    chown: bool,
+) -> Vec<Attempt<'a>> {
+    let results = side_by_side(group, |planned| attempt(invocation, planned, chown));
     let attempts = results
         .into_iter()
         .map(|(planned, (made, outcome))| Attempt {
@@ -80,7 +85,11 @@ fn attempt_all<'a>(invocation: &Invocation, group: Vec<Planned<'a>>) -> Vec<Atte
     attempts.collect()
 }
 
-fn attempt(invocation: &Invocation, planned: &mut Planned) -> (Vec<PathBuf>, Result<Outcome>) {
+fn attempt(
+    invocation: &Invocation,
+    planned: &mut Planned,
+    chown: bool,
+) -> (Vec<PathBuf>, Result<Outcome>) {
     let mut made = Vec::new();
     let mut mount = || {
         if let Some(place) = &planned.place {
@@ -90,19 +99,19 @@ fn attempt(invocation: &Invocation, planned: &mut Planned) -> (Vec<PathBuf>, Res
                 .context("container path")?;
             container_path::prepare(place, &mut made).context("container path")?;
         }
-        mounting::mount(invocation, planned.volume.as_ref(), request(planned))
+        mounting::mount(invocation, planned.volume.as_ref(), request(planned, chown))
     };
     let outcome = mount().with_context(|| planned.described.doing("mounting"));
     planned.volume.disconnect();
     (made, outcome)
 }
 
-fn request(planned: &Planned) -> MountRequest<'static> {
+fn request(planned: &Planned, chown: bool) -> MountRequest<'static> {
     MountRequest {
         create: planned.create,
         holder: planned.holder(),
         view: match planned.place {
-            Some(_) => View::ContainerPath,
+            Some(_) => View::ContainerPath { chown },
             None => View::Plain(""),
         },
     }

@@ -26,6 +26,14 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              through directories of root and of the owner of the last one, who alone could move it.",
         ),
         (
+            "Owner and mode of a volume",
+            "Are set only on what dvdcli has made (a directory, a loop volume's data, a tmpfs) and on what a plugin has mounted for it: \
+             by uid, gid and mode, which are refused for any other device, and once by a container path, while the volume is root's and \
+             empty. What was taken over is remembered with the volume (of a plugin's, until the host restarts); a container path of \
+             another owner or mode is refused then. A directory that a plugin hands out without a mount keeps its owner. mount \
+             --from-env --chown overrides what was before, and is for root to say: no variable stands for it.",
+        ),
+        (
             "Programs",
             "mkfs.ext4, mount, fsck and the like are looked for in /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and \
              /usr/local/bin only, whatever PATH says, and get no variable but PATH and LC_ALL.",

@@ -82,7 +82,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "",
-                "local: a directory, or type, device and o as with Docker's local driver; uid, gid, mode. A type with a helper \
+                "local: a directory, or type, device and o as with Docker's local driver; uid, gid, mode of a directory or a tmpfs. A type with a helper \
                  /sbin/mount.TYPE is mounted by mount(8). The mount has to be in the mount table 10 s after the helper has ended (a \
                  daemon may mount in the background); flags that the helper has left out (ro, noexec) are set. A helper that a mount \
                  names for umount(8) (helper= in /run/mount/utab, as davfs2 does) is called to unmount it. A bind has no tie to its source: \

@@ -11,7 +11,6 @@ use crate::driver::interface::VolumeInfo;
 use crate::driver::local::inside;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
-use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::files_in_use;
 use crate::driver::shared::mounted_as;
@@ -46,6 +45,12 @@ impl Existing for LocalVolume<'_> {
             Some(source) => self.mount_source(source, read_only),
             None => self.mount_directory(read_only),
         }
+    }
+
+    /// What somebody else has made keeps its owner.
+    fn may_be_given_owner(&self) -> bool {
+        let source = self.on_disk.source.as_ref();
+        source.is_none_or(Source::sets_ownership)
     }
 
     fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
@@ -100,14 +105,12 @@ impl LocalVolume<'_> {
             if mount.is_read_only() == read_only {
                 // A call that was cut off may have made it.
                 mounted_as::done(self.on_disk.place, mount);
-                return self.prepare(source, &mount_point);
+                return Ok(mount_point);
             }
             self.on_disk.unmount_at(&mount_point, false)?;
             table = MountTable::read()?;
         }
-        let mount_point = self.mount_anew(source, read_only, &table)?;
-        self.prepare(source, &mount_point)
-            .inspect_err(|_| self.undo(&mount_point))
+        self.mount_anew(source, read_only, &table)
     }
 
     /// Mounts the source and returns its mount point.
@@ -141,16 +144,6 @@ impl LocalVolume<'_> {
         }
         mounted_as::forget(self.on_disk.place);
         self.on_disk.place.home.forget_mount_point(mount_point);
-    }
-
-    /// Sets owner and mode of the mounted root, once, if the options give any and mounting has not set them.
-    fn prepare(&self, source: &Source, mount_point: &Path) -> Result<PathBuf> {
-        let ownership = data_directory::ownership(&self.file.options);
-        if source.sets_ownership() || !data_directory::is_given(ownership) {
-            return Ok(mount_point.to_owned());
-        }
-        let directory = self.on_disk.place.directory();
-        data_directory::prepare(mount_point, "", ownership, &directory)
     }
 }
 

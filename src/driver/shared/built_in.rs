@@ -15,10 +15,12 @@ use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::options::{self, Known, NormalOptions};
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
+use crate::driver::shared::taken_over;
 use crate::driver::shared::unmount::{unmount_all, unmount_unread};
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
 use crate::sys::files::immutable;
+use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
 
 /// What a kind of built-in driver has of its own.
@@ -277,6 +279,19 @@ impl Volume for BuiltInVolume<'_> {
     fn refuse_broken(&self) -> Result<()> {
         let file = self.place().existing_file()?;
         self.existing(&file)?.refuse_broken()
+    }
+
+    fn may_be_given_owner(&self) -> Result<bool> {
+        let file = self.place().existing_file()?;
+        Ok(self.existing(&file)?.may_be_given_owner())
+    }
+
+    fn taken_over(&self) -> Result<Option<Ownership>> {
+        Ok(taken_over::read(&self.place().directory()))
+    }
+
+    fn remember_taken_over(&self, ownership: Option<Ownership>) -> Result<()> {
+        taken_over::write(&self.place().directory(), ownership)
     }
 
     /// A removal that was interrupted is completed by this.

@@ -39,6 +39,11 @@ pub trait Existing {
         Ok(())
     }
 
+    /// Whether dvdcli has made the directory that users get, so that it can be given an owner.
+    fn may_be_given_owner(&self) -> bool {
+        true
+    }
+
     /// Why data may not have reached the disk, to be appended to a message; or an empty text.
     fn why_lost(&self) -> &'static str {
         ""

@@ -15,5 +15,6 @@ pub mod sharing;
 pub mod size;
 pub mod still_mounted;
 pub mod store;
+pub mod taken_over;
 pub mod unmount;
 pub mod values;

@@ -6,9 +6,10 @@ use std::os::fd::AsFd;
 
 use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{Gid, Uid, fchown};
+use serde::{Deserialize, Serialize};
 
 /// Owner, group and mode of a directory. `None` is what stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ownership {
     pub uid: Option<u32>,
     pub gid: Option<u32>,

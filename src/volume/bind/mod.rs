@@ -3,5 +3,6 @@
 mod allowed;
 pub mod container_path;
 pub mod ownership;
+pub mod take_over;
 pub mod targets;
 pub mod view;

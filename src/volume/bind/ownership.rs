@@ -1,4 +1,4 @@
-//! Binds a volume to a container path; the volume takes over owner and mode of that directory.
+//! Binds a volume to a container path; once, the volume takes over owner and mode of that directory.
 
 use std::fs;
 use std::io;
@@ -8,33 +8,44 @@ use std::path::Path;
 use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::invocation::log::Log;
 use crate::sys::files::directory::{self, Arrival, path_of};
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::calls::{bind_at, detach, make_receiver, restrict, unmount};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::bind::container_path::open;
+use crate::volume::bind::take_over::{Decision, Found, TakeOver};
 use crate::volume::holders::mount_record::MountRecord;
 
-/// Gives the volume owner and mode of the container path, and binds it there. Returns the volume's former owner and mode if
-/// they were different.
+/// What a volume has of a container path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handover {
+    /// The container path's owner and mode, to be remembered.
+    pub now: Ownership,
+    /// The volume's own before, if they were changed.
+    pub before: Option<Ownership>,
+}
+
+/// Binds the volume to the container path, and gives it the owner and mode of that, unless that was done before.
 ///
 /// Mounts inside the volume are not bound with it: they could not be unmounted in one step.
 ///
 /// # Errors
 ///
-/// In use: owner and mode would change under other holders. `others` names them; it is empty where there are none.
+/// In use: owner and mode would change under other holders, or are somebody else's.
 ///
 /// `words` are those of mount(8) that the view gets.
 pub fn bind_with_ownership(
+    log: &Log,
     mounted: &MountRecord,
     path: &Path,
     words: &str,
-    others: &str,
-) -> Result<Option<Ownership>> {
+    take_over: &TakeOver,
+) -> Result<Option<Handover>> {
     let volume = mounted.real();
     let Arrival { parent, directory } =
         open(path).map_err(Error::from).context("container path")?;
-    let before = carry_over(volume, &directory, path, others)?;
+    let handover = carry_over(log, volume, &directory, path, take_over)?;
     let bound = bind_at(volume, &directory)
         .with_context(|| format!("binding {} to {}", volume.display(), path.display()))
         .and_then(|()| {
@@ -43,10 +54,10 @@ pub fn bind_with_ownership(
             verify_bind(mounted, path, words, view.as_ref())
                 .inspect_err(|_| unmount_again(view.ok(), &directory))
         });
-    if let (Err(_), Some(before)) = (&bound, before) {
+    if let (Err(_), Some(before)) = (&bound, handover.and_then(|it| it.before)) {
         let _ = set_ownership(volume, before);
     }
-    bound.map(|()| before)
+    bound.map(|()| handover)
 }
 
 /// Checks that the volume is seen at the path: the owner of a directory above could have moved ours away meanwhile, and the
@@ -82,34 +93,47 @@ fn unmount_again(view: Option<OwnedFd>, directory: &OwnedFd) {
     }
 }
 
-/// Gives the volume owner and mode of the container path `from`.
+/// Gives the volume owner and mode of the container path `from`, where that is decided. Returns `None` where nothing is to be
+/// remembered.
 fn carry_over(
+    log: &Log,
     volume: &Path,
     from: &OwnedFd,
     path: &Path,
-    others: &str,
-) -> Result<Option<Ownership>> {
+    take_over: &TakeOver,
+) -> Result<Option<Handover>> {
     let (volume_shown, path_shown) = (volume.display(), path.display());
     let doing = || format!("giving {volume_shown} owner and mode of {path_shown}");
     let wanted = Ownership::of(from).with_context(doing)?;
-    let found = directory::open(volume)
-        .and_then(Ownership::of)
-        .with_context(doing)?;
-    if found == wanted {
-        return Ok(None);
-    }
-    if !others.is_empty() {
-        bail!(Failure::in_use(format!(
-            "{volume_shown} has owner and mode {found}, container path {path_shown} has {wanted}, and they stay as they are \
-             while it is held by {others}"
-        )));
+    let found = directory::open(volume).and_then(|directory| Found::of(&directory));
+    let found = found.with_context(doing)?;
+    let has = found.ownership;
+    let decided = take_over.decide(found, wanted).map_err(|why| {
+        Failure::in_use(format!(
+            "{volume_shown} has owner and mode {has}, container path {path_shown} has {wanted}, and {why}"
+        ))
+    })?;
+    let stays = |before| Handover {
+        now: wanted,
+        before,
+    };
+    match decided {
+        Decision::Take => {}
+        Decision::Stay => return Ok(Some(stays(None))),
+        Decision::Unasked => return Ok(None),
+        Decision::NotOurs => {
+            log.warn(&format!(
+                "{volume_shown} keeps its owner and mode {has}, since dvdcli has not made it; container path {path_shown} has {wanted}"
+            ));
+            return Ok(None);
+        }
     }
     if let Err(error) = set_ownership(volume, wanted) {
         // The owner may have been changed already, and the mode not.
-        let _ = set_ownership(volume, found);
+        let _ = set_ownership(volume, has);
         return Err(error).with_context(doing);
     }
-    Ok(Some(found))
+    Ok(Some(stays(Some(has))))
 }
 
 /// Sets owner and mode of a volume's directory.

@@ -7,13 +7,13 @@ use anyhow::{Result, bail};
 
 use crate::base::failure::{Failure, with_undo_error};
 use crate::invocation::Invocation;
-use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::calls::{bind, detach};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::{GUARD, MountOptions, restrictions};
 use crate::sys::mount::utab;
 use crate::sys::process::interruption;
-use crate::volume::bind::ownership::bind_with_ownership;
+use crate::volume::bind::ownership::{Handover, bind_with_ownership};
+use crate::volume::bind::take_over::TakeOver;
 use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::lock::TargetLock;
 use crate::volume::holders::mount_record::MountRecord;
@@ -26,8 +26,11 @@ pub enum View<'a> {
     Plain(&'a str),
     /// Bound by mount(8), so that umount(8) calls dvdcli for it.
     Listed(&'a str),
-    /// Bound to a task's container path, which is resolved already; the volume takes over its owner and mode.
-    ContainerPath,
+    /// Bound to a task's container path, which is resolved already; the volume takes over its owner and mode once, and with `chown`
+    /// again.
+    ContainerPath {
+        chown: bool,
+    },
 }
 
 /// What a caller asks for.
@@ -43,14 +46,14 @@ pub struct ViewRequest<'a> {
 impl View<'_> {
     /// Whether the target is already in the form that the mount table uses.
     pub fn is_resolved(self) -> bool {
-        matches!(self, View::ContainerPath)
+        matches!(self, View::ContainerPath { .. })
     }
 
     /// Whether the view is to be read-only.
     pub fn is_read_only(self) -> bool {
         match self {
             View::Plain(words) | View::Listed(words) => MountOptions::parse(words).read_only(),
-            View::ContainerPath => false,
+            View::ContainerPath { .. } => false,
         }
     }
 
@@ -58,7 +61,7 @@ impl View<'_> {
     fn words(&self) -> &str {
         match self {
             View::Plain(words) | View::Listed(words) => words,
-            View::ContainerPath => "",
+            View::ContainerPath { .. } => "",
         }
     }
 
@@ -67,15 +70,15 @@ impl View<'_> {
     }
 }
 
-/// Makes the volume appear at the target. A view of its `old` mount, which is dead, is unmounted first. Returns the volume's
-/// former owner and mode if they were changed.
+/// Makes the volume appear at the target. A view of its `old` mount, which is dead, is unmounted first. Returns what
+/// it has of a container path's owner and mode.
 pub fn show(
     invocation: &Invocation,
     mounted: &MountRecord,
     old: Option<&MountRecord>,
     request: ViewRequest,
-    others: &str,
-) -> Result<Option<Ownership>> {
+    take_over: &TakeOver,
+) -> Result<Option<Handover>> {
     let target = request.target;
     let _lock = TargetLock::acquire(invocation, target)?;
     let ends = invocation.budget.ends();
@@ -88,9 +91,9 @@ pub fn show(
     let here = Target::at(target);
     targets::unbind(&here, gone, &table, !is_seen, ends)?;
     targets::refuse_other(target, None, &MountTable::read()?)?;
-    if let View::ContainerPath = request.view {
+    if let View::ContainerPath { .. } = request.view {
         let words = options(mounted, request, &table);
-        return bind_with_ownership(mounted, target, &words, others);
+        return bind_with_ownership(&invocation.log, mounted, target, &words, take_over);
     }
     let (source, place) = (mounted.path.display(), target.display());
     invocation
@@ -135,7 +138,7 @@ fn bind_view(
             None
         }
         View::Plain(_) => Some(bind(mounted.real(), target, &options)?),
-        View::ContainerPath => None,
+        View::ContainerPath { .. } => None,
     };
     // The volume's own directory may have been replaced, and the program called mount may be another than util-linux's.
     let table = MountTable::read()?;

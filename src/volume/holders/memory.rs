@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::sys::files::ownership::Ownership;
 use crate::sys::files::small;
 use crate::sys::mount::identity::MountIdentity;
 use crate::sys::mount::mountinfo::Mount;
@@ -27,6 +28,9 @@ pub struct Memory {
     pub is_silent: bool,
     /// What was mounted there before, and stayed.
     pub foreign: Option<MountIdentity>,
+    /// Owner and mode of the container path that a plugin's volume has taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over: Option<Ownership>,
 }
 
 impl Memory {
@@ -66,6 +70,7 @@ impl MemoryFile {
                 was_mount: false,
                 is_silent: false,
                 foreign: None,
+                taken_over: None,
             },
         }
     }
@@ -96,6 +101,13 @@ impl MemoryFile {
     pub fn learn_silence(&self) -> Result<()> {
         self.change(|before| Memory {
             is_silent: true,
+            ..before
+        })
+    }
+
+    pub fn take_over(&self, ownership: Option<Ownership>) -> Result<()> {
+        self.change(|before| Memory {
+            taken_over: ownership,
             ..before
         })
     }

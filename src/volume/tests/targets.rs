@@ -256,7 +256,7 @@ fn an_error_keeps_its_kind_where_the_undo_fails_as_well() {
         let scene = Scene::new();
         scene.plan().unmounting = Unmounting::Fails(undoing);
         let hiding = MountRequest {
-            view: View::ContainerPath,
+            view: View::ContainerPath { chown: false },
             ..at(&scene, "/mnt", false)
         };
         let expected = format!(

@@ -25,7 +25,7 @@ fn scene() -> (Scene, MountRequest<'static>) {
         ..living("task")
     };
     let request = MountRequest {
-        view: View::ContainerPath,
+        view: View::ContainerPath { chown: false },
         ..request(holder)
     };
     (scene, request)
@@ -45,7 +45,7 @@ fn a_volume_takes_over_the_mode_of_its_container_path_and_undoing_gives_it_back(
         let (scene, request) = scene();
         let outcome = scene.mount(request.clone()).expect("mounted");
         assert_eq!(mode_of(&scene, "/mnt/db"), 0o750);
-        let before = outcome.ownership_before.expect("another mode");
+        let before = outcome.taken_over.expect("another mode").ownership;
         assert_eq!(before.mode, Some(0o755));
         if other_comes {
             let other = crate::volume::tests::request(named("other"));

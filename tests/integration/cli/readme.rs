@@ -189,6 +189,7 @@ fn slurms_jobs_have_their_volumes() {
         let run = host.daemon(&path, &[""; 0]).env("SLURM_JOB_ID", job);
         let mut run = run
             .env("SLURM_JOB_USER", "nobody")
+            .env("SLURM_JOB_UID", "65534")
             .env("SLURM_JOB_PARTITION", partition);
         run.command.env_remove("PATH");
         run

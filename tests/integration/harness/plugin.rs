@@ -125,6 +125,7 @@ impl FakePlugin {
             requests: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            disks: Mutex::default(),
             is_serial: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         });
@@ -200,6 +201,12 @@ impl FakePlugin {
     /// Serves one connection after the other from now on, as a plugin without threads does.
     pub fn serves_one_at_a_time(&self) {
         self.state.is_serial.store(true, SeqCst);
+    }
+
+    /// Mounts its volumes from now on, from directories of the environment, in which tests may mount.
+    pub fn mounting(self, env: &Env) -> FakePlugin {
+        *self.state.disks.lock().unwrap() = Some(env.dir("disks"));
+        self
     }
 
     /// Calls its directory so, as a managed plugin does.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::fs;
 use crate::harness::http::{Answer, Request, response};
+use crate::harness::mounts::{bind, unmount};
 use crate::harness::real::RealPlugin;
 use crate::harness::waiting::eventually;
 
@@ -39,6 +40,8 @@ pub struct State {
     pub connections: AtomicUsize,
     /// Those that have not ended.
     pub open: AtomicUsize,
+    /// What it mounts a volume from, in a directory of the volume's name; without it, it hands out plain directories.
+    pub disks: Mutex<Option<PathBuf>>,
     /// Whether it serves one connection after the other.
     pub is_serial: AtomicBool,
     pub stopped: AtomicBool,
@@ -81,6 +84,12 @@ impl State {
         response(status, headers, &body.to_string())
     }
 
+    fn disk(&self, name: &str) -> Option<PathBuf> {
+        let disk = self.disks.lock().unwrap().as_ref()?.join(name);
+        fs::create_dir_all(&disk).unwrap();
+        Some(disk)
+    }
+
     fn carry_out(&self, request: &Request) -> Result<Value, &'static str> {
         let name = request.body["Name"].as_str().unwrap_or_default();
         let id = request.body["ID"].as_str().unwrap_or_default();
@@ -118,8 +127,13 @@ impl State {
                 if self.kind == Kind::Refusing && volume.mounts.iter().any(|known| known == id) {
                     return Err("volume is already mounted by this id");
                 }
-                volume.mounts.push(id.to_owned());
                 fs::create_dir_all(self.directory.join(name)).unwrap();
+                if volume.mounts.is_empty()
+                    && let Some(disk) = self.disk(name)
+                {
+                    bind(&disk, &self.directory.join(name));
+                }
+                volume.mounts.push(id.to_owned());
                 json!({ "Mountpoint": mountpoint(name, volume), "Err": "" })
             }
             ("Unmount", Some(volume)) if volume.mounts.is_empty() => {
@@ -135,6 +149,9 @@ impl State {
                 volume
                     .mounts
                     .remove(at.ok_or("volume is not mounted by this id")?);
+                if volume.mounts.is_empty() && self.disk(name).is_some() {
+                    unmount(&self.directory.join(name));
+                }
                 done
             }
             ("Remove", Some(volume)) if !volume.mounts.is_empty() => {

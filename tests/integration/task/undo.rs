@@ -109,25 +109,36 @@ fn what_cannot_be_undone_is_named_as_well() {
 #[test]
 fn owner_and_mode_are_given_back() {
     let Some(env) = Env::isolated() else { return };
-    let _plugin = FakePlugin::start(&env, "rexray");
+    let _plugin = FakePlugin::start(&env, "rexray").mounting(&env);
     let bad = FakePlugin::start(&env, "bad");
     bad.on("Mount", refuses("no"));
-    owned(&env, "volumes/a", (5, 6, 0o2700));
     owned(&env, "job", (7, 8, 0o755));
-    let variables = [
-        ("NAME", "a"),
-        ("CONTAINERPATH", "$ROOT/job"),
-        ("NAME1", "b"),
-        ("DRIVER1", "bad"),
-        ("CONTAINERPATH1", "$ROOT/job/b"),
-    ];
-    task(&env, MOUNT, &variables).fails(
-        1,
-        "dvdcli: mounting volume b (DVDI_VOLUME_NAME1): plugin bad: VolumeDriver.Mount: no\n",
-    );
-    assert_eq!(ownership(&env.path("volumes/a")), (5, 6, 0o2700));
-    assert_eq!(env.names("volumes/a").len(), 0);
-    assert_eq!(env.mounts().len(), 0);
+    owned(&env, "other", (9, 9, 0o700));
+    for (driver, place) in [
+        ("rexray", "disks/a"),
+        ("local", "var/lib/dvdcli/local/a/_data"),
+    ] {
+        let variables = [
+            ("NAME", "a"),
+            ("DRIVER", driver),
+            ("CONTAINERPATH", "$ROOT/job"),
+            ("NAME1", "b"),
+            ("DRIVER1", "bad"),
+            ("CONTAINERPATH1", "$ROOT/job/b"),
+        ];
+        task(&env, MOUNT, &variables).fails(
+            1,
+            "dvdcli: mounting volume b (DVDI_VOLUME_NAME1): plugin bad: VolumeDriver.Mount: no\n",
+        );
+        assert_eq!(ownership(&env.path(place)), (0, 0, 0o755));
+        assert_eq!(env.names(place).len(), 0);
+        assert_eq!(env.mounts().len(), 0);
+        // Nobody has had it.
+        let other = [&variables[..2], &[("CONTAINERPATH", "$ROOT/other")]].concat();
+        task(&env, MOUNT, &other).prints("$ROOT/other\n").succeeds();
+        assert_eq!(ownership(&env.path(place)), (9, 9, 0o700));
+        task(&env, UNMOUNT, &other).succeeds();
+    }
 }
 
 #[test]

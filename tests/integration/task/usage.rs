@@ -189,6 +189,10 @@ fn flags_that_describe_one_volume_do_not_go_with_it() {
             &format!("dvdcli: the argument '--from-env' cannot be used with '{flag}'\n"),
         );
     }
+    for line in ["mount --chown", "mount -d loop -n db --chown"] {
+        env.dvdcli(line)
+            .fails(2, "dvdcli: --chown needs --from-env\n");
+    }
     for verb in ["create", "remove", "path"] {
         env.dvdcli(&format!("{verb} --from-env"))
             .fails(2, "dvdcli: unexpected argument '--from-env' found\n");

@@ -134,7 +134,7 @@ pub const ASKED: [Asked; 8] = [
         ..asked("anonymous at /target", false, false)
     },
     Asked {
-        view: View::ContainerPath,
+        view: View::ContainerPath { chown: false },
         ..asked("run task at /target", false, true)
     },
 ];
