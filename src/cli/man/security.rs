@@ -22,8 +22,10 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
         (
             "allow.containerpaths: [/tmp]",
             "The directories below which --from-env may bind volumes. Whatever it says, no volume is bound in or above /usr, /bin, \
-             /sbin, /lib*, /etc, /root, /boot, /dev, /proc, /sys or /var/lib. A container path leads over no symbolic link, and only \
-             through directories of root and of the owner of the last one, who alone could move it.",
+             /sbin, /lib*, /etc, /root, /boot, /dev, /proc, /sys or /var/lib, nor in what services keep in /tmp. A container path \
+             leads over no symbolic link, over no FUSE file system of a user, and only through directories of root and of the owner \
+             of the last one, who alone could move it. In /tmp, any user can make a task's directory before the task does: where \
+             users are not to be trusted, allow a directory that is root's instead.",
         ),
         (
             "Owner and mode of a volume",

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::base::failure::Failure;
 use crate::invocation::config::allow::Allow;
 use crate::sys::files::system;
+use crate::sys::mount::mountinfo::MountTable;
 
 const SETTING: &str = "dvdcli.allow.containerpaths";
 
@@ -36,6 +37,28 @@ pub fn refuse_elsewhere(allow: &Allow, path: &Path) -> Result<()> {
     bail!(Failure::usage(format!(
         "{shown}: {places} (setting {SETTING})"
     )))
+}
+
+/// Refuses a container path on a file system that a user serves: it says of its directories whatever he likes, and answers when he
+/// likes.
+///
+/// # Errors
+///
+/// Wrong usage, with the user's number.
+pub fn refuse_users_file_system(path: &Path, table: &MountTable) -> Result<()> {
+    let Some(mount) = table.covering(path) else {
+        return Ok(());
+    };
+    let is_fuse = mount.fs_type.split('.').next() == Some("fuse");
+    let mut options = mount.fs_options.split(',');
+    let user = options.find_map(|option| option.strip_prefix("user_id="));
+    match user.filter(|user| is_fuse && *user != "0") {
+        Some(user) => bail!(Failure::usage(format!(
+            "{}: it lies on a file system of user {user}",
+            path.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +101,28 @@ mod tests {
                 "{path}: it would hide {system} or a part of it, whatever dvdcli.allow.containerpaths says"
             );
             assert_eq!(refusal(&["/", "/usr"], path), Some(words));
+        }
+    }
+
+    #[test]
+    fn what_a_user_serves_is_not_believed() {
+        let table = MountTable::parse(
+            b"20 1 0:1 / / rw - ext4 /dev/vda1 rw\n\
+              21 20 0:2 / /tmp/a rw - fuse.sshfs x rw,user_id=1000,group_id=1000\n\
+              22 20 0:3 / /tmp/b rw - fuse x rw,user_id=65534\n\
+              23 20 0:4 / /tmp/c rw - fuse.rclone x rw,user_id=0,group_id=0\n\
+              24 20 0:5 / /tmp/d rw - ext4 /dev/x rw,user_id=7\n",
+        );
+        let refused = |path: &str| {
+            let checked = refuse_users_file_system(Path::new(path), &table);
+            checked.err().map(|error| chain(&error))
+        };
+        for (path, user) in [("/tmp/a/x/new", 1000), ("/tmp/b/x", 65534)] {
+            let words = format!("{path}: it lies on a file system of user {user}");
+            assert_eq!(refused(path), Some(words));
+        }
+        for path in ["/tmp/x", "/tmp/c/x", "/tmp/d/x"] {
+            assert_eq!(refused(path), None, "{path}");
         }
     }
 }

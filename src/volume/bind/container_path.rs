@@ -15,7 +15,7 @@ use crate::invocation::Invocation;
 use crate::sys::files::directory::{self, Arrival, IfMissing, Obstacle, Stopped, descend};
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
-use crate::volume::bind::allowed::refuse_elsewhere;
+use crate::volume::bind::allowed::{refuse_elsewhere, refuse_users_file_system};
 use crate::volume::mount_point;
 
 /// Missing directories below it are made; elsewhere, they have to be there.
@@ -53,9 +53,11 @@ pub fn resolve(invocation: &Invocation, path: &Path) -> Result<ContainerPath> {
 
 /// Looks at a path as far as it exists. Returns why the directory cannot be used if it is missing.
 fn look(invocation: &Invocation, path: &Path) -> Result<Option<String>> {
-    if MountTable::read()?.at(path).is_some() {
+    let table = MountTable::read()?;
+    if table.at(path).is_some() {
         return Ok(None);
     }
+    refuse_users_file_system(path, &table)?;
     // The walk below could hang in a dead mount, so another process looks first.
     if let Err(error) = mount_point::answers(invocation, path)
         && error.kind() == ErrorKind::TimedOut
@@ -96,9 +98,11 @@ pub fn inside(outer: &ContainerPath, outer_path: &Path, path: &Path) -> Containe
 /// Makes sure that the directory exists. `made` gets each directory that had to be made, also where a later one fails. A place
 /// where something is mounted exists.
 pub fn prepare(place: &ContainerPath, made: &mut Vec<PathBuf>) -> Result<()> {
-    if MountTable::read()?.at(&place.path).is_some() {
+    let table = MountTable::read()?;
+    if table.at(&place.path).is_some() {
         return Ok(());
     }
+    refuse_users_file_system(&place.path, &table)?;
     for _ in 0..TRIES {
         let if_missing = if place.may_be_made {
             IfMissing::Make(made)

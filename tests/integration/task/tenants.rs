@@ -26,6 +26,11 @@ fn no_part_of_the_system_is_hidden_whatever_is_allowed() {
         ("/dev/disk", "/dev"),
         ("/var/lib/dvdcli", "/var/lib"),
         ("/var", "/var/lib"),
+        ("/tmp/.X11-unix", "/tmp/.X11-unix"),
+        (
+            "/tmp/systemd-private-0-httpd.service-0/tmp",
+            "/tmp/systemd-private-0-httpd.service-0",
+        ),
     ] {
         let variables = [("NAME", "a"), ("DRIVER", "local"), ("CONTAINERPATH", path)];
         let message = format!(
@@ -241,6 +246,22 @@ fn no_variable_of_a_task_means_anything_but_those_of_its_volumes() {
     assert!(!env.path("evil-ran").exists());
     assert_eq!(env.names("evil"), ["bin", "config.yml"]);
     env.assert_nothing_is_left();
+}
+
+/// Files that root may read are for the command line to name.
+#[test]
+fn an_option_of_a_task_is_what_it_says_and_no_file() {
+    let Some(env) = Env::isolated() else { return };
+    let plugin = FakePlugin::start(&env, "rexray");
+    let secret = env.write("secret", "of root's");
+    fs::set_permissions(secret, fs::Permissions::from_mode(0o600)).unwrap();
+    env.dvdcli("create -d rexray -n known --opt key=@$ROOT/secret")
+        .succeeds();
+    assert_eq!(plugin.options("known")["key"], "of root's");
+    task(&env, MOUNT, &[("NAME", "a"), ("OPTS", "key=@secret")])
+        .prints("$ROOT/volumes/a\n")
+        .succeeds();
+    assert_eq!(plugin.options("a")["key"], "@secret");
 }
 
 /// A task without volumes is left alone, whatever is in its environment.
