@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use pretty_assertions::assert_eq;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::env::Env;
 use crate::harness::fs;
@@ -93,6 +93,26 @@ fn what_is_not_made_here_is_not_given_an_owner() {
     }
     assert_eq!(owner_and_mode(&theirs), (0, 0, 0o755));
     assert_eq!(env.mounts().len(), 0);
+}
+
+/// As one that an earlier version has made.
+#[test]
+fn an_owner_in_the_record_of_a_device_has_no_effect() {
+    let Some(env) = Env::isolated() else { return };
+    let theirs = env.dir("theirs");
+    env.dvdcli("create -d local -n db -o type=none -o o=bind -o device=$ROOT/theirs")
+        .succeeds();
+    let path = env.path(&format!("{LOCAL}/db/volume.json"));
+    let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (option, value) in [("uid", "1234"), ("mode", "0777")] {
+        let options = record["options"].as_array_mut().unwrap();
+        options.push(json!([option, value]));
+    }
+    fs::write(&path, record.to_string()).unwrap();
+    let mounted = mounts(&env, "db", "");
+    assert_eq!(owner_and_mode(&mounted), (0, 0, 0o755));
+    assert_eq!(owner_and_mode(&theirs), (0, 0, 0o755));
+    unmounts_and_removes(&env, "db");
 }
 
 #[test]
