@@ -4,6 +4,7 @@ pub mod budget;
 pub mod config;
 pub mod log;
 pub mod paths;
+pub mod trust;
 
 use std::env;
 use std::path::{self, Path};
@@ -56,7 +57,7 @@ impl Invocation {
         let root = env::var_os("DVDCLI_ROOT").filter(|root| !root.is_empty());
         let root = path::absolute(root.unwrap_or_else(|| "/".into())).context("DVDCLI_ROOT")?;
         let paths = Paths::below(&root);
-        let config = Config::load(config, &paths.configs, env::vars_os())?;
+        let config = Config::load(&log, config, &paths.configs, env::vars_os())?;
         let timeout = limits.timeout.or(config.timeout);
         let budget = Budget::new(timeout.unwrap_or(limits.default_timeout));
         log.set_end(budget.ends());

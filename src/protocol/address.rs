@@ -17,7 +17,11 @@ pub enum Address {
     /// An absolute path.
     Unix(PathBuf),
     /// Plain HTTP to `host:port`.
-    Tcp(String),
+    Tcp {
+        authority: String,
+        /// Whether the spec has TLS settings all the same.
+        has_tls_config: bool,
+    },
     /// TLS to `host:port`.
     Tls(String, TlsFiles),
 }
@@ -26,7 +30,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Address::Unix(path) => write!(f, "unix://{}", path.display()),
-            Address::Tcp(authority) => write!(f, "tcp://{authority}"),
+            Address::Tcp { authority, .. } => write!(f, "tcp://{authority}"),
             Address::Tls(authority, _) => write!(f, "https://{authority}"),
         }
     }
@@ -92,7 +96,10 @@ fn parse_address(url: &str, tls: TlsFiles) -> Result<Address> {
     }
     let authority = parse_authority(rest, &shown)?;
     match scheme.as_str() {
-        "tcp" | "http" => Ok(Address::Tcp(authority)),
+        "tcp" | "http" => Ok(Address::Tcp {
+            authority,
+            has_tls_config: tls != TlsFiles::default(),
+        }),
         "https" => Ok(Address::Tls(authority, tls)),
         _ => bail!("address '{shown}' has an unknown scheme; unix, tcp, http and https are known"),
     }

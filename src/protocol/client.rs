@@ -67,7 +67,7 @@ impl Client {
         let sent = Sent::default();
         let (agent, base) = match address {
             Address::Unix(path) => (unix_agent(path, &sent), format!("http://{UNIX_HOST}")),
-            Address::Tcp(authority) => (tcp_agent(&sent), format!("http://{authority}")),
+            Address::Tcp { authority, .. } => (tcp_agent(&sent), format!("http://{authority}")),
             Address::Tls(authority, files) => {
                 (tls_agent(files, &sent)?, format!("https://{authority}"))
             }

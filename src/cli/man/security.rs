@@ -70,6 +70,18 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
          is bound there. What a managed plugin says is looked up in its own root: no link and no .. leads out of it.",
         ),
         (
+            "Files of others",
+            "Root acts on the configuration, daemon.json, a plugin's spec, socket, config.json and TLS files, /run/dvdcli, the built-in \
+             drivers' directories and volume.json only where each of them, and the directory that it is in, belongs to root and others \
+             cannot write to it; a directory above may have the sticky bit, and a socket any mode. Another user is warned where they \
+             are neither root's nor his. Of a private key that every user can read, both are warned.",
+        ),
+        (
+            "Plugins on other hosts",
+            "A warning says so where all that is sent can be read on the way (tcp:// to another host), where a TLSConfig has no effect \
+             beside tcp://, and where InsecureSkipVerify believes whoever answers.",
+        ),
+        (
             "Secrets",
             "Every user of a host sees the arguments of its processes. -o KEY=@FILE reads a value from a file, without its last \
              newline, and --opts-file reads options from a file or from stdin; a value of --opt that begins with an @ itself is \

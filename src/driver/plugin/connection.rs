@@ -10,12 +10,14 @@ use serde::de::DeserializeOwned;
 
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::text::chain;
+use crate::driver::plugin::cautions;
 use crate::driver::plugin::discovery::{self, Endpoint};
 use crate::driver::plugin::managed::Managed;
 use crate::driver::plugin::shown::shown;
 use crate::driver::plugin::wait::Wait;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
+use crate::invocation::trust;
 use crate::protocol::cause::Cause;
 use crate::protocol::client::{CallError, Client, Line, Response};
 use crate::protocol::messages as wire;
@@ -170,10 +172,15 @@ impl<'a> Connection<'a> {
         let paths = &self.invocation.paths;
         let found = self.found.take();
         let found = found.unwrap_or_else(|| discovery::find(paths, &self.name));
-        let Some(Endpoint { address, managed }) = found? else {
+        let Some(endpoint) = found? else {
             return Ok(Err(discovery::not_found(paths, &self.name)));
         };
         let log = &self.invocation.log;
+        trust::check(log, "reading", &paths.docker_config)?;
+        cautions::check(log, &self.label(), &endpoint)?;
+        let Endpoint {
+            address, managed, ..
+        } = endpoint;
         log.step(|| format!("plugin {}: found at {address}", self.name));
         let link = Link {
             client: Client::new(&address)?,

@@ -25,6 +25,8 @@ pub struct Endpoint {
     pub address: Address,
     /// Its installation, where it is a managed plugin.
     pub managed: Option<Managed>,
+    /// The spec file that names its address, where there is one.
+    pub spec: Option<PathBuf>,
 }
 
 /// Which kind of plugin was found.
@@ -73,26 +75,28 @@ fn managed_endpoint(paths: &Paths, plugin: &Managed) -> Result<Endpoint> {
     Ok(Endpoint {
         address: plugin.address(paths)?,
         managed: Some(plugin.clone()),
+        spec: None,
     })
 }
 
 fn find_legacy(paths: &Paths, name: &str) -> Result<Option<Endpoint>> {
-    let found = |address| {
+    let found = |address, spec| {
         Ok(Some(Endpoint {
             address,
             managed: None,
+            spec,
         }))
     };
     for path in candidates(&paths.plugin_sockets, name, "sock") {
         if file_type(&path)?.is_some_and(|kind| kind.is_socket()) {
-            return found(Address::Unix(path));
+            return found(Address::Unix(path), None);
         }
     }
     for directory in &paths.plugin_specs {
         for (extension, parse) in SPECS {
             for path in candidates(directory, name, extension) {
                 if file_type(&path)?.is_some() {
-                    return found(read_spec(&path, parse)?);
+                    return found(read_spec(&path, parse)?, Some(path));
                 }
             }
         }

@@ -13,6 +13,9 @@ use crate::protocol::address::Address;
 use crate::protocol::json;
 use crate::sys::files::small as files;
 
+/// What describes a plugin, in its directory.
+const CONFIG: &str = "config.json";
+
 /// A managed plugin, as its `config.json` describes it.
 #[derive(Debug, Clone)]
 pub struct Managed {
@@ -22,7 +25,9 @@ pub struct Managed {
     pub enabled: bool,
     pub is_volume_driver: bool,
     socket: String,
-    /// What it sees, which lies in `DATA-ROOT/plugins/ID`.
+    /// `DATA-ROOT/plugins/ID`.
+    directory: PathBuf,
+    /// What it sees, which lies in that directory.
     pub tree: Tree,
 }
 
@@ -131,7 +136,7 @@ fn is_hex(text: &str) -> bool {
 
 fn read(directory: &Path, id: String) -> Option<Managed> {
     let directory = directory.join(&id);
-    let text = files::read(&directory.join("config.json")).ok()?;
+    let text = files::read(&directory.join(CONFIG)).ok()?;
     let ConfigFile { plugin } = json::read(&text).ok()?;
     Some(Managed {
         id,
@@ -145,6 +150,7 @@ fn read(directory: &Path, id: String) -> Option<Managed> {
             .any(|kind| kind.starts_with("docker.volumedriver/")),
         socket: plugin.config.interface.socket,
         tree: Tree::new(&directory, &plugin.config.propagated_mount),
+        directory,
     })
 }
 
@@ -196,6 +202,10 @@ pub fn is_disabled(name: &str) -> String {
 }
 
 impl Managed {
+    pub fn config_file(&self) -> PathBuf {
+        self.directory.join(CONFIG)
+    }
+
     /// Where the plugin listens.
     ///
     /// # Errors

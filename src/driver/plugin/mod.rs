@@ -1,5 +1,6 @@
 //! A Docker volume plugin as a driver.
 
+mod cautions;
 mod connection;
 pub mod discovery;
 pub mod managed;

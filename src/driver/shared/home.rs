@@ -11,8 +11,9 @@ use crate::base::failure::Failure;
 use crate::driver::shared::host_claim::Host;
 use crate::driver::shared::sharing;
 use crate::driver::shared::still_mounted;
-use crate::driver::shared::store::{Store, VolumeFile};
+use crate::driver::shared::store::{RECORD, Store, VolumeFile};
 use crate::invocation::Invocation;
+use crate::invocation::trust;
 use crate::sys::files::directory::{IfMissing, Obstacle, descend, remove_at};
 use crate::sys::files::resolve::{canonical_as_far_as_it_exists, trusted};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
@@ -37,8 +38,13 @@ pub fn directory(driver: &str, invocation: &Invocation) -> PathBuf {
 
 impl<'a> Home<'a> {
     /// Only the identity of this host is read; the directory need not exist.
+    ///
+    /// # Errors
+    ///
+    /// As root: others could have written in the directory, or replaced it.
     pub fn open(driver: &'static str, invocation: &'a Invocation) -> Result<Home<'a>> {
         let host = Host::this()?;
+        trust::check(&invocation.log, "using", &directory(driver, invocation))?;
         let mount_path = invocation.config.mount_path.as_deref();
         Ok(Home {
             store: Store::new(&directory(driver, invocation), &host.hash()),
@@ -133,6 +139,8 @@ impl Place<'_> {
 
     /// `None` where there is no such volume.
     pub fn file(&self) -> Result<Option<VolumeFile>> {
+        let file = self.directory().join(RECORD);
+        trust::check(&self.home.invocation.log, "reading", &file)?;
         self.home.store.record(self.name)
     }
 

@@ -18,7 +18,7 @@ use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::files::{small, tree};
 
 /// The file with a volume's record. Only a directory with this file is a volume.
-const RECORD: &str = "volume.json";
+pub const RECORD: &str = "volume.json";
 
 /// The mode of directories that are made: users can pass through them to their data, and cannot list them.
 const MODE: u32 = 0o711;

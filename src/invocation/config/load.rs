@@ -12,6 +12,8 @@ use crate::base::text::chain;
 use crate::invocation::config::Config;
 use crate::invocation::config::settings::{self, Given, SETTINGS, Setting};
 use crate::invocation::config::yaml::{Entry, entries};
+use crate::invocation::log::Log;
+use crate::invocation::trust;
 use crate::sys::files::small::{self, SmallText};
 
 /// What the names of aliases begin with.
@@ -25,9 +27,10 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Wrong usage: a file that is not there though it was asked for, or is not YAML; a value of the wrong kind, with file
+    /// Wrong usage: a file that others could have written; one that is not there though it was asked for, or is not YAML; a value of the wrong kind, with file
     /// and line, or with its variable. Any other failure to read a file is an error of no kind.
     pub fn load(
+        log: &Log,
         asked: Option<&Path>,
         candidates: &[PathBuf],
         environment: impl Iterator<Item = (OsString, OsString)>,
@@ -35,6 +38,7 @@ impl Config {
         let mut config = Config::default();
         if let Some((path, found)) = first_file(asked, candidates)? {
             let reading = format!("reading {}", path.display());
+            trust::check(log, "reading", path).map_err(|error| Failure::usage(chain(&error)))?;
             config
                 .read_file(&found, &reading)
                 .with_context(|| Failure::usage(&reading))?;
@@ -303,7 +307,8 @@ mod tests {
     #[test]
     fn dev_null_is_no_configuration() {
         let null = Path::new("/dev/null");
-        Config::load(Some(null), &[], std::iter::empty()).expect("nothing to read");
+        Config::load(&Log::default(), Some(null), &[], std::iter::empty())
+            .expect("nothing to read");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::sys::files::small;
 
 const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 const GROUP_OR_OTHERS: u32 = 0o077;
+const OTHERS_READ: u32 = 0o004;
 const STICKY: u32 = 0o1000;
 
 /// What lets another user change what is at a path. It is shown behind that path, with the repair.
@@ -42,14 +43,24 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// The flaw of what this metadata is of. Who may write to a socket can connect to it, and no more: only its owner counts.
+/// Whether this process acts as root, and so must not act on what another user has written.
+pub fn acts_as_root() -> bool {
+    geteuid().is_root()
+}
+
+/// The flaw of what this metadata is of. Who may write to a socket can connect to it, and no more: only its owner counts. A device or
+/// a pipe has none, since nobody reads it.
 pub fn flaw(metadata: &Metadata) -> Option<Flaw> {
+    let kind = metadata.file_type();
+    if !kind.is_file() && !kind.is_dir() && !kind.is_socket() {
+        return None;
+    }
     if metadata.uid() != 0 && Uid::from_raw(metadata.uid()) != geteuid() {
         return Some(Flaw::Owner(metadata.uid()));
     }
     let mode = metadata.mode() & 0o7777;
     let is_writable = mode & GROUP_OR_OTHERS_WRITE != 0;
-    (is_writable && !metadata.file_type().is_socket()).then_some(Flaw::Writable(mode))
+    (is_writable && !kind.is_socket()).then_some(Flaw::Writable(mode))
 }
 
 /// The same of the directory that a file is in. From one with the sticky bit others can take nothing away.
@@ -57,29 +68,32 @@ fn flaw_above(metadata: &Metadata) -> Option<Flaw> {
     flaw(metadata).filter(|flaw| !matches!(flaw, Flaw::Writable(mode) if mode & STICKY != 0))
 }
 
-/// The flaw of what is at a path, or of a directory that holds it or the link to it, as `PATH: FLAW`.
+/// The flaw of what is at a path, or of a directory that holds it or the link to it; then that directory is named.
 ///
 /// # Errors
 ///
 /// It cannot be looked at, as where it is missing.
 pub fn flaw_at(path: &Path) -> io::Result<Option<String>> {
-    let said = |path: &Path, flaw: Flaw| Some(format!("{}: {flaw}", path.display()));
     if let Some(flaw) = flaw(&fs::metadata(path)?) {
-        return Ok(said(path, flaw));
+        return Ok(Some(flaw.to_string()));
     }
     let real = match path.is_symlink() {
         true => fs::canonicalize(path)?,
         false => path.to_owned(),
     };
-    for above in [path.parent(), real.parent()].into_iter().flatten() {
-        if above.as_os_str().is_empty() {
-            continue;
-        }
+    let above = [path.parent(), real.parent()].into_iter().flatten();
+    for above in above.filter(|above| !above.as_os_str().is_empty()) {
         if let Some(flaw) = flaw_above(&fs::metadata(above)?) {
-            return Ok(said(above, flaw));
+            return Ok(Some(format!("{}: {flaw}", above.display())));
         }
     }
     Ok(None)
+}
+
+/// Whether every user can read what this metadata is of.
+pub fn readable_by_all(metadata: &Metadata) -> Option<Flaw> {
+    let mode = metadata.mode() & 0o7777;
+    (mode & OTHERS_READ != 0).then_some(Flaw::Readable(mode))
 }
 
 /// Whether other users can read what this metadata is of.
@@ -140,7 +154,7 @@ mod tests {
                 let found = flaw_at(&at(name)).expect("looked at");
                 let expected = match (expected, name) {
                     (Some("dir/file"), "dir/socket") => None,
-                    (Some("dir/file"), name) => Some(format!("{}: other", at(name).display())),
+                    (Some("dir/file"), _) => Some("other".to_owned()),
                     (Some(place), _) => Some(format!("{}: other", at(place).display())),
                     (None, _) => None,
                 };

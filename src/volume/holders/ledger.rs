@@ -11,6 +11,7 @@ use crate::base::hash::hash;
 use crate::base::text::plain;
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
+use crate::invocation::trust;
 use crate::sys::files::small;
 use crate::sys::process::host;
 use crate::volume::holders::lock::Lock;
@@ -19,6 +20,7 @@ use crate::volume::holders::record::HolderRecord;
 
 /// The record of a volume without its lock, for verbs that only look; one that cannot be read counts as none.
 pub fn peek(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<HolderRecord>> {
+    trust::check(&invocation.log, "using", &invocation.paths.holders)?;
     let path = record_path(&invocation.paths.holders, volume);
     let record = read(&path, &host::boot_id()?)?.unwrap_or_default();
     record.map(|it| of_this(volume, it, &path)).transpose()

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::base::hash::hash;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
+use crate::invocation::trust;
 
 /// A lock that is held; closing the file is unlocking it.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Lock {
 impl Lock {
     /// Waits within the time budget.
     pub fn acquire(invocation: &Invocation, path: PathBuf) -> Result<Lock> {
+        let directory = path.parent().unwrap_or(&path);
+        trust::check(&invocation.log, "using", directory)?;
         let mut backoff = Backoff::new();
         loop {
             let file = open(&path)?;

@@ -14,5 +14,6 @@ mod secrets;
 mod shapes;
 mod specs;
 mod tls;
+mod trust;
 mod waiting;
 mod wire;

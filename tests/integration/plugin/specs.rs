@@ -1,5 +1,7 @@
 //! Spec files: what `.spec` and `.json` may hold, and what is said of those that are broken.
 
+use std::path::Path;
+
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
@@ -65,9 +67,18 @@ fn every_scheme_and_form_is_understood() {
     ];
     for (file, text, volumes) in specs {
         let path = env.write(&format!("etc/docker/plugins/{file}"), text);
-        env.dvdcli("list -d fake").prints(volumes).succeeds();
+        let mut run = env.dvdcli("list -d fake").prints(volumes);
+        if text_has_tls(&path) {
+            let address = &tcp.address;
+            run = run.warns(&format!("dvdcli: warning: plugin fake: its TLSConfig has no effect beside tcp://; write https://{address}\n"));
+        }
+        run.succeeds();
         fs::remove_file(path).unwrap();
     }
+}
+
+fn text_has_tls(path: &Path) -> bool {
+    fs::read_to_string(path).unwrap().contains("CAFile")
 }
 
 /// A file's name, its content, and what is said of it.
@@ -221,18 +232,20 @@ fn a_pipe_in_place_of_a_file_does_not_hang() {
 fn an_address_that_cannot_be_used_fails_in_one_line() {
     let env = Env::new();
     let long = format!("unix:///{}", "x".repeat(200));
-    for (address, message) in [
-        (long.as_str(), "[..]name too long"),
+    let plain = "dvdcli: warning: plugin fake: all that goes to no-such-host.invalid:80, passwords too, can be read on the way; give the plugin an https:// address\n";
+    for (address, warning, message) in [
+        (long.as_str(), "", "[..]name too long"),
         // Whatever the resolver says, it is about this host.
         (
             "tcp://no-such-host.invalid:80",
+            plain,
             "[..]no-such-host.invalid[..]",
         ),
     ] {
         env.write("etc/docker/plugins/fake.spec", address);
         env.dvdcli("list -d fake --wait 0 --timeout 20s").fails(
             1,
-            &format!("dvdcli: listing volumes: plugin fake: {message}\n"),
+            &format!("{warning}dvdcli: listing volumes: plugin fake: {message}\n"),
         );
     }
 }

@@ -1,5 +1,7 @@
 //! TLS: whom we trust, who we are, and what is said where a certificate, a name or a key does not fit.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pretty_assertions::assert_eq;
@@ -13,6 +15,7 @@ use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
+use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -72,6 +75,13 @@ fn server(pair: &Pair, clients: Option<&Issuer>) -> ServerConfig {
     config.with_single_cert(chain, key).unwrap()
 }
 
+/// What is said where no certificate is looked at.
+fn unverified(address: &str) -> String {
+    format!(
+        "dvdcli: warning: plugin fake: whoever answers at {address} is believed, because of InsecureSkipVerify; name a CAFile instead\n"
+    )
+}
+
 /// A TLS plugin named `fake`, and what its spec file says beside its address.
 struct Tls {
     env: Env,
@@ -96,6 +106,21 @@ impl Tls {
     #[track_caller]
     fn answers(&self) {
         self.env.dvdcli("list -d fake").prints("db\n").succeeds();
+    }
+
+    /// It answers, and that anybody else could have done so is said.
+    #[track_caller]
+    fn answers_unverified(&self) {
+        let warning = unverified(&self.plugin.address);
+        let run = self.env.dvdcli("list -d fake").prints("db\n");
+        run.warns(&warning).succeeds();
+    }
+
+    /// A file with a key, which only its owner can read.
+    fn key(&self, name: &str, text: String) -> PathBuf {
+        let path = self.env.write(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
     }
 
     #[track_caller]
@@ -156,7 +181,7 @@ fn verification_may_be_switched_off() {
         None,
     ));
     tls.spec(json!({ "InsecureSkipVerify": true }));
-    tls.answers();
+    tls.answers_unverified();
 }
 
 #[test]
@@ -207,16 +232,16 @@ fn a_client_certificate_is_shown_where_the_spec_names_one() {
     let file = tls.env.write("ca.pem", ca.pem());
     let client = good(&clients);
     let certificate = tls.env.write("client.pem", client.certificate.pem());
-    let key = tls.env.write("client.key", client.key.serialize_pem());
+    let key = tls.key("client.key", client.key.serialize_pem());
     tls.spec(json!({ "CAFile": file, "CertFile": certificate, "KeyFile": key }));
     tls.answers();
     tls.spec(json!({ "InsecureSkipVerify": true, "CertFile": certificate, "KeyFile": key }));
-    tls.answers();
+    tls.answers_unverified();
     tls.plugin.take_calls();
     // None, and one of another authority.
     let stranger = good(&authority("another"));
     tls.env.write("stranger.pem", stranger.certificate.pem());
-    tls.env.write("stranger.key", stranger.key.serialize_pem());
+    tls.key("stranger.key", stranger.key.serialize_pem());
     let other = json!({ "CAFile": file, "CertFile": tls.env.path("stranger.pem"), "KeyFile": tls.env.path("stranger.key") });
     for spec in [json!({ "CAFile": file }), other] {
         tls.spec(spec);
@@ -231,9 +256,9 @@ fn files_that_cannot_be_used_are_named() {
     let client = good(&ca);
     let other = good(&ca);
     let file = tls.env.write("ca.pem", ca.pem());
-    let cert = tls.env.write("client.pem", client.certificate.pem());
-    let key = tls.env.write("client.key", client.key.serialize_pem());
-    let wrong = tls.env.write("wrong.key", other.key.serialize_pem());
+    let cert = tls.key("client.pem", client.certificate.pem());
+    let key = tls.key("client.key", client.key.serialize_pem());
+    let wrong = tls.key("wrong.key", other.key.serialize_pem());
     let empty = tls.env.write("empty.pem", "");
     let broken = tls.env.write(
         "broken.pem",
@@ -307,7 +332,10 @@ fn plain_and_tls_do_not_mix() {
         .write("etc/docker/plugins/fake.json", spec.to_string());
     tls.env.dvdcli("list -d fake --wait 0 --timeout 2s").fails(
         1,
-        "dvdcli: listing volumes: plugin fake: Plugin.Activate: [..]\n",
+        &format!(
+            "{}dvdcli: listing volumes: plugin fake: Plugin.Activate: [..]\n",
+            unverified(&plain.address)
+        ),
     );
 }
 
@@ -319,6 +347,23 @@ fn a_server_that_never_shakes_hands_is_given_up_in_time() {
     env.write("etc/docker/plugins/fake.json", spec.to_string());
     env.dvdcli("list -d fake --timeout 1s").fails(
         1,
-        "dvdcli: listing volumes: plugin fake: Plugin.Activate: no answer within 1s (--timeout)\n",
+        &format!(
+            "{}dvdcli: listing volumes: plugin fake: Plugin.Activate: no answer within 1s (--timeout)\n",
+            unverified(&listener.local_addr().unwrap().to_string())
+        ),
     );
+}
+
+#[test]
+fn a_key_that_every_user_can_read_is_told_of() {
+    let ca = authority("ours");
+    let tls = Tls::new(server(&good(&ca), Some(&ca)));
+    let file = tls.env.write("ca.pem", ca.pem());
+    let client = good(&ca);
+    let cert = tls.env.write("client.pem", client.certificate.pem());
+    let key = tls.env.write("client.key", client.key.serialize_pem());
+    tls.spec(json!({ "CAFile": file, "CertFile": cert, "KeyFile": key }));
+    let run = tls.env.dvdcli("list -d fake").prints("db\n");
+    run.warns("dvdcli: warning: plugin fake: its key $ROOT/client.key: other users can read it (mode 0644); run chmod 600 on it\n")
+        .succeeds();
 }

@@ -19,7 +19,7 @@ use crate::harness::waiting::eventually;
 
 /// What is said of a plugin that is waited for in vain.
 #[track_caller]
-fn is_waited_for(env: &Env, through: &[&str], absence: &str) {
+fn is_waited_for(env: &Env, through: &[&str], before: &str, absence: &str) {
     let run = env.dvdcli("list -d fake --wait 200ms --timeout 1m");
     let run = match through {
         [] => run,
@@ -27,7 +27,7 @@ fn is_waited_for(env: &Env, through: &[&str], absence: &str) {
     };
     run.fails(
         1,
-        &format!("dvdcli: warning: waiting up to 200ms for plugin fake: {absence}\ndvdcli: listing volumes: plugin fake: {absence}\n"),
+        &format!("{before}dvdcli: warning: waiting up to 200ms for plugin fake: {absence}\ndvdcli: listing volumes: plugin fake: {absence}\n"),
     );
 }
 
@@ -37,7 +37,7 @@ fn a_network_that_is_down_is_waited_for() {
     let Some(env) = Env::isolated() else { return };
     env.write("etc/docker/plugins/fake.spec", "tcp://127.0.0.1:1");
     let absence = "tcp://127.0.0.1:1: network is unreachable";
-    is_waited_for(&env, &["unshare", "--net"], absence);
+    is_waited_for(&env, &["unshare", "--net"], "", absence);
 }
 
 #[test]
@@ -49,7 +49,11 @@ fn a_name_that_does_not_resolve_is_waited_for() {
     let address = format!("tcp://plugin.invalid:{port}");
     env.write("etc/docker/plugins/fake.spec", &address);
     let absence = format!("{address}: its name does not resolve[..]");
-    is_waited_for(&env, &[], &absence);
+    // Once, however often it is tried.
+    let plain = format!(
+        "dvdcli: warning: plugin fake: all that goes to plugin.invalid:{port}, passwords too, can be read on the way; give the plugin an https:// address\n"
+    );
+    is_waited_for(&env, &[], &plain, &absence);
 
     let waiting = env.dvdcli("mount -d fake -n db --wait 1m").start();
     eventually("the lock", || env.path("run/dvdcli").exists());

@@ -79,27 +79,36 @@ fn only_the_hosts_owner_allows_further_places() {
     run.fails(2, &(ignored + &elsewhere("nothing may be bound here")));
     // Whoever can write the file could allow himself anything.
     let text = "dvdcli:\n  allow:\n    containerpaths: [/srv]\n";
-    for (owner, mode, is_good) in [
-        (0, 0o644, true),
-        (0, 0o600, true),
-        (0, 0o664, false),
-        (0, 0o646, false),
-        (65534, 0o600, false),
+    for (owner, mode, flaw) in [
+        (0, 0o644, None),
+        (0, 0o600, None),
+        (
+            0,
+            0o664,
+            Some("other users can write to it (mode 0664); run chmod go-w on it"),
+        ),
+        (
+            0,
+            0o646,
+            Some("other users can write to it (mode 0646); run chmod go-w on it"),
+        ),
+        (
+            65534,
+            0o600,
+            Some("it belongs to user 65534; run chown root on it if it is to be trusted"),
+        ),
     ] {
         env.configure(text);
         let run = task(&env, MOUNT, &variables);
         let file = env.path("task.yml");
         std::os::unix::fs::chown(&file, Some(owner), None).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        if is_good {
+        if let Some(flaw) = flaw {
+            run.fails(2, &format!("dvdcli: reading $ROOT/task.yml: {flaw}\n"));
+            fs::remove_file(&file).unwrap();
+        } else {
             run.prints("/srv/a\n").succeeds();
             task(&env, UNMOUNT, &variables).succeeds();
-        } else {
-            run.fails(
-                2,
-                "dvdcli: reading $ROOT/task.yml: line 3: dvdcli.allow.containerpaths: this counts only in a file that is root's and that nobody else can write\n",
-            );
-            fs::remove_file(&file).unwrap();
         }
     }
     env.assert_nothing_is_left();
