@@ -87,7 +87,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              newline, and --opts-file reads options from a file or from stdin; a value of --opt that begins with an @ itself is \
              written with two. Both files must be regular, belong to root or to who calls, and be readable by nobody else (mode \
              0600), in a directory that others cannot write to. A value of -o KEY=@FILE is masked whatever its name is. \
-             --volumeopts, fstab and variables take an @ as it stands.",
+             --volumeopts, fstab and variables take an @ as it stands. A local volume's password for cifs, smb3 or ceph reaches \
+             their programs in a file in memory; where another type has a program, a mount option that is secret is refused.",
         ),
     ],
 )];

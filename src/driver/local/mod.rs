@@ -1,5 +1,6 @@
 //! `local`: a directory, or anything that mount(2) or mount(8) can mount, as Docker's driver of this name.
 
+mod credentials;
 mod inside;
 mod on_disk;
 mod options;

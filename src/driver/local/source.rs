@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::driver::local::credentials::{self, Parted};
 use crate::driver::local::server::Server;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::id::FileId;
@@ -161,8 +162,9 @@ impl Source {
         if helper && !self.parsed.is_bind() {
             let words = [options.as_str(), if read_only { "ro" } else { "" }];
             let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-            let options = words.join(",");
-            return by_program::mount(&self.device, place, &self.fs_type, &options, ends);
+            let Parted { options, file } = credentials::part(&self.fs_type, &words.join(","))?;
+            let (device, fs_type) = (&self.device, &self.fs_type);
+            return by_program::mount(device, place, fs_type, &options, file.as_ref(), ends);
         }
         let mut parsed = MountOptions::parse(options);
         parsed.set_read_only(read_only);

@@ -4,6 +4,7 @@ pub mod copy;
 pub mod directory;
 pub mod id;
 pub mod immutable;
+pub mod in_memory;
 pub mod in_place;
 pub mod ownership;
 pub mod resolve;

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ pub fn program_for(fs_type: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// Mounts by mount(8). `options` are passed on as the user wrote them.
+/// Mounts by mount(8). `options` are passed on as they are written; `input` is what the program can read on its standard input.
 ///
 /// # Errors
 ///
@@ -47,6 +48,7 @@ pub fn mount(
     target: &Path,
     fs_type: &str,
     options: &str,
+    input: Option<&File>,
     ends: Instant,
 ) -> Result<()> {
     let program = child::find("mount", "mount")?;
@@ -61,7 +63,7 @@ pub fn mount(
     let group = group_for(target, &table);
     // The program goes by the name.
     let held = HeldDirectory::open(target)?;
-    interruption::finishing(|| child::run_in(group, &program, &arguments, ends))
+    interruption::finishing(|| child::run_in(group, &program, &arguments, input, ends))
         .and_then(|()| wait_for_mount(target, before, ends))
         .and_then(|mount| complete_flags(&mount, options))
         .inspect_err(|_| take_away_strays(&held, target, &table))
@@ -95,7 +97,7 @@ pub fn unmount(mount_point: &Path, arguments: &[&str], lazy: bool, ends: Instant
     let seen = |table: &MountTable| table.at(mount_point).map(|mount| mount.id);
     let table = MountTable::read()?;
     let group = group_for(mount_point, &table);
-    interruption::finishing(|| child::run_in(group, &program, &arguments, ends))?;
+    interruption::finishing(|| child::run_in(group, &program, &arguments, None, ends))?;
     let before = seen(&table);
     if before.is_some() && seen(&MountTable::read()?) == before {
         bail!(

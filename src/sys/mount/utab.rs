@@ -23,7 +23,7 @@ pub fn bind(source: &Path, target: &Path, options: &str, ends: Instant) -> Resul
         .context("a path that is not UTF-8 cannot be bound")?;
     let separator = if options.is_empty() { "" } else { "," };
     let options = format!("bind,helper={OURS}{separator}{options}");
-    by_program::mount(source, target, "none", &options, ends)
+    by_program::mount(source, target, "none", &options, None, ends)
 }
 
 /// Whether umount(8) calls dvdcli for what is mounted at `target`. A table that cannot be read lists nothing.

@@ -71,18 +71,19 @@ pub fn run<A: AsRef<OsStr>>(
     run_to_end(program, arguments, input, Group::Own, ends).map(drop)
 }
 
-/// Runs a program as [`run`] does, without input.
+/// Runs a program as [`run`] does, in this process group.
 pub fn run_in<A: AsRef<OsStr>>(
     group: Group,
     program: &Path,
     arguments: &[A],
+    input: Option<&File>,
     ends: Instant,
 ) -> Result<()> {
     #[cfg(test)]
     if let Some(done) = crate::sys::tests::fake_host::run(program, arguments) {
         return done;
     }
-    run_to_end(program, arguments, None, group, ends).map(drop)
+    run_to_end(program, arguments, input, group, ends).map(drop)
 }
 
 /// Runs a program as [`run`] does, and returns its output in one line.

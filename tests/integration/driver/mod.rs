@@ -18,6 +18,7 @@ mod loop_options;
 mod loop_records;
 mod mount_helpers;
 mod mount_point_links;
+mod mount_secrets;
 mod planted;
 mod rbind;
 mod read_only_store;
