@@ -38,6 +38,7 @@ impl Locked<'_> {
         };
         Ok(TakeOver {
             before,
+            is_plugins: is_shared,
             is_ours,
             is_asked_for: chown,
             others,

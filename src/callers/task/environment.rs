@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
+use crate::base::text::shorten;
 use crate::callers::task::variables::PREFIX;
 use crate::sys::process::environment;
 
@@ -27,9 +28,12 @@ pub fn keep_volumes_only(args: &[OsString]) -> Vec<String> {
     ignored(gone)
 }
 
+/// How much of the names is said, in characters.
+const SHOWN: usize = 500;
+
 /// A warning that names what was ignored, if anything was.
 pub fn warning(ignored: &[String]) -> Option<String> {
-    let names = ignored.join(", ");
+    let names = shorten(&ignored.join(", "), SHOWN);
     let words =
         "--from-env takes volumes from a task's environment, and nothing else; pass flags instead";
     (!ignored.is_empty()).then(|| format!("ignored: {names}: {words}"))

@@ -32,7 +32,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
             "Are set only on what dvdcli has made (a directory, a loop volume's data, a tmpfs) and on what a plugin has mounted for it: \
              by uid, gid and mode, which are refused for any other device, and once by a container path, while the volume is root's and \
              empty. What was taken over is remembered with the volume (of a plugin's, until the host restarts); a container path of \
-             another owner or mode is refused then. A directory that a plugin hands out without a mount keeps its owner. mount \
+             another owner or mode is refused then. A directory that a plugin hands out without a mount keeps its owner, with a \
+             warning, as does what root keeps in a plugin's volume. mount \
              --from-env --chown overrides what was before, and is for root to say: no variable stands for it.",
         ),
         (

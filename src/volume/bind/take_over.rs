@@ -16,6 +16,9 @@ use crate::sys::files::ownership::Ownership;
 pub struct TakeOver {
     /// What it has taken over before, as far as that is remembered.
     pub before: Option<Ownership>,
+    /// Whether it is a plugin's, which others may use, remove and create as well, on this host and others: what is remembered of it
+    /// may be of an earlier volume, or missing.
+    pub is_plugins: bool,
     /// Whether its directory may be given an owner: dvdcli has made it, or a plugin has mounted it.
     pub is_ours: bool,
     /// Whether root asks for it (`--chown`), whatever was before.
@@ -97,9 +100,13 @@ impl TakeOver {
                 )),
             };
         }
-        let is_first = found.is_as_made() && self.before.is_none_or(|before| before == wanted);
-        if is_first || self.is_asked_for {
+        let may_be_first = self.is_plugins || self.before.is_none_or(|before| before == wanted);
+        if found.is_as_made() && may_be_first || self.is_asked_for {
             return Ok(Decision::Take);
+        }
+        // Perhaps its file system knows no owners.
+        if self.is_plugins && self.before.is_none() && is_roots(found.ownership) {
+            return Ok(Decision::NotOurs);
         }
         match is_known || self.is_owners(found, wanted) {
             true => Ok(Decision::Stay),
@@ -258,6 +265,32 @@ mod tests {
             };
             let decided = foreign.decide(found, wanted);
             assert!(!differs || decided == Ok(Decision::NotOurs), "{decided:?}");
+        }
+    }
+
+    #[test]
+    fn a_plugins_volume_may_have_been_made_anew_or_have_no_owner() {
+        let (roots, wanted) = (owned(0, 0o755), owned(ALICE, 0o700));
+        let decide = |before: Option<Ownership>, ownership, is_empty| {
+            let take_over = TakeOver {
+                before,
+                is_plugins: true,
+                is_ours: true,
+                ..TakeOver::default()
+            };
+            let found = Found {
+                ownership,
+                is_empty,
+            };
+            take_over.decide(found, wanted).map_err(|_| ())
+        };
+        let bobs = owned(BOB, 0o700);
+        assert_eq!(decide(Some(bobs), roots, true), Ok(Decision::Take));
+        assert_eq!(decide(None, roots, false), Ok(Decision::NotOurs));
+        assert_eq!(decide(Some(wanted), roots, false), Ok(Decision::Stay));
+        assert_eq!(decide(Some(bobs), roots, false), Err(()));
+        for before in [None, Some(bobs)] {
+            assert_eq!(decide(before, bobs, true), Err(()));
         }
     }
 

@@ -275,6 +275,36 @@ fn what_dvdcli_has_not_made_keeps_its_owner() {
     env.assert_nothing_is_left();
 }
 
+/// As with a restart of the host, or where the file system knows no owners.
+#[test]
+fn a_plugins_volume_of_which_nothing_is_remembered_keeps_what_root_has_in_it() {
+    let Some(env) = Env::isolated() else { return };
+    let _plugin = FakePlugin::start(&env, "rexray").mounting(&env);
+    owned(&env, "tenant", (65534, 65534, 0o755));
+    env.write("disks/a/file", "");
+    let variables = [("NAME", "a"), ("CONTAINERPATH", "$ROOT/tenant")];
+    let keeps = "dvdcli: warning: $ROOT/volumes/a keeps its owner and mode 0:0 0755, since dvdcli has not made it; container path \
+                 $ROOT/tenant has 65534:65534 0755\n";
+    task(&env, MOUNT, &variables)
+        .prints("$ROOT/tenant\n")
+        .warns(keeps)
+        .succeeds();
+    assert_eq!(ownership(&env.path("tenant")), (0, 0, 0o755));
+    task(&env, UNMOUNT, &variables).succeeds();
+    // Another made it anew, of the same name.
+    fs::remove_file(env.path("disks/a/file")).unwrap();
+    for owner in [1, 2] {
+        owned(&env, "disks/a", (0, 0, 0o755));
+        owned(&env, "tenant", (owner, owner, 0o700));
+        task(&env, MOUNT, &variables)
+            .prints("$ROOT/tenant\n")
+            .succeeds();
+        assert_eq!(ownership(&env.path("disks/a")), (owner, owner, 0o700));
+        task(&env, UNMOUNT, &variables).succeeds();
+    }
+    env.assert_nothing_is_left();
+}
+
 /// A tmpfs is made anew with each mount.
 #[test]
 fn a_file_system_in_memory_is_given_its_owner_each_time() {
