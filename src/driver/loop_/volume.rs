@@ -84,6 +84,18 @@ impl Existing for LoopVolume<'_> {
         }
     }
 
+    fn doubt(&self, mount: &Mount) -> Option<String> {
+        let number = loop_device::number_of(&mount.source)?;
+        let is_lossy = !mount.is_read_only()
+            && image::disk_is_full(&self.on_disk.image())
+            && !loop_device::is_direct(number);
+        is_lossy.then(|| {
+            "the disk with its image is full, and Linux does not tell what it could not write there, as it does by direct I/O, \
+             which that disk or an older volume with small blocks does not allow"
+                .to_owned()
+        })
+    }
+
     /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
     fn after_unmount(&self) -> Result<Option<Keeper>> {
         let place = self.on_disk.place;

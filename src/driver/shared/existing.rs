@@ -49,6 +49,12 @@ pub trait Existing {
         ""
     }
 
+    /// Why what was written to a mount, which is still there, may be lost though the kernel has reported no error; `None` where all
+    /// of it is on the disk.
+    fn doubt(&self, _: &Mount) -> Option<String> {
+        None
+    }
+
     /// Called when it is not mounted in its place any more. Returns what keeps it in use on this host all the same.
     fn after_unmount(&self) -> Result<Option<Keeper>> {
         Ok(None)

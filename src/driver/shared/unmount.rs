@@ -1,5 +1,6 @@
 //! Taking away the mounts of a volume, and finding out whether all that was written has reached the disk.
 
+use std::fmt;
 use std::time::Instant;
 
 use anyhow::{Error, Result, anyhow};
@@ -15,6 +16,24 @@ use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::interruption;
 
+/// Why data has not reached the disk.
+#[derive(Debug)]
+enum Loss {
+    /// The kernel has said so.
+    Told(String),
+    /// It may not have said so.
+    Likely(String),
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Loss::Told(why) => write!(f, "is lost: {why}"),
+            Loss::Likely(why) => write!(f, "may be lost: {why}"),
+        }
+    }
+}
+
 /// Takes away all mounts of a volume; `None` where there was none.
 pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Option<Unmounted>> {
     let mut unmounted = None;
@@ -23,20 +42,24 @@ pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Opt
         let lost = match written {
             // It hangs, and so would the unmount.
             Err(error) if interruption::is_over(home.ends()) => return Err(error),
-            written => written.err().map(|error| chain(&error)),
+            Err(error) => Some(Loss::Told(format!(
+                "{}{}",
+                chain(&error),
+                volume.why_lost()
+            ))),
+            Ok(()) => volume.doubt(mount).map(Loss::Likely),
         };
         volume
             .unmount_at(&mount_point, lazy)
             .map_err(|error| match &lost {
-                Some(why) => with_more(error, &format!("data is lost: {why}{}", volume.why_lost())),
+                Some(lost) => with_more(error, &format!("data {lost}")),
                 None => error,
             })?;
         home.forget_mount_point(&mount_point);
         let so_far = unmounted.take();
         unmounted = match (lost, so_far) {
-            (Some(why), _) => Some(Unmounted::Lost(format!(
-                "it is unmounted, but what was written last is lost: {why}{}",
-                volume.why_lost()
+            (Some(lost), _) => Some(Unmounted::Lost(format!(
+                "it is unmounted, but what was written last {lost}"
             ))),
             (None, Some(so_far)) => Some(so_far),
             (None, None) => Some(Unmounted::Done),

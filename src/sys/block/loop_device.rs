@@ -11,6 +11,7 @@ use std::{io, thread};
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 
+use crate::sys::block::sectors;
 use crate::sys::files::id::FileId;
 use crate::sys::process::interruption;
 
@@ -43,10 +44,6 @@ struct LoopConfig {
 const READ_ONLY: u32 = 1;
 const AUTOCLEAR: u32 = 4;
 const DIRECT_IO: u32 = 16;
-
-/// The block size, in bytes, that file systems have expected when they were made on a file. If direct I/O needs larger
-/// blocks, the kernel does without direct I/O.
-const BLOCK_SIZE: u32 = 512;
 
 /// How long to wait for a device's node in `/dev`.
 const NODE: Duration = Duration::from_secs(2);
@@ -88,8 +85,9 @@ impl LoopDevice {
     }
 }
 
-/// Binds a free loop device to a file, read-only if asked for, and with direct I/O where the file's own file system supports it, so that data is
-/// cached once, not twice.
+/// Binds a free loop device to a file, read-only if asked for, and with direct I/O where the file's own file system supports it: data is cached
+/// once, not twice, and no write is lost in silence ([`is_direct`]). Large blocks are what a disk with large sectors needs for it, and
+/// an image that shares blocks with a copy.
 ///
 /// A lock (flock(2)) on `file` lasts as long as the device is bound: it belongs to the open file, which the kernel keeps.
 ///
@@ -239,6 +237,13 @@ pub fn is_bound(number: u32, file: FileId) -> bool {
     }
 }
 
+/// Whether a device writes to its file by direct I/O. Otherwise Linux (since 6.15) says nothing where its disk has no space for all of
+/// a write, and what is missing is lost.
+pub fn is_direct(number: u32) -> bool {
+    let info = File::open(node(number)).and_then(|device| status(&device));
+    info.is_ok_and(|info| info.flags & DIRECT_IO != 0)
+}
+
 /// Sets whether a device makes holes in its file where its file system does not need the space any more, or writes zeros. The
 /// kernel keeps the setting when the device is bound to another file. Where it cannot be set, nothing changes.
 pub fn set_discards(number: u32, allowed: bool) {
@@ -286,7 +291,7 @@ fn configure(device: &File, file: &File, read_only: bool) -> io::Result<()> {
     };
     let config = LoopConfig {
         fd,
-        block_size: BLOCK_SIZE,
+        block_size: sectors::of(file),
         info,
         reserved: [0; 8],
     };

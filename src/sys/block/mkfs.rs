@@ -23,6 +23,9 @@ pub struct FileSystem {
     /// About the most that it takes for itself when it is made, in bytes: so many, and a part of its length up to a limit.
     overhead: Overhead,
     make: Program,
+    /// Further arguments for a file of [`LARGE`] bytes or more, so that its blocks suit direct I/O everywhere. In a smaller one, the
+    /// journal would take too much.
+    large: &'static [&'static str],
     /// Further arguments for a file whose space is taken when it is written.
     thin: &'static [&'static str],
     /// Further arguments for a file whose space is allocated. The kernel must not make holes in it later, as it does to zero tables.
@@ -73,6 +76,9 @@ enum Replay {
     Later,
 }
 
+/// From which length on a file system gets blocks of 4096 bytes.
+const LARGE: u64 = 16 << 20;
+
 /// The path by which a program opens its standard input, which is the file. The file's own path would not be safe: a
 /// program that outlives dvdcli would find the file of the next attempt there, and format it.
 const STANDARD_INPUT: &str = "/proc/self/fd/0";
@@ -99,6 +105,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
             "mkfs.ext4",
             &["-q", "-O", "metadata_csum_seed,^resize_inode"],
         ),
+        large: &["-b", "4096"],
         thin: &["-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1"],
         thick: &["-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"],
         replay: Replay::By(("e2fsck", &["-p", "-E", "journal_only"])),
@@ -115,7 +122,8 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
             part: 11,
             part_at_most: 2 << 30,
         },
-        make: ("mkfs.xfs", &["-q", "-K"]),
+        make: ("mkfs.xfs", &["-q", "-K", "-s", "size=4096"]),
+        large: &[],
         thin: &[],
         thick: &[],
         replay: Replay::ByMounting(&["nouuid"]),
@@ -132,6 +140,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
             part_at_most: 0,
         },
         make: ("mkfs.btrfs", &["-q", "--nodiscard"]),
+        large: &[],
         thin: &[],
         thick: &[],
         replay: Replay::Later,
@@ -157,11 +166,10 @@ pub fn make(fs: &FileSystem, file: &File, thick: bool, ends: Instant) -> Result<
     if let Some(found) = signature::of(file).context("looking for a file system")? {
         bail!("it holds {found} already");
     }
-    let further = match thick {
-        true => fs.thick,
-        false => fs.thin,
-    };
-    run(fs, &fs.make, further, file, ends)?;
+    let length = file.metadata().context("reading its length")?.len();
+    let by_length = if length >= LARGE { fs.large } else { &[] };
+    let by_space = if thick { fs.thick } else { fs.thin };
+    run(fs, &fs.make, &[by_length, by_space].concat(), file, ends)?;
     let found = signature::of(file).context("looking for the file system")?;
     // Its configuration may have it make an older ext.
     let is_made = found.is_some_and(|found| found == fs.name || named_like_ext(found, fs.name));

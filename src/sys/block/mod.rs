@@ -4,4 +4,5 @@ pub mod btrfs;
 pub mod ext_errors;
 pub mod loop_device;
 pub mod mkfs;
+pub mod sectors;
 pub mod signature;

@@ -6,7 +6,7 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::mounts::{in_directory, unmount};
+use crate::harness::mounts::{in_directory, mounted_at, unmount};
 use crate::harness::volumes::{LOOP, data, volumes_on_disk_of};
 
 const DISK: u64 = 200 << 20;
@@ -108,4 +108,81 @@ fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
         unmount(&disk);
         env.assert_nothing_is_mounted();
     }
+}
+
+/// Writes to a volume on a disk without any space. False if the unmount says that all is well, and it is not.
+fn keeps_its_promise(env: &Env, disk: &Path, unmount: &mut dyn FnMut() -> bool) -> bool {
+    let fill = "for size in 1M 64k 4k; do while head -c $size /dev/zero 2>/dev/null >>fill; do :; done; done; sync -f . || true";
+    in_directory(disk, fill).unwrap();
+    let directory = data(env, "db");
+    let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    let written = fs::write(directory.join("file"), &bytes);
+    let is_promised = unmount() && written.is_ok();
+    fs::remove_file(disk.join("fill")).unwrap();
+    if !is_promised {
+        return true;
+    }
+    mount(env, "db", "--read-only");
+    let found = fs::read(directory.join("file")).unwrap_or_default();
+    env.dvdcli("unmount -d loop -n db").succeeds();
+    found == bytes
+}
+
+/// Linux forgets what a loop device without direct I/O could not write, and an image that was copied by reflink had none.
+#[test]
+fn nothing_that_was_promised_is_lost_where_the_image_was_copied() {
+    let Some(env) = Env::isolated() else { return };
+    let disk = env.path("var/lib/dvdcli");
+    // With 8 MiB its blocks are small, so that there is no direct I/O, and no promise.
+    for size in ["8MiB", "32MiB"] {
+        volumes_on_disk_of(&env, "xfs", 400 << 20);
+        for _ in 0..4 {
+            mount(&env, "db", &format!("--volumeopts=size={size}"));
+            // Its journal and the beginning of the file to come have their space already.
+            let warm = "dd if=/dev/zero of=file bs=1k count=300 oflag=dsync 2>/dev/null; rm file";
+            in_directory(&data(&env, "db"), warm).unwrap();
+            env.dvdcli("unmount -d loop -n db").succeeds();
+            env.dvdcli("create -d loop -n copy --opt volumename=db")
+                .succeeds();
+            env.dvdcli("remove -d loop -n copy").succeeds();
+            mount(&env, "db", "");
+            let mut promised = false;
+            let mut unmount = || {
+                promised = env.dvdcli("unmount -d loop -n db").output().code == 0;
+                promised
+            };
+            let is_kept = keeps_its_promise(&env, &disk, &mut unmount);
+            assert!(is_kept && (size == "32MiB" || !promised), "{size}");
+            env.dvdcli("remove -d loop -n db").succeeds();
+        }
+        unmount(&disk);
+        env.assert_nothing_is_mounted();
+    }
+}
+
+#[test]
+fn direct_io_is_had_for_large_volumes_of_all_kinds() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "xfs", 900 << 20);
+    for fs_type in ["ext4", "xfs", "btrfs"] {
+        mount(
+            &env,
+            "db",
+            &format!("--volumeopts=size=300MiB,fs={fs_type}"),
+        );
+        env.dvdcli("unmount -d loop -n db").succeeds();
+        env.dvdcli("create -d loop -n copy --opt volumename=db")
+            .succeeds();
+        for name in ["db", "copy"] {
+            mount(&env, name, "");
+            let mounted = mounted_at(&env.path(&format!("{LOOP}/{name}/mnt"))).unwrap();
+            let device = mounted.source.strip_prefix("/dev/").unwrap();
+            let direct = std::fs::read_to_string(format!("/sys/block/{device}/loop/dio"));
+            assert_eq!(direct.unwrap(), "1\n", "{name}, {fs_type}");
+            env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
+            env.dvdcli(&format!("remove -d loop -n {name}")).succeeds();
+        }
+    }
+    unmount(&env.path("var/lib/dvdcli"));
+    env.assert_nothing_is_mounted();
 }
