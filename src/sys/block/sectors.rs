@@ -48,7 +48,10 @@ fn bytes<const N: usize>(image: &File, offset: u64) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    fn image(parts: &[(u64, &[u8])]) -> File {
+    /// Bytes, and where they are.
+    type Part = (u64, &'static [u8]);
+
+    fn image(parts: &[Part]) -> File {
         let file = tempfile::tempfile().expect("a file");
         file.set_len(1 << 20).expect("a length");
         for (offset, bytes) in parts {
@@ -59,10 +62,10 @@ mod tests {
 
     #[test]
     fn the_size_is_that_of_the_superblock() {
-        const EXT: (u64, &[u8]) = (1024 + 56, &[0x53, 0xef]);
-        const XFS: (u64, &[u8]) = (0, b"XFSB");
-        const BTRFS: (u64, &[u8]) = (0x10040, b"_BHRfS_M");
-        let cases: [(&[(u64, &[u8])], u32); 7] = [
+        const EXT: Part = (1024 + 56, &[0x53, 0xef]);
+        const XFS: Part = (0, b"XFSB");
+        const BTRFS: Part = (0x10040, b"_BHRfS_M");
+        let cases: [(&[Part], u32); 7] = [
             (&[], 512),
             (&[EXT, (1024 + 24, &[0])], 512),
             (&[EXT, (1024 + 24, &[2])], 4096),
