@@ -5,6 +5,7 @@ use std::env;
 use anyhow::{Context, Result};
 
 use crate::base::failure::exit_code;
+use crate::base::secrets::values::Secrets;
 use crate::callers::task::described::{self, Described};
 use crate::callers::task::{environment, mount as task_mount, unmount as task_unmount};
 use crate::cli::arguments::{MountArgs, UnmountArgs};
@@ -48,6 +49,9 @@ pub fn unmount(args: &UnmountArgs, ignored: &[String], log: &mut Log) -> Result<
 
 /// What the environment describes. `log` learns which secrets to mask.
 fn describe(ignored: &[String], log: &mut Log) -> Result<Described> {
+    // An error may repeat what it cannot read.
+    let values = env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DVDI_"));
+    log.secrets = Secrets::of_words(values.map(|(_, value)| value));
     let described = described::parse(env::vars_os())?;
     log.secrets = described.secrets();
     for warning in &described.warnings {

@@ -1,5 +1,8 @@
 //! Masking one secret in a text, and what stands before the host of a URL.
 
+use crate::base::boolean::parse_boolean;
+use crate::base::secrets::names::is_secret;
+
 /// What is shown in place of a secret.
 pub const MASK: &str = "****";
 
@@ -70,6 +73,70 @@ fn whole_word(text: &str, secret: &str) -> String {
     masked + rest
 }
 
+/// The text with the value masked behind each name of a secret: `password=VALUE`, and `"password":"VALUE"` as JSON has it.
+pub fn named_values(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['=', ':']) {
+        let (before, found) = rest.split_at(at);
+        let (sign, after) = found.split_at(1);
+        masked.push_str(before);
+        masked.push_str(sign);
+        rest = after;
+        let name = before.trim_end_matches(['"', '\\']);
+        let is_quoted = name.len() < before.len();
+        let name = &name[name
+            .rfind(|c| !is_of_name(c))
+            .map_or(0, |at| at + last_len(name, at))..];
+        if is_secret(name)
+            && (sign == "=" || is_quoted)
+            && let Some((start, end)) = value_in(after, sign)
+        {
+            masked.push_str(&after[..start]);
+            masked.push_str(MASK);
+            rest = &after[end..];
+        }
+    }
+    masked + rest
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+/// How long the character at a place is, in bytes.
+fn last_len(text: &str, at: usize) -> usize {
+    text[at..].chars().next().map_or(0, char::len_utf8)
+}
+
+/// Where the value behind a name begins and ends. What only says yes or no is none.
+fn value_in(text: &str, sign: &str) -> Option<(usize, usize)> {
+    let start = text.len() - text.trim_start_matches([' ', '\\']).len();
+    let (start, end) = match text[start..].strip_prefix('"') {
+        Some(value) => (
+            start + 1,
+            start + 1 + value.find(['"', '\\']).unwrap_or(value.len()),
+        ),
+        None if sign == ":" => return None,
+        None => {
+            let ends = |c: char| c.is_whitespace() || ",;&'\"`)]}".contains(c);
+            let value = &text[..text.find(ends).unwrap_or(text.len())];
+            // It is likelier the message's.
+            (0, value.trim_end_matches(':').len())
+        }
+    };
+    let value = &text[start..end];
+    // What is masked, or stands for any value, as in help.
+    let is_none = value.starts_with(MASK) || value.starts_with("VALUE");
+    let is_one = !is_none && says_something(value);
+    is_one.then_some((start, end))
+}
+
+/// Whether a value is more than a truth value or `none`, which say what is done about a secret.
+pub fn says_something(value: &str) -> bool {
+    !value.is_empty() && !value.eq_ignore_ascii_case("none") && parse_boolean(value).is_none()
+}
+
 /// The text with user and password masked in each URL.
 pub fn users_of_urls(text: &str) -> String {
     let mut masked = String::new();
@@ -126,6 +193,36 @@ mod tests {
             ("a://b:c@d e://f:g@h", "a://****@d e://****@h"),
         ] {
             assert_eq!(users_of_urls(text), expected);
+        }
+    }
+
+    #[test]
+    fn values_behind_names_are_masked() {
+        for (text, expected) in [
+            ("o=user=joe,password=x,ro", "o=user=joe,password=****,ro"),
+            ("no: pass=x y", "no: pass=**** y"),
+            ("pass=****: pin=x: no", "pass=****: pin=****: no"),
+            (
+                "{\"apiKey\": \"x y\",\"a\":\"b\"}",
+                "{\"apiKey\": \"****\",\"a\":\"b\"}",
+            ),
+            ("{\\\"psk\\\":\\\"x\\\"}", "{\\\"psk\\\":\\\"****\\\"}"),
+            ("(token=x) 'pin=y'", "(token=****) 'pin=****'"),
+            (
+                "ümit=x, pässword=y, üpassword=z",
+                "ümit=x, pässword=y, üpassword=****",
+            ),
+            (
+                "keyfile=/a, auth=none, pass=",
+                "keyfile=/a, auth=none, pass=",
+            ),
+            (
+                "write password=VALUE; key: none",
+                "write password=VALUE; key: none",
+            ),
+            ("token: expired, host:80", "token: expired, host:80"),
+        ] {
+            assert_eq!(named_values(text), expected);
         }
     }
 

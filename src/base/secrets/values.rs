@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 
-use crate::base::boolean::parse_boolean;
 use crate::base::options::Options;
 use crate::base::secrets::names::is_secret;
 use crate::base::secrets::{mask, spellings};
@@ -69,20 +68,19 @@ impl Secrets {
         self
     }
 
-    /// The text with each secret masked, and with the users in its URLs.
+    /// The text with each secret masked, and with what is behind names of secrets and before hosts of URLs.
     pub fn mask(&self, text: &str) -> String {
         let secrets = self.0.iter();
         let masked = secrets.fold(text.to_owned(), |text, secret| mask::whole(&text, secret));
         let secrets = self.0.iter();
         let masked = secrets.fold(masked, |text, secret| mask::cut_off(text, secret));
-        mask::users_of_urls(&masked)
+        mask::users_of_urls(&mask::named_values(&masked))
     }
 }
 
-/// Adds a secret in all its forms. A truth value or `none` says what is done about a secret, and is none.
+/// Adds a secret in all its forms.
 fn take(found: &mut Vec<String>, secret: &str) {
-    if !secret.is_empty() && !secret.eq_ignore_ascii_case("none") && parse_boolean(secret).is_none()
-    {
+    if mask::says_something(secret) {
         found.extend(spellings::of(secret));
     }
 }
@@ -98,6 +96,10 @@ fn find_in(found: &mut Vec<String>, text: &str) {
                 if is_secret(key) {
                     take(found, value.trim_matches('"'));
                     break;
+                }
+                // As cifs takes it.
+                if let ("user" | "username", Some((_, password))) = (key, value.split_once('%')) {
+                    take(found, password);
                 }
                 rest = value;
             }
@@ -164,6 +166,7 @@ mod tests {
             "{\"client\": {\"secret\": \"hunter2\"}}",
             "a=1,o=b=2;password=hunter2",
             "password=\"hunter2\"",
+            "ro,username=joe%hunter2,vers=3",
         ] {
             let secrets = Secrets::of(&vec![("o".into(), value.into())], "");
             assert_eq!(secrets.mask("host: hunter2"), "host: ****", "{value}");

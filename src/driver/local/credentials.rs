@@ -4,7 +4,7 @@ use std::fs::File;
 
 use anyhow::{Context, Result, bail};
 
-use crate::base::boolean::parse_boolean;
+use crate::base::secrets::mask::says_something;
 use crate::base::secrets::names::is_secret;
 use crate::sys::files::in_memory;
 
@@ -61,10 +61,12 @@ pub fn part(fs_type: &str, options: &str) -> Result<Parted> {
     let mut open = Vec::new();
     let mut text = String::new();
     for word in words(options) {
-        let Some((name, value)) = secret(word) else {
+        let Some(secret) = Secret::of(word, fs_type) else {
             open.push(word);
             continue;
         };
+        open.extend(secret.left);
+        let (name, value) = (secret.name, secret.value);
         let known = reader.and_then(|it| it.secrets.iter().find(|(known, _)| *known == name));
         let Some((_, before)) = known else {
             bail!(
@@ -92,15 +94,39 @@ pub fn part(fs_type: &str, options: &str) -> Result<Parted> {
     })
 }
 
-/// Name and value of an option that is secret, without quotes around the value. One that names a file, or says yes or no, is none.
-fn secret(word: &str) -> Option<(&str, &str)> {
-    const FILES: [&str; 2] = ["credentials", "cred"];
-    let (name, value) = word.trim().split_once('=')?;
-    let quoted = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-    let value = quoted.unwrap_or(value);
-    let names_file = name.ends_with("file") || name.ends_with("path") || FILES.contains(&name);
-    let is_said = value.is_empty() || value == "none" || parse_boolean(value).is_some();
-    (is_secret(name) && !names_file && !is_said).then_some((name, value))
+/// A secret in a mount option.
+struct Secret<'o> {
+    name: &'o str,
+    /// Without quotes around it.
+    value: &'o str,
+    /// What is left of the option without it.
+    left: Option<&'o str>,
+}
+
+impl<'o> Secret<'o> {
+    /// An option that names a file, or says yes or no, has none.
+    fn of(word: &'o str, fs_type: &str) -> Option<Secret<'o>> {
+        const FILES: [&str; 2] = ["credentials", "cred"];
+        let (name, value) = word.trim().split_once('=')?;
+        let quoted = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+        let value = quoted.unwrap_or(value);
+        // mount.cifs(8): everything after the first percent sign of a user is a password.
+        if matches!(fs_type, "cifs" | "smb3") && matches!(name, "user" | "username") {
+            let (user, value) = word.split_once('%')?;
+            return Some(Secret {
+                name: "password",
+                value,
+                left: Some(user),
+            });
+        }
+        let names_file = name.ends_with("file") || name.ends_with("path") || FILES.contains(&name);
+        let is_one = is_secret(name) && !names_file && says_something(value);
+        is_one.then_some(Secret {
+            name,
+            value,
+            left: None,
+        })
+    }
 }
 
 /// The options between commas, but for those within double quotes.
@@ -136,6 +162,12 @@ mod tests {
                 "pass=\"a,b\",password2=c",
                 "credentials=/proc/self/fd/0",
                 "password=a,b\npassword2=c\n",
+            ),
+            (
+                "cifs",
+                "user=joe%a%b,ro",
+                "user=joe,ro,credentials=/proc/self/fd/0",
+                "password=a%b\n",
             ),
             (
                 "ceph",

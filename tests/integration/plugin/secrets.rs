@@ -225,6 +225,34 @@ fn a_secret_is_masked_in_every_form_in_which_it_comes_back() {
     }
 }
 
+/// Of a volume that was made long ago, its options are not known any more.
+#[test]
+fn a_secret_is_known_by_the_name_before_it() {
+    let (env, plugin) = FakePlugin::with_db();
+    plugin.on(
+        "Remove",
+        refuses("umount: o=user=joe,password=hunter2,ro; {\"apiKey\": \"x y\"}: write pin=VALUE"),
+    );
+    env.dvdcli("remove -d fake -n db").fails(
+        1,
+        "dvdcli: removing volume db: plugin fake: VolumeDriver.Remove: umount: o=user=joe,password=****,ro; {\"apiKey\": \"****\"}: write pin=VALUE\n",
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_task_s_environment_repeats_no_secret() {
+    let env = Env::new();
+    let run = env.dvdcli("mount --from-env");
+    let run = run
+        .env("DVDI_VOLUME_NAME", "db")
+        .env("DVDI_VOLUME_DRIVER", "fake");
+    let found = run
+        .env("DVDI_VOLUME_OPTS", "password=hunter2,more=\"x")
+        .output();
+    assert_eq!((found.code, found.stdout.as_str()), (2, ""));
+    assert!(!found.stderr.contains("hunter2"), "{found:?}");
+}
+
 #[test]
 fn the_status_of_a_volume_is_shown_without_secrets() {
     let (env, plugin) = FakePlugin::with_db();
