@@ -73,9 +73,9 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
         (
             "Files of others",
             "Root acts on the configuration, daemon.json, a plugin's spec, socket, config.json and TLS files, /run/dvdcli, the built-in \
-             drivers' directories and volume.json only where each of them, and the directory that it is in, belongs to root and others \
+             drivers' directories, volume.json and images only where each of them, and the directory that it is in, belongs to root and others \
              cannot write to it; a directory above may have the sticky bit, and a socket any mode. Another user is warned where they \
-             are neither root's nor his. Of a private key that every user can read, both are warned.",
+             are neither root's nor his. On a network file system where root's files get another owner, the owner of the directory counts. Of a private key that every user can read, both are warned.",
         ),
         (
             "Plugins on other hosts",

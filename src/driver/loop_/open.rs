@@ -90,6 +90,13 @@ fn look(path: &Path) -> Result<Metadata> {
             found.uid()
         );
     }
+    if found.mode() & 0o022 != 0 {
+        bail!(
+            "{} can be written by other users (mode {:04o}); run chmod 600 on it",
+            path.display(),
+            found.mode() & 0o7777
+        );
+    }
     Ok(found)
 }
 

@@ -26,6 +26,8 @@ pub struct Home<'a> {
     pub driver: &'static str,
     pub store: Store,
     pub host: Host,
+    /// Who owns what root makes in the store, where that is not root.
+    owner: Option<u32>,
     /// Volumes are mounted at `PATH/NAME`; without it, in their own directories.
     mount_path: Option<PathBuf>,
 }
@@ -44,10 +46,13 @@ impl<'a> Home<'a> {
     /// As root: others could have written in the directory, or replaced it.
     pub fn open(driver: &'static str, invocation: &'a Invocation) -> Result<Home<'a>> {
         let host = Host::this()?;
-        trust::check(&invocation.log, "using", &directory(driver, invocation))?;
+        let store = Store::new(&directory(driver, invocation), &host.hash());
+        let owner = sharing::owner_for_root(&store)?;
+        trust::check_owned_by(&invocation.log, "using", store.root(), owner)?;
         let mount_path = invocation.config.mount_path.as_deref();
         Ok(Home {
-            store: Store::new(&directory(driver, invocation), &host.hash()),
+            store,
+            owner,
             mount_path: mount_path.map(canonical_as_far_as_it_exists),
             invocation,
             driver,
@@ -140,7 +145,10 @@ impl Place<'_> {
     /// `None` where there is no such volume.
     pub fn file(&self) -> Result<Option<VolumeFile>> {
         let file = self.directory().join(RECORD);
-        trust::check(&self.home.invocation.log, "reading", &file)?;
+        let Home {
+            invocation, owner, ..
+        } = self.home;
+        trust::check_owned_by(&invocation.log, "reading", &file, *owner)?;
         self.home.store.record(self.name)
     }
 

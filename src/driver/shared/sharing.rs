@@ -1,5 +1,7 @@
 //! Whether other hosts may reach a store as well, and whether they can tell this host from themselves.
 
+use std::os::unix::fs::MetadataExt;
+
 use anyhow::{Result, bail};
 
 use crate::driver::shared::store::Store;
@@ -30,6 +32,15 @@ pub fn refuse_unknown_host(store: &Store, is_chosen: bool) -> Result<()> {
 /// Whether other hosts may reach the store as well.
 pub fn may_be_reached(store: &Store, is_chosen: bool) -> Result<bool> {
     Ok(is_chosen || may_be_shared(&MountTable::read()?, store))
+}
+
+/// The owner of a store on which root has no rights, as on some network file systems: what root makes there is that user's.
+pub fn owner_for_root(store: &Store) -> Result<Option<u32>> {
+    let found = store.root().metadata().map(|found| found.uid());
+    match found.ok().filter(|owner| *owner != 0) {
+        Some(owner) if may_be_shared(&MountTable::read()?, store) => Ok(Some(owner)),
+        _ => Ok(None),
+    }
 }
 
 /// What this host lacks to be told from others, and the repair.

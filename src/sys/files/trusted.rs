@@ -50,13 +50,16 @@ pub fn acts_as_root() -> bool {
 
 /// The flaw of what this metadata is of. Who may write to a socket can connect to it, and no more: only its owner counts. A device or
 /// a pipe has none, since nobody reads it.
-pub fn flaw(metadata: &Metadata) -> Option<Flaw> {
+///
+/// `also` is a user who counts as root.
+pub fn flaw(metadata: &Metadata, also: Option<u32>) -> Option<Flaw> {
     let kind = metadata.file_type();
     if !kind.is_file() && !kind.is_dir() && !kind.is_socket() {
         return None;
     }
-    if metadata.uid() != 0 && Uid::from_raw(metadata.uid()) != geteuid() {
-        return Some(Flaw::Owner(metadata.uid()));
+    let owner = metadata.uid();
+    if owner != 0 && Some(owner) != also && Uid::from_raw(owner) != geteuid() {
+        return Some(Flaw::Owner(owner));
     }
     let mode = metadata.mode() & 0o7777;
     let is_writable = mode & GROUP_OR_OTHERS_WRITE != 0;
@@ -64,8 +67,8 @@ pub fn flaw(metadata: &Metadata) -> Option<Flaw> {
 }
 
 /// The same of the directory that a file is in. From one with the sticky bit others can take nothing away.
-fn flaw_above(metadata: &Metadata) -> Option<Flaw> {
-    flaw(metadata).filter(|flaw| !matches!(flaw, Flaw::Writable(mode) if mode & STICKY != 0))
+fn flaw_above(metadata: &Metadata, also: Option<u32>) -> Option<Flaw> {
+    flaw(metadata, also).filter(|flaw| !matches!(flaw, Flaw::Writable(mode) if mode & STICKY != 0))
 }
 
 /// The flaw of what is at a path, or of a directory that holds it or the link to it; then that directory is named.
@@ -73,8 +76,8 @@ fn flaw_above(metadata: &Metadata) -> Option<Flaw> {
 /// # Errors
 ///
 /// It cannot be looked at, as where it is missing.
-pub fn flaw_at(path: &Path) -> io::Result<Option<String>> {
-    if let Some(flaw) = flaw(&fs::metadata(path)?) {
+pub fn flaw_at(path: &Path, also: Option<u32>) -> io::Result<Option<String>> {
+    if let Some(flaw) = flaw(&fs::metadata(path)?, also) {
         return Ok(Some(flaw.to_string()));
     }
     let real = match path.is_symlink() {
@@ -83,7 +86,7 @@ pub fn flaw_at(path: &Path) -> io::Result<Option<String>> {
     };
     let above = [path.parent(), real.parent()].into_iter().flatten();
     for above in above.filter(|above| !above.as_os_str().is_empty()) {
-        if let Some(flaw) = flaw_above(&fs::metadata(above)?) {
+        if let Some(flaw) = flaw_above(&fs::metadata(above)?, also) {
             return Ok(Some(format!("{}: {flaw}", above.display())));
         }
     }
@@ -109,11 +112,11 @@ pub fn readable_by_others(metadata: &Metadata) -> Option<Flaw> {
 /// It is no small regular file, or others could have read, written or replaced it.
 pub fn read_secret(path: &Path) -> io::Result<String> {
     let (text, metadata) = small::read_with_metadata(path)?;
-    let flaw = flaw(&metadata).or_else(|| readable_by_others(&metadata));
+    let flaw = flaw(&metadata, None).or_else(|| readable_by_others(&metadata));
     if let Some(flaw) = flaw {
         return Err(io::Error::other(flaw.to_string()));
     }
-    match flaw_at(path)? {
+    match flaw_at(path, None)? {
         Some(flaw) => Err(io::Error::other(flaw)),
         None => String::from_utf8(text).map_err(|_| io::Error::other("it is not UTF-8")),
     }
@@ -151,7 +154,7 @@ mod tests {
             chmod(&at("dir/file"), file);
             chmod(&at("dir/socket"), 0o777);
             for name in ["dir/file", "link", "dir/socket"] {
-                let found = flaw_at(&at(name)).expect("looked at");
+                let found = flaw_at(&at(name), None).expect("looked at");
                 let expected = match (expected, name) {
                     (Some("dir/file"), "dir/socket") => None,
                     (Some("dir/file"), _) => Some("other".to_owned()),

@@ -1,6 +1,6 @@
 //! What somebody has put in the place of the files of a volume.
 
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -39,6 +39,13 @@ fn an_image_that_is_none_is_not_touched() {
                 chown(place, Some(1000), None).unwrap();
             },
             "belongs to user 1000; if it is the image of this volume, run chown root on it".into(),
+        ),
+        (
+            &|place| {
+                fs::write(place, [0; 1 << 16]).unwrap();
+                fs::set_permissions(place, fs::Permissions::from_mode(0o666)).unwrap();
+            },
+            "can be written by other users (mode 0666); run chmod 600 on it".into(),
         ),
     ] {
         loop_volume(&env, "db");
