@@ -91,18 +91,31 @@ fn print_list(
     }
     match format {
         ListFormat::Names => {
+            // A program that reads it takes each name for that of a volume.
+            volumes.retain(|(_, volume)| !volume.is_half_removed);
             let line = |(_, volume): &(&str, &VolumeInfo)| escape_unprintable(&volume.name) + "\n";
             print(&volumes.iter().map(line).collect::<String>(), budget)
         }
         ListFormat::Table => {
             let row = |(driver, volume): &(&str, &VolumeInfo)| {
-                [(*driver).to_owned(), volume.name.clone()]
+                let state = match volume.is_half_removed {
+                    true => " (half removed)",
+                    false => "",
+                };
+                [(*driver).to_owned(), format!("{}{state}", volume.name)]
             };
             let rows: Vec<_> = volumes.iter().map(row).collect();
             print(&columns(["DRIVER", "VOLUME NAME"], &rows), budget)
         }
         ListFormat::Json => {
-            let row = |(driver, volume): &(&str, &VolumeInfo)| json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
+            let row = |(driver, volume): &(&str, &VolumeInfo)| {
+                let mut row =
+                    json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
+                if volume.is_half_removed {
+                    row["Problem"] = "half removed".into();
+                }
+                row
+            };
             print_json(&volumes.iter().map(row).collect(), budget)
         }
     }

@@ -160,6 +160,8 @@ pub struct VolumeInfo {
     pub options: Option<Options>,
     /// Keys that `inspect` shows beside Docker's own: `Size`, `FsType`, `Device` and the like.
     pub details: Map<String, Value>,
+    /// It is no volume any more: its removal was cut off. Only lists have such ones.
+    pub is_half_removed: bool,
 }
 
 /// What a driver knows about the existence of one volume.

@@ -95,6 +95,12 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "Names of their volumes have letters, digits, _ . and -, at most 200; name=NAME,size=10,fs=xfs as a name means \
                  the volume NAME with those options.",
             ),
+            (
+                "",
+                "What a call that was killed has left is deleted by the next call of the driver on that host, whatever volume that is \
+                 about. A volume whose removal cannot be completed, or was cut off on another host, is shown by list as half removed, \
+                 with a warning: as NAME (half removed) in a table, with the key Problem in JSON, and not among the names.",
+            ),
         ],
     ),
     (

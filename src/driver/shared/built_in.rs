@@ -1,5 +1,6 @@
 //! A built-in driver and its volumes. What differs between the kinds is in `BuiltInKind` and `Existing`.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +13,7 @@ use crate::driver::interface::{
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
+use crate::driver::shared::leftovers;
 use crate::driver::shared::options::{self, Known, NormalOptions};
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
@@ -57,12 +59,24 @@ pub trait BuiltInKind: Sync {
 pub struct BuiltIn<'a> {
     kind: &'static dyn BuiltInKind,
     home: Home<'a>,
+    /// The volumes whose removal, which was cut off, was completed by this call; `None` before they are looked for.
+    completed: OnceCell<Vec<String>>,
 }
 
 impl<'a> BuiltIn<'a> {
     pub fn open(kind: &'static dyn BuiltInKind, invocation: &'a Invocation) -> Result<BuiltIn<'a>> {
         let home = Home::open(kind.name(), invocation)?;
-        Ok(BuiltIn { kind, home })
+        Ok(BuiltIn {
+            kind,
+            home,
+            completed: OnceCell::new(),
+        })
+    }
+
+    /// Deletes what killed calls have left of any volume, once for each call.
+    fn sweep(&self) -> &[String] {
+        self.completed
+            .get_or_init(|| leftovers::complete(&self.home))
     }
 
     fn describe(&self, name: &str, file: VolumeFile, table: &MountTable) -> Result<VolumeInfo> {
@@ -113,8 +127,8 @@ impl Driver for BuiltIn<'_> {
 
     /// A volume that cannot be described is listed by its name alone, with a warning.
     fn list(&self) -> Result<Vec<VolumeInfo>> {
+        let mut volumes = leftovers::half_removed(&self.home);
         let table = MountTable::read()?;
-        let mut volumes = Vec::new();
         for name in self.home.store.names()? {
             let file = self.home.store.record(&name);
             let found = file.and_then(|file| match file {
@@ -196,13 +210,14 @@ impl Volume for BuiltInVolume<'_> {
 
     /// Wrong options are an error even where the volume exists. What killed calls have left is removed first.
     fn create(&self) -> Result<Created> {
-        let BuiltIn { kind, home } = &self.driver;
+        let BuiltIn { kind, home, .. } = &self.driver;
         let wanted = self.given.options()?;
         kind.check(wanted)?;
         let is_known_host = home.refuse_unknown_host();
         if is_known_host.is_ok() {
-            home.store.sweep(self.name())?;
+            home.store.aside.sweep(self.name(), home.ends())?;
         }
+        self.driver.sweep();
         if let Some(found) = self.compare(wanted)? {
             return Ok(found);
         }
@@ -219,6 +234,7 @@ impl Volume for BuiltInVolume<'_> {
     }
 
     fn get(&self) -> Result<Lookup> {
+        self.driver.sweep();
         let Some(file) = self.place().file()? else {
             return Ok(Lookup::Absent);
         };
@@ -228,6 +244,7 @@ impl Volume for BuiltInVolume<'_> {
     }
 
     fn path(&self) -> Result<Whereabouts> {
+        self.driver.sweep();
         let file = self.place().existing_file()?;
         let path = self.existing(&file)?.path(&MountTable::read()?)?;
         Ok(path.into())
@@ -240,11 +257,13 @@ impl Volume for BuiltInVolume<'_> {
     }
 
     fn mount(&self, mode: MountMode) -> Result<PathBuf> {
+        self.driver.sweep();
         let file = self.place().existing_file()?;
         self.existing(&file)?.mount(mode.read_only)
     }
 
     fn unmount(&self, _id: &str, lazy: bool) -> Result<Unmounted> {
+        self.driver.sweep();
         let home = &self.driver.home;
         let label = home.label();
         let file = match self.place().file() {
@@ -305,7 +324,13 @@ impl Volume for BuiltInVolume<'_> {
             self.place().existing_file()?;
             bail!(problem);
         }
-        let was_being_removed = home.store.sweep(self.name())?;
+        let name = self.name();
+        let was_being_removed = home.store.aside.sweep(name, home.ends())?
+            || self
+                .driver
+                .sweep()
+                .iter()
+                .any(|completed| completed == name);
         match self.place().file()? {
             Some(file) => {
                 immutable::refuse(&self.place().directory())?;

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::driver::shared::aside::{Leftover, Swept};
 use crate::driver::shared::host_claim::Host;
 use crate::driver::shared::sharing;
 use crate::driver::shared::still_mounted;
@@ -18,6 +19,9 @@ use crate::sys::files::directory::{IfMissing, Obstacle, descend, remove_at};
 use crate::sys::files::resolve::{canonical_as_far_as_it_exists, trusted};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{busy, calls};
+
+/// How long a call deletes what others have left.
+const SWEEPING: Duration = Duration::from_secs(1);
 
 /// What one built-in driver works with.
 pub struct Home<'a> {
@@ -68,6 +72,22 @@ impl<'a> Home<'a> {
     /// Whether other hosts may reach the volumes as well.
     pub fn may_be_shared(&self) -> Result<bool> {
         sharing::may_be_reached(&self.store, self.invocation.config.root.is_some())
+    }
+
+    /// Deletes what killed calls of this host have left of any volume, but for what takes long. Returns what is left of others then,
+    /// with the reason, and the volumes whose removal was completed. With `beside`, it is looked for among the volumes as well.
+    pub fn sweep(&self, beside: bool) -> Vec<(Leftover, Swept)> {
+        let leftovers = self.store.aside.leftovers(beside);
+        if leftovers.is_empty() || self.refuse_unknown_host().is_err() {
+            return Vec::new();
+        }
+        let ends = self.ends().min(Instant::now() + SWEEPING);
+        let swept = leftovers.into_iter().map(|leftover| {
+            let swept = self.store.aside.sweep_dead(&leftover, ends);
+            self.step(|| format!("sweeping what is left of {}: {swept:?}", leftover.volume));
+            (leftover, swept)
+        });
+        swept.collect()
     }
 
     /// `driver NAME`, for messages.

@@ -1,5 +1,6 @@
 //! What the built-in drivers share: a directory for each volume, names, options, and the methods of a driver and of a volume.
 
+pub mod aside;
 pub mod built_in;
 pub mod data_directory;
 pub mod existing;
@@ -7,6 +8,7 @@ pub mod files_in_use;
 pub mod given;
 pub mod home;
 pub mod host_claim;
+pub mod leftovers;
 pub mod mounted_as;
 pub mod names;
 pub mod options;

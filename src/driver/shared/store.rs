@@ -10,10 +10,11 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::base::options::Options;
+use crate::driver::shared::aside::{Aside, lacks_space};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::names;
 use crate::driver::shared::options::NormalOptions;
-use crate::sys::errno::{errno_of, is_read_only};
+use crate::sys::errno::errno_of;
 use crate::sys::files::resolve::canonical_as_far_as_it_exists;
 use crate::sys::files::{small, tree};
 
@@ -43,17 +44,17 @@ pub struct VolumeFile {
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// The host, as a part of the names of temporary directories. On shared storage, only those of this host may be removed as
-    /// leftovers.
-    host: String,
+    /// Volumes that are being made or deleted.
+    pub aside: Aside,
 }
 
 impl Store {
     /// `root` need not exist. `host` is 32 bytes at most, and can be a part of a file's name.
     pub fn new(root: &Path, host: &str) -> Store {
+        let root = canonical_as_far_as_it_exists(root);
         Store {
-            root: canonical_as_far_as_it_exists(root),
-            host: host.to_owned(),
+            aside: Aside::new(&root, host),
+            root,
         }
     }
 
@@ -145,42 +146,26 @@ impl Store {
         fill: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<bool> {
         create_durably(&self.root)?;
-        let aside = self.root.join(self.aside(name, "new"));
-        let made = self
-            .make_aside(&aside, record, fill)
-            .and_then(|()| self.publish(&aside, name));
-        if !matches!(made, Ok(true)) {
-            let _ = self.sweep(name);
-        }
-        made
-    }
-
-    fn make_aside(
-        &self,
-        aside: &Path,
-        record: &VolumeFile,
-        fill: impl FnOnce(&Path) -> Result<()>,
-    ) -> Result<()> {
         let mode = match data_directory::is_for_a_user(&record.options) {
             true => MODE,
             false => CLOSED,
         };
-        make_with_mode(aside, mode)?;
-        fill(aside)?;
-        let path = aside.join(RECORD);
-        let doing = || format!("writing {}", path.display());
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(doing)?;
-        let mut text = serde_json::to_vec_pretty(record).with_context(doing)?;
-        text.push(b'\n');
-        file.write_all(&text)
-            .and_then(|()| file.sync_all())
-            .with_context(doing)?;
-        sync(aside)
+        let held = self.aside.make(name, mode)?;
+        let filled = fill(&held.path).and_then(|()| finish(&held.path, record));
+        let made = filled.and_then(|()| self.publish(&held.path, name));
+        if !matches!(made, Ok(true)) {
+            let _ = self.aside.delete(held);
+            return made;
+        }
+        drop(held);
+        let synced = sync(&self.root);
+        // Not before: whoever waits for the disk would wait for this as well.
+        self.aside.tidy();
+        if let Err(error) = synced {
+            let _ = self.delete(name);
+            return Err(error);
+        }
+        Ok(true)
     }
 
     /// Gives a directory the volume's name. If another host has made a volume of this name meanwhile, the rename fails, because
@@ -193,56 +178,42 @@ impl Store {
             }
             renamed => renamed.with_context(|| format!("making {}", directory.display()))?,
         }
-        if let Err(error) = sync(&self.root) {
-            let _ = self.delete(name);
-            return Err(error);
-        }
         Ok(true)
     }
 
-    /// Deletes a volume. It loses its name before the first of its files is deleted, so that nobody sees a half of it.
+    /// Deletes a volume, of which nothing is left from an earlier attempt. It loses its name before the first of its files is
+    /// deleted, so that nobody sees a half of it.
     pub fn delete(&self, name: &str) -> Result<()> {
-        self.sweep(name)?;
         let directory = self.directory(name);
-        let aside = self.aside(name, "gone");
-        let path = self.root.join(&aside);
-        match fs::rename(&directory, &path) {
-            Err(error) if matches!(errno_of(&error), Some(Errno::ENOSPC | Errno::EDQUOT)) => {
-                return delete_in_place(&directory);
-            }
-            renamed => renamed.map_err(|error| not_moved(error, &directory))?,
-        }
+        let held = match self.aside.take(name) {
+            Err(error) if lacks_space(&error) => return delete_in_place(&directory),
+            taken => taken.map_err(|error| not_moved(error, &directory))?,
+        };
         if let Err(error) = sync(&self.root) {
-            let _ = fs::rename(&path, &directory);
+            let _ = fs::rename(&held.path, &directory);
+            self.aside.tidy();
             return Err(error);
         }
-        tree::remove(&self.root, &aside)
+        self.aside.delete(held)
     }
+}
 
-    /// Deletes what killed calls for this volume have left. The caller holds the volume's lock. True where the volume itself was
-    /// being deleted. On a read-only store it stays: the volume can be read all the same.
-    pub fn sweep(&self, name: &str) -> Result<bool> {
-        match self.remove_leftovers(name) {
-            Err(error) if is_read_only(&error) => Ok(false),
-            swept => swept,
-        }
-    }
-
-    fn remove_leftovers(&self, name: &str) -> Result<bool> {
-        tree::remove(&self.root, &self.aside(name, "new"))?;
-        let gone = self.aside(name, "gone");
-        let deleting = self.root.join(&gone).symlink_metadata().is_ok();
-        if deleting {
-            tree::remove(&self.root, &gone)?;
-        }
-        Ok(deleting)
-    }
-
-    /// The temporary name of a volume's directory while it is being made (`new`) or deleted (`gone`). No volume has such a name,
-    /// because it begins with a dot.
-    fn aside(&self, name: &str, state: &str) -> String {
-        format!(".{name}.{}.{state}", self.host)
-    }
+/// Writes the record of a new volume. All of the volume is on the disk then.
+fn finish(directory: &Path, record: &VolumeFile) -> Result<()> {
+    let path = directory.join(RECORD);
+    let doing = || format!("writing {}", path.display());
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(doing)?;
+    let mut text = serde_json::to_vec_pretty(record).with_context(doing)?;
+    text.push(b'\n');
+    file.write_all(&text)
+        .and_then(|()| file.sync_all())
+        .with_context(doing)?;
+    sync(directory)
 }
 
 /// Deletes a volume where there is no space for a name more. Its record goes last, so that it can be removed again where this is
@@ -344,24 +315,6 @@ mod tests {
         store.delete("db").expect("deleted");
         assert!(store.record("db").expect("read").is_none());
         assert!(tree::is_empty(&root.path().join("a/b")).expect("read"));
-    }
-
-    #[test]
-    fn leftovers_are_swept_by_their_own_host() {
-        let root = tempfile::tempdir().expect("a directory");
-        let store = Store::new(root.path(), "m1");
-        for leftover in [".db.m1.new", ".db.m1.gone", ".db.m2.new", ".db2.m1.new"] {
-            fs::create_dir_all(root.path().join(leftover).join("x")).expect("a leftover");
-        }
-        assert!(store.sweep("db").expect("swept"));
-        assert!(!store.sweep("db").expect("swept"));
-        assert!(
-            !root.path().join(".db.m1.new").exists() && !root.path().join(".db.m1.gone").exists()
-        );
-        assert!(
-            root.path().join(".db.m2.new").exists() && root.path().join(".db2.m1.new").exists()
-        );
-        assert_eq!(store.names().expect("read"), Vec::<String>::new());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use nix::dir::Dir;
@@ -30,6 +31,11 @@ const DEPTH: usize = 64;
 ///
 /// Something is mounted in the tree; what was deleted before that was found stays deleted.
 pub fn remove(parent: &Path, name: &str) -> Result<()> {
+    remove_until(parent, name, None)
+}
+
+/// As [`remove`], but gives up when the time is over. What is deleted by then stays deleted.
+pub fn remove_until(parent: &Path, name: &str, ends: Option<Instant>) -> Result<()> {
     let doing = || format!("deleting {}", parent.join(name).display());
     let name = CString::new(name).with_context(doing)?;
     let opened = directory::open(parent).and_then(|parent| {
@@ -45,6 +51,7 @@ pub fn remove(parent: &Path, name: &str) -> Result<()> {
     let tree = Tree {
         top: &top,
         moved: &moved,
+        ends,
     };
     tree.empty(&top, 0).with_context(doing)?;
     unlink(&parent, &name, UnlinkatFlags::RemoveDir)
@@ -77,6 +84,7 @@ struct Tree<'a> {
     top: &'a OwnedFd,
     /// How many directories have been moved to the top.
     moved: &'a Cell<u64>,
+    ends: Option<Instant>,
 }
 
 impl Tree<'_> {
@@ -86,6 +94,9 @@ impl Tree<'_> {
         loop {
             let before = self.moved.get();
             for name in names(directory)? {
+                if self.ends.is_some_and(|ends| Instant::now() >= ends) {
+                    bail!("it takes long; the next call goes on");
+                }
                 self.remove_entry(directory, &name, depth)
                     .with_context(|| name.to_string_lossy().into_owned())?;
             }

@@ -103,7 +103,7 @@ fn a_name_that_is_a_link_is_no_volume() {
 fn interrupted(env: &Env, driver: &str) -> String {
     let create = env.dvdcli(&format!("create -d {driver} -n db2"));
     killed_at_rename(create);
-    let root = env.path("var/lib/dvdcli").join(driver);
+    let root = env.path("var/lib/dvdcli").join(driver).join(".aside");
     let names = fs::names(&root).into_iter();
     let names: Vec<_> = names.filter_map(|name| name.into_string().ok()).collect();
     let name = names.iter().find(|name| name.starts_with(".db2.")).unwrap();
@@ -119,6 +119,7 @@ fn what_a_removal_left_half_done_is_swept() {
             let directory = volume(&env, driver, "db");
             let root = directory.parent().unwrap();
             let leftover = root.join(interrupted(&env, driver).replace("new", state));
+            fs::remove_dir(root.join(".aside")).unwrap();
             fs::rename(&directory, &leftover).unwrap();
             fs::remove_file(leftover.join("volume.json")).unwrap();
             let remove = env.dvdcli(&format!("remove -d {driver} -n db"));

@@ -11,6 +11,7 @@ mod full_store;
 mod guarded;
 mod health;
 mod in_use;
+mod leftovers;
 mod links;
 mod local;
 mod loop_;

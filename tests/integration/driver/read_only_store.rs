@@ -261,13 +261,13 @@ fn a_store_that_has_gone_read_only_serves_what_only_reads() {
             loop_volume(&env, name);
         }
         local_volume(&env, "files");
-        leftover_of_db(&env);
         env.dvdcli("create -d local -n memory --opt type=tmpfs --opt device=tmpfs --opt o=size=1m")
             .succeeds();
         cut_off(&env, "cut", "size=20MiB");
         env.dvdcli("mount -d loop -n held --read-only")
             .prints(&printed("held"))
             .succeeds();
+        leftover_of_db(&env);
         remount(&env, "ro");
         only_reads(&env);
         is_refused(&env);
@@ -291,19 +291,23 @@ fn a_store_that_has_gone_read_only_serves_what_only_reads() {
     }
 }
 
-/// What a killed creation of `db` leaves, which the next call that can write removes.
+/// What a killed creation of `db` leaves, which the next call that can write removes. The calls of others have ended before.
 fn leftover_of_db(env: &Env) {
+    let (aside, kept) = (
+        env.path(LOOP).join(".aside"),
+        env.path("var/lib/dvdcli/kept"),
+    );
     killed_at_rename(env.dvdcli("create -d loop -n killed --opt size=16MiB"));
-    let left = env.names(LOOP).into_iter();
-    for name in left.filter(|name| name.starts_with(".killed.")) {
-        let own = name.replace(".killed.", ".db.");
-        fs::rename(env.path(LOOP).join(name), env.path(LOOP).join(own)).unwrap();
-    }
-    assert_eq!(env.names(LOOP).len(), 3);
+    fs::rename(&aside, &kept).unwrap();
     env.dvdcli("remove -d loop -n killed").fails(
         3,
         "dvdcli: removing volume killed: driver loop: no such volume\n",
     );
+    fs::rename(kept, &aside).unwrap();
+    for name in fs::names(&aside) {
+        let own = name.to_str().unwrap().replace(".killed.", ".db.");
+        fs::rename(aside.join(&name), aside.join(own)).unwrap();
+    }
 }
 
 /// What works on a store that can only be read.
