@@ -6,8 +6,7 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::{in_directory, unmount};
 use crate::harness::programs::replace;
-use crate::harness::site::{MOUNT, MOUNTED, Site, UNMOUNT};
-use crate::harness::strace::under_strace;
+use crate::harness::site::{MOUNTED, Site, UNMOUNT};
 use crate::harness::tree::{assert_intact, tree};
 use crate::harness::volumes::{LOOP, is_removed, volume};
 use crate::harness::waiting::eventually;
@@ -127,15 +126,13 @@ fn of_two_hosts_that_create_a_volume_one_makes_it_and_the_other_finds_it() {
     let Some(env) = Env::isolated() else { return };
     let site = Site::new(&env);
     let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
-    // Before the volume gets its name, the other host makes one.
-    let pause = [
-        "-e",
-        "trace=/^rename",
-        "-e",
-        "inject=/^rename:delay_enter=4000000:when=1",
-        "-o",
-        "/dev/null",
-    ];
+    // While the one makes the file system, the other makes the whole volume.
+    a.enter();
+    let script = format!(
+        "$ORIGINAL \"$@\" || exit\ncd {}\n: > begun\nuntil [ -e go ]; do sleep 0.05; done",
+        env.root()
+    );
+    replace(&env, "mkfs.ext4", &script);
     let options = "-d loop -n db --volumeopts=size=64MiB";
     let found = "it exists already with another size";
     for (line, other, warning, code) in [
@@ -148,7 +145,7 @@ fn of_two_hosts_that_create_a_volume_one_makes_it_and_the_other_finds_it() {
         ),
         ("mount", options, String::new(), 0),
     ] {
-        let slow = under_strace(a.dvdcli(&format!("{line} {options}")), &pause);
+        let slow = a.dvdcli(&format!("{line} {options}"));
         let slow = if line == "mount" {
             slow.prints(MOUNTED)
         } else {
@@ -160,32 +157,23 @@ fn of_two_hosts_that_create_a_volume_one_makes_it_and_the_other_finds_it() {
             slow
         };
         let slow = slow.start();
-        eventually("the volume before it has its name", || {
-            let shared = env.path("shared/loop");
-            shared.exists() && fs::names(shared).iter().any(|name| is_whole(&env, name))
-        });
+        eventually("the file system", || env.path("begun").exists());
         b.dvdcli(&format!("create {other}")).succeeds();
-        let token = fs::id(&env.path("shared/loop/db/volume.json"));
+        let made = fs::id(&env.path("shared/loop/db/volume.json"));
+        env.write("go", "");
         match code {
             0 => slow.succeeds(),
             code => slow.fails(code, &warning),
         }
-        assert_eq!(fs::id(&env.path("shared/loop/db/volume.json")), token);
+        assert_eq!(fs::id(&env.path("shared/loop/db/volume.json")), made);
+        for mark in ["begun", "go"] {
+            fs::remove_file(env.path(mark)).unwrap();
+        }
         assert_eq!(env.names("shared/loop"), ["db"]);
         if line == "mount" {
             a.dvdcli(UNMOUNT).succeeds();
         }
         a.dvdcli("remove -d loop -n db").succeeds();
     }
-    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
-    a.dvdcli(UNMOUNT).succeeds();
-    a.dvdcli("remove -d loop -n db").succeeds();
     env.assert_nothing_is_mounted();
-}
-
-fn is_whole(env: &Env, name: &std::ffi::OsStr) -> bool {
-    env.path("shared/loop")
-        .join(name)
-        .join("volume.json")
-        .exists()
 }
