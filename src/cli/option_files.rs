@@ -13,7 +13,7 @@ use crate::base::failure::Failure;
 use crate::base::options::Gathered;
 use crate::base::secrets::values::Secrets;
 use crate::sys::files::{small, trusted};
-use crate::sys::process::interruption;
+use crate::sys::process::{inherited, interruption};
 
 /// What makes the rest of a value of `--opt` a file's name. Twice, it is itself.
 const MARK: char = '@';
@@ -79,6 +79,9 @@ pub fn add_all(gathered: &mut Gathered, file: &Path, ends: Instant) -> Result<()
 }
 
 fn read_stdin(ends: Instant) -> IoResult<String> {
+    if inherited::was_closed(0) {
+        return Err(Error::other("stdin is closed"));
+    }
     // Not std's own reader, which holds back what has been read already from who waits for more.
     let mut stdin = File::from(stdin().as_fd().try_clone_to_owned()?);
     let mut text = Vec::new();

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use serde_json::{Value, json};
 
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
+use crate::base::secrets::values::Secrets;
 use crate::base::text::{chain, escape_unprintable, one_line};
 use crate::cli::arguments::{Common, DriversArgs, DriversFormat, ListArgs, ListFormat};
 use crate::cli::stdout::{print, print_json};
@@ -136,10 +137,15 @@ pub fn drivers(args: &DriversArgs, log: &mut Log) -> Result<u8> {
     Ok(0)
 }
 
+/// An error, which may repeat secrets that nobody here knows.
+fn shown(error: &Error) -> String {
+    Secrets::default().mask(&chain(error))
+}
+
 fn cells(driver: &DriverInfo) -> [String; 5] {
     let (scope, status) = match &driver.answer {
         Ok(scope) => (scope.as_str(), "answers".to_owned()),
-        Err(error) => ("-", one_line(&chain(error))),
+        Err(error) => ("-", one_line(&shown(error))),
     };
     [
         driver.name.clone(),
@@ -158,6 +164,6 @@ fn keys(driver: &DriverInfo) -> Value {
         "Scope": scope.map(|scope| scope.as_str()),
         "Address": driver.address,
         "Answers": driver.answer.is_ok(),
-        "Error": driver.answer.as_ref().err().map(chain),
+        "Error": driver.answer.as_ref().err().map(shown),
     })
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use anyhow::{Context, Result, bail};
 
-use crate::base::secrets::mask::says_something;
+use crate::base::secrets::mask::{says_something, user_info};
 use crate::base::secrets::names::is_secret;
 use crate::sys::files::in_memory;
 
@@ -56,7 +56,8 @@ pub struct Parted {
 /// # Errors
 ///
 /// A secret that the program cannot read from a file.
-pub fn part(fs_type: &str, options: &str) -> Result<Parted> {
+pub fn part(fs_type: &str, device: &str, options: &str) -> Result<Parted> {
+    refuse_password_in(device, fs_type)?;
     let reader = READERS.iter().find(|reader| reader.fs_type == fs_type);
     let mut open = Vec::new();
     let mut text = String::new();
@@ -92,6 +93,23 @@ pub fn part(fs_type: &str, options: &str) -> Result<Parted> {
         options: open.join(","),
         file: Some(file),
     })
+}
+
+fn refuse_password_in(device: &str, fs_type: &str) -> Result<()> {
+    if has_password(device) {
+        bail!(
+            "option device: every user of this host would see its password in the arguments of mount; write it where mount.{fs_type} \
+             reads it from a file"
+        );
+    }
+    Ok(())
+}
+
+/// Whether there is a password before the host of a URL.
+fn has_password(device: &str) -> bool {
+    let url = device.split_once("://").map(|(_, url)| url);
+    let user = url.and_then(user_info);
+    user.is_some_and(|(user, _)| user.contains(':'))
 }
 
 /// A secret in a mount option.
@@ -176,7 +194,7 @@ mod tests {
                 "AQ==\n",
             ),
         ] {
-            let parted = part(fs_type, options).expect("a file");
+            let parted = part(fs_type, "x", options).expect("a file");
             let mut text = String::new();
             let mut file = parted.file.expect("secrets");
             file.read_to_string(&mut text).expect("read");
@@ -195,7 +213,7 @@ mod tests {
             ),
             ("odd", ""),
         ] {
-            let parted = part(fs_type, options).expect("no secret");
+            let parted = part(fs_type, "https://joe@host/x", options).expect("no secret");
             assert!(
                 parted.options == options && parted.file.is_none(),
                 "{options}"
@@ -211,7 +229,8 @@ mod tests {
             ("cifs", "token=x"),
             ("cifs", "password=\"x\ny\""),
         ] {
-            part(fs_type, options).expect_err(options);
+            part(fs_type, "x", options).expect_err(options);
         }
+        part("davfs", "https://joe:x@host/y", "").expect_err("a password");
     }
 }

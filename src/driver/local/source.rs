@@ -162,8 +162,8 @@ impl Source {
         if helper && !self.parsed.is_bind() {
             let words = [options.as_str(), if read_only { "ro" } else { "" }];
             let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-            let Parted { options, file } = credentials::part(&self.fs_type, &words.join(","))?;
             let (device, fs_type) = (&self.device, &self.fs_type);
+            let Parted { options, file } = credentials::part(fs_type, device, &words.join(","))?;
             return by_program::mount(device, place, fs_type, &options, file.as_ref(), ends);
         }
         let mut parsed = MountOptions::parse(options);

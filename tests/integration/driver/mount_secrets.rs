@@ -65,6 +65,13 @@ fn a_password_that_only_arguments_could_pass_on_is_refused() {
     assert!(!env.path("arguments").exists());
     assert_eq!(env.names(&format!("{LOCAL}/db/_data")), [""; 0]);
     env.dvdcli("remove -d local -n db").succeeds();
+    env.dvdcli("create -d local -n db --opt type=odd --opt device=https://joe:hunter2@host/x")
+        .succeeds();
+    env.dvdcli("mount -d local -n db").fails(
+        1,
+        "dvdcli: mounting volume db: option device: every user of this host would see its password in the arguments of mount; write it where mount.odd reads it from a file\n",
+    );
+    env.dvdcli("remove -d local -n db").succeeds();
     // What names a file is no secret.
     mounts(
         env,

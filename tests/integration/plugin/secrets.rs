@@ -298,3 +298,17 @@ fn a_usage_error_repeats_no_secret() {
         env.dvdcli(&line).fails(2, &format!("dvdcli: {error}\n"));
     }
 }
+
+#[test]
+fn the_errors_of_drivers_are_shown_without_secrets() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    plugin.on("Activate", refuses("login: password=hunter2 is wrong"));
+    for format in ["table", "json"] {
+        let found = env.dvdcli(&format!("drivers --format {format}")).output();
+        assert!(
+            found.stdout.contains("password=**** is wrong") && !found.stdout.contains("hunter2"),
+            "{found:?}"
+        );
+    }
+}
