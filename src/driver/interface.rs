@@ -1,6 +1,6 @@
 //! What a driver and a volume can do, in the words of Docker's volume plugin protocol (protocol: Volume plugins).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::{Map, Value};
@@ -113,6 +113,11 @@ pub trait Volume: Send {
     ///
     /// It is absent, or in use.
     fn remove(&self) -> Result<()>;
+
+    /// Refuses a directory, by its path without links, that lies outside of where the driver's volumes are, as far as that is known.
+    fn refuse_outside(&self, _directory: &Path) -> Result<()> {
+        Ok(())
+    }
 
     /// Refuses to hand out a mount, which others hold already, to one more who wants to write: its file system takes nothing more.
     fn refuse_broken(&self) -> Result<()> {

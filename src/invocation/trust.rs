@@ -8,7 +8,7 @@ use crate::invocation::log::Log;
 use crate::sys::files::trusted;
 
 /// Refuses, as root, to act on a file or directory that other users could have written or replaced; warns any other user of it.
-/// What is missing is nobody's, and who uses what cannot be looked at will say so. `doing` is what is done with it, such as `reading`.
+/// Who uses what cannot be looked at will say so. `doing` is what is done with it, such as `reading`.
 pub fn check(log: &Log, doing: &str, path: &Path) -> Result<()> {
     check_owned_by(log, doing, path, None)
 }

@@ -144,6 +144,8 @@ impl Locked<'_> {
             if self.volume.driver().is_shared() {
                 system_place::refuse(&mount.path, mount.real())?;
             }
+            // It may lead elsewhere than when the driver looked.
+            self.volume.refuse_outside(mount.real())?;
             mount.is_mount |= self.volume.mount_point(&table)?.is_some();
             Ok(mount)
         });

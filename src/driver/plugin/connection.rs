@@ -1,7 +1,7 @@
 //! The connection to one plugin: finding the plugin, waiting for it, activating it, and sending calls, again where that is safe.
 
 use std::cell::{Cell, OnceCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, bail};
@@ -122,6 +122,14 @@ impl<'a> Connection<'a> {
                 limit::within(ends, move || Ok(tree.resolve(&path)?)).context(doing)
             }
             _ => Ok(path),
+        }
+    }
+
+    /// Refuses a directory, by its path without links, that a managed plugin cannot have mounted.
+    pub fn refuse_outside(&self, directory: &Path) -> Result<()> {
+        match self.link.get().and_then(|link| link.managed.as_ref()) {
+            Some(managed) => managed.refuse_outside(directory),
+            None => Ok(()),
         }
     }
 

@@ -206,6 +206,19 @@ impl Managed {
         self.directory.join(CONFIG)
     }
 
+    /// Refuses a directory, by its path without links, that does not lie in the plugin's own.
+    pub fn refuse_outside(&self, directory: &Path) -> Result<()> {
+        let own = fs::canonicalize(&self.directory);
+        let own = own.with_context(|| format!("resolving {}", self.directory.display()))?;
+        if !directory.starts_with(own) {
+            bail!(
+                "its mount point leads to {}, out of the plugin",
+                directory.display()
+            );
+        }
+        Ok(())
+    }
+
     /// Where the plugin listens.
     ///
     /// # Errors
@@ -234,6 +247,8 @@ impl Managed {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -252,6 +267,28 @@ mod tests {
             assert_eq!(found, root.map(PathBuf::from), "{text:?}");
         }
         data_root(b"data-root").expect_err("no JSON");
+    }
+
+    #[test]
+    fn only_what_is_in_its_directory_is_a_plugins() {
+        let base = tempfile::tempdir().expect("a directory");
+        let real = fs::canonicalize(base.path()).expect("its path");
+        fs::create_dir(base.path().join("own")).expect("a directory");
+        symlink("own", base.path().join("link")).expect("a link");
+        let plugin = Managed {
+            id: String::new(),
+            name: String::new(),
+            enabled: true,
+            is_volume_driver: true,
+            socket: String::new(),
+            directory: base.path().join("link"),
+            tree: Tree::new(base.path(), ""),
+        };
+        let inside = real.join("own/propagated-mount/db");
+        plugin.refuse_outside(&inside).expect("its own");
+        for outside in [real.join("other"), real.join("own2"), "/".into()] {
+            plugin.refuse_outside(&outside).expect_err("not its own");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod similar;
 mod tree;
 mod wait;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 
@@ -137,6 +137,10 @@ impl Volume for PluginVolume<'_> {
 
     fn remove(&self) -> Result<()> {
         self.plugin.methods.remove(&self.name)
+    }
+
+    fn refuse_outside(&self, directory: &Path) -> Result<()> {
+        self.plugin.methods.connection.refuse_outside(directory)
     }
 
     fn disconnect(&mut self) {

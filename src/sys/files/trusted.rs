@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
@@ -71,14 +71,20 @@ fn flaw_above(metadata: &Metadata, also: Option<u32>) -> Option<Flaw> {
     flaw(metadata, also).filter(|flaw| !matches!(flaw, Flaw::Writable(mode) if mode & STICKY != 0))
 }
 
-/// The flaw of what is at a path, or of a directory that holds it or the link to it; then that directory is named.
+/// The flaw of what is at a path, or of a directory that holds it or the link to it; then that directory is named. Of what is missing,
+/// the directory tells who could make it.
 ///
 /// # Errors
 ///
-/// It cannot be looked at, as where it is missing.
+/// It cannot be looked at, as where the directory is missing.
 pub fn flaw_at(path: &Path, also: Option<u32>) -> io::Result<Option<String>> {
-    if let Some(flaw) = flaw(&fs::metadata(path)?, also) {
-        return Ok(Some(flaw.to_string()));
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        found => {
+            if let Some(flaw) = flaw(&found?, also) {
+                return Ok(Some(flaw.to_string()));
+            }
+        }
     }
     let real = match path.is_symlink() {
         true => fs::canonicalize(path)?,
@@ -125,7 +131,7 @@ pub fn read_secret(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::os::unix::net::UnixListener;
 
     use super::*;
@@ -153,10 +159,10 @@ mod tests {
             chmod(&at("dir"), directory);
             chmod(&at("dir/file"), file);
             chmod(&at("dir/socket"), 0o777);
-            for name in ["dir/file", "link", "dir/socket"] {
+            for name in ["dir/file", "link", "dir/socket", "dir/missing"] {
                 let found = flaw_at(&at(name), None).expect("looked at");
                 let expected = match (expected, name) {
-                    (Some("dir/file"), "dir/socket") => None,
+                    (Some("dir/file"), "dir/socket" | "dir/missing") => None,
                     (Some("dir/file"), _) => Some("other".to_owned()),
                     (Some(place), _) => Some(format!("{}: other", at(place).display())),
                     (None, _) => None,
@@ -168,6 +174,20 @@ mod tests {
                 assert!(fits, "{directory:o} {file:o} {name}: {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_user_can_count_as_root() {
+        let base = tempfile::tempdir().expect("a directory");
+        let path = base.path().join("file");
+        fs::write(&path, "").expect("a file");
+        if !geteuid().is_root() {
+            return;
+        }
+        chown(&path, Some(7), None).expect("another owner");
+        assert_eq!(flaw_at(&path, Some(7)).expect("looked at"), None);
+        let flaw = flaw_at(&path, Some(8)).expect("looked at");
+        assert_eq!(flaw, Some(Flaw::Owner(7).to_string()));
     }
 
     #[test]

@@ -131,6 +131,13 @@ fn records_and_volumes_of_others_are_not_acted_on() {
     }
     env.dvdcli("unmount -d local -n db").succeeds();
     env.dvdcli("remove -d local -n db").succeeds();
+    // Nor is anything made where others could replace it.
+    fs::remove_dir(env.path("var/lib/dvdcli/local")).unwrap();
+    chmod(&env.path("var/lib/dvdcli"), 0o777);
+    env.dvdcli("create -d local -n db").fails(
+        1,
+        &format!("dvdcli: using {volumes}: $ROOT/var/lib/dvdcli: other users can write to it (mode 0777); run chmod go-w on it\n"),
+    );
 }
 
 #[test]
