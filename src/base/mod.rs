@@ -1,4 +1,4 @@
-//! What every room above needs: kinds of failure, a volume's options, secrets, suggestions, values, hashes and text.
+//! What every room above needs: kinds of failure, a volume's options, secrets, suggestions, values, patterns, hashes and text.
 
 pub mod boolean;
 pub mod duration;
@@ -6,7 +6,9 @@ pub mod failure;
 pub mod hash;
 pub mod option_list;
 pub mod options;
+pub mod pattern;
 pub mod secrets;
 pub mod side_by_side;
+pub mod size;
 pub mod suggest;
 pub mod text;

@@ -145,6 +145,7 @@ fn shown(error: &Error) -> String {
 fn cells(driver: &DriverInfo) -> [String; 5] {
     let (scope, status) = match &driver.answer {
         Ok(scope) => (scope.as_str(), "answers".to_owned()),
+        Err(_) if !driver.is_allowed => ("-", "not allowed".to_owned()),
         Err(error) => ("-", one_line(&shown(error))),
     };
     [
@@ -163,6 +164,7 @@ fn keys(driver: &DriverInfo) -> Value {
         "Type": driver.kind,
         "Scope": scope.map(|scope| scope.as_str()),
         "Address": driver.address,
+        "Allowed": driver.is_allowed,
         "Answers": driver.answer.is_ok(),
         "Error": driver.answer.as_ref().err().map(shown),
     })

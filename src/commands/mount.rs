@@ -9,6 +9,7 @@ use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
 use crate::cli::stdout::{self, deliver};
 use crate::commands::opening::{begin, catch_signals, open_volume, options, shown_name};
+use crate::driver::interface::Chooser;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
 use crate::sys::process::{inherited, interruption};
@@ -28,8 +29,9 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     let doing = || format!("mounting volume {}", shown_name(&args.common));
     stdout::check().with_context(doing)?;
     let volume = open_volume(&invocation, &args.common, &options)?;
+    let creates = invocation.config.creates(args.creation.explicitcreate);
     let request = MountRequest {
-        create: invocation.config.creates(args.creation.explicitcreate),
+        create: creates.then_some(Chooser::Caller),
         holder: holder(&args.holder),
         view: View::of(args.read_only),
     };

@@ -13,6 +13,7 @@ use crate::base::failure::{ErrorKind, code_of_signal};
 use crate::cli::arguments::RunArgs;
 use crate::commands::opening::{begin, open_volume, options, shown_name};
 use crate::driver;
+use crate::driver::interface::Chooser;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
@@ -94,8 +95,9 @@ fn unmount(args: &RunArgs, invocation: Invocation, driver: &str, holder: Holder)
 
 /// Each run is a holder of its own, which lives as long as this process.
 fn request(args: &RunArgs, invocation: &Invocation) -> Result<MountRequest<'static>> {
+    let creates = invocation.config.creates(args.creation.explicitcreate);
     Ok(MountRequest {
-        create: invocation.config.creates(args.creation.explicitcreate),
+        create: creates.then_some(Chooser::Caller),
         holder: Holder {
             id: args.id.clone(),
             target: args.target.clone(),

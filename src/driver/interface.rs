@@ -67,14 +67,15 @@ pub trait Volume: Send {
     /// # Errors
     ///
     /// Wrong usage: options that `create` would refuse, as far as that can be told now.
-    fn copy_source(&self) -> Result<Option<String>>;
+    fn copy_source(&self, chooser: Chooser) -> Result<Option<String>>;
 
     /// Creates it (protocol: `Create`), unless it exists.
     ///
     /// # Errors
     ///
-    /// Wrong usage: options that it cannot have, even where it exists.
-    fn create(&self) -> Result<Created>;
+    /// Wrong usage: options that it cannot have, even where it exists; options that are not allowed to who chooses them, where it does
+    /// not.
+    fn create(&self, chooser: Chooser) -> Result<Created>;
 
     /// Whether it exists, and what is known about it (protocol: `Get`).
     fn get(&self) -> Result<Lookup>;
@@ -217,6 +218,15 @@ impl Scope {
             Scope::Global => "global",
         }
     }
+}
+
+/// Who chooses the options of a volume that is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chooser {
+    /// The host's owner, by `create` or in fstab: all that the driver can make.
+    Owner,
+    /// Whoever mounts it, who need not be root: what the owner allows (setting `allow`).
+    Caller,
 }
 
 /// How a volume is to be mounted.

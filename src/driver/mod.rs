@@ -1,5 +1,6 @@
 //! Which driver a name means: a built-in driver, else a plugin.
 
+pub mod allowed;
 pub mod interface;
 mod local;
 mod loop_;

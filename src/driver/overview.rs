@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::base::side_by_side::side_by_side;
+use crate::driver::allowed::{is_allowed, refusal};
 use crate::driver::interface::{Driver, Scope};
 use crate::driver::plugin::Plugin;
 use crate::driver::plugin::discovery::{self, Origin};
@@ -44,7 +45,9 @@ pub struct DriverInfo {
     pub kind: &'static str,
     /// Where a plugin listens, or the directory of a built-in driver's volumes.
     pub address: String,
-    /// Its scope, or why it does not answer.
+    /// Whether it may be used (setting `allow.drivers`).
+    pub is_allowed: bool,
+    /// Its scope, or why it does not answer; one that may not be used is not asked.
     pub answer: Result<Scope>,
 }
 
@@ -55,12 +58,15 @@ pub struct DriverInfo {
 /// The plugins cannot be searched for.
 pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     let built_ins = BUILT_INS.iter().map(|kind| DriverInfo {
+        is_allowed: is_allowed(invocation, kind.name()),
         name: kind.name().to_owned(),
         kind: "built-in",
         address: home::directory(kind.name(), invocation)
             .display()
             .to_string(),
-        answer: open_exactly(invocation, kind.name()).map(|_| Scope::Local),
+        answer: unless_refused(invocation, "driver", kind.name(), || {
+            open_exactly(invocation, kind.name()).map(|_| Scope::Local)
+        }),
     });
     let ask = |(name, origin): &mut (String, Origin)| {
         let endpoint = discovery::find(&invocation.paths, name).ok().flatten();
@@ -71,12 +77,27 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
                 Origin::Legacy => "legacy",
             },
             address: endpoint.map_or_else(|| "-".into(), |endpoint| endpoint.address.to_string()),
-            answer: Plugin::named(invocation, name).and_then(|plugin| plugin.capabilities()),
+            is_allowed: is_allowed(invocation, name),
+            answer: unless_refused(invocation, "plugin", name, || {
+                Plugin::named(invocation, name).and_then(|plugin| plugin.capabilities())
+            }),
         }
     };
     let plugins = side_by_side(plugins(invocation)?, ask);
     let plugins = plugins.into_iter().map(|(_, row)| row);
     Ok(built_ins.chain(plugins).collect())
+}
+
+fn unless_refused<T>(
+    invocation: &Invocation,
+    kind: &str,
+    name: &str,
+    ask: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    match is_allowed(invocation, name) {
+        true => ask(),
+        false => Err(refusal(format!("{kind} {name}"))),
+    }
 }
 
 /// The plugins that are found, by name. One with the name of a built-in driver is left out, because the name means that driver.

@@ -2,21 +2,22 @@
 
 use anyhow::Result;
 
-use crate::driver::interface::{Created, Lookup, Volume};
+use crate::driver::allowed;
+use crate::driver::interface::{Chooser, Created, Lookup, Volume};
 use crate::volume::Locked;
 use crate::volume::lookup::absent;
 
 impl Locked<'_> {
     /// Creates the volume if it is absent, or if the driver cannot say. Warns if it exists with other options. Returns whether the
     /// driver has named no directory for it.
-    pub fn create_if_absent(&self) -> Result<bool> {
+    pub fn create_if_absent(&self, chooser: Chooser) -> Result<bool> {
         let found = self.volume.get()?;
         let is_nowhere = names_nothing(&found);
         let created = match found {
             Lookup::Found(existing) if !self.volume.has_options() || existing.options.is_none() => {
                 return Ok(is_nowhere);
             }
-            Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => self.volume.create()?,
+            Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => self.volume.create(chooser)?,
         };
         let is_nowhere = is_nowhere || created == Created::New;
         if let Created::Otherwise(options) = created {
@@ -43,8 +44,9 @@ impl Locked<'_> {
         }
     }
 
-    /// Creates the volume. Returns a warning if it exists with other options, or the driver does not tell them.
+    /// Creates the volume, as the host's owner wants it. Returns a warning if it exists with other options, or the driver does not tell them.
     pub fn create(&self) -> Result<Option<String>> {
+        allowed::refuse(self.invocation, self.volume.driver())?;
         let created = create_unless_found(self.volume)?;
         Ok(match created {
             Created::New | Created::Same => None,
@@ -70,6 +72,6 @@ fn difference(options: &[String]) -> String {
 fn create_unless_found(volume: &dyn Volume) -> Result<Created> {
     match volume.get()? {
         Lookup::Found(existing) if existing.options.is_none() => Ok(Created::Existed),
-        _ => volume.create(),
+        _ => volume.create(Chooser::Owner),
     }
 }

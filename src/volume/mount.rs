@@ -6,7 +6,8 @@ use anyhow::{Error, Result, bail};
 
 use crate::base::failure::{ErrorKind, Failure, with_undo_error};
 use crate::base::text::chain;
-use crate::driver::interface::{Volume, Whereabouts};
+use crate::driver::allowed;
+use crate::driver::interface::{Chooser, Volume, Whereabouts};
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::interruption;
@@ -59,8 +60,9 @@ pub fn mount(
             "--read-only needs --target: a plugin mounts for all its callers alike"
         ));
     }
+    allowed::refuse(invocation, volume.driver())?;
     // Wrong options are an error even where the volume exists.
-    volume.copy_source()?;
+    volume.copy_source(request.create.unwrap_or(Chooser::Owner))?;
     let asked = request.holder.target.clone();
     if let (Some(target), false) = (&asked, request.view.is_resolved()) {
         request.holder.target = Some(targets::resolve(invocation, target)?);

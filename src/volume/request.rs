@@ -1,13 +1,14 @@
 //! What a caller asks `mount` and `unmount` for.
 
+use crate::driver::interface::Chooser;
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
 
 /// What `mount` is asked for.
 #[derive(Debug, Clone)]
 pub struct MountRequest<'a> {
-    /// Whether to create the volume where it is known to be absent.
-    pub create: bool,
+    /// Whether to create the volume where it is known to be absent, and who chooses its options then.
+    pub create: Option<Chooser>,
     pub holder: Holder,
     /// How the volume is to appear at the holder's target.
     pub view: View<'a>,

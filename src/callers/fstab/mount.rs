@@ -13,6 +13,7 @@ use crate::callers::fstab::remount::remount;
 use crate::callers::fstab::unit::start;
 use crate::cli::mount_helper::MountHelper;
 use crate::driver;
+use crate::driver::interface::Chooser;
 use crate::invocation::TIMEOUT;
 use crate::invocation::log::Log;
 use crate::volume;
@@ -54,11 +55,12 @@ fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()
     }
     if arguments.fake {
         targets::resolve(&invocation, &arguments.dir)?;
-        return volume.copy_source().map(drop);
+        return volume.copy_source(Chooser::Owner).map(drop);
     }
     let words = line.view.join(",");
+    let creates = invocation.config.creates(line.explicit_create);
     let request = MountRequest {
-        create: invocation.config.creates(line.explicit_create),
+        create: creates.then_some(Chooser::Owner),
         holder: Holder {
             id: None,
             target: Some(arguments.dir.clone()),

@@ -7,6 +7,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use crate::base::side_by_side::side_by_side;
 use crate::callers::task::described::TaskVolume;
 use crate::callers::task::plan::{self, Planned};
+use crate::driver::interface::Chooser;
 use crate::invocation::Invocation;
 use crate::sys::process::interruption;
 use crate::volume::bind::container_path;
@@ -45,7 +46,7 @@ pub fn mount<'a>(
     for copy in plan::copies(&planned) {
         // A volume in use can rarely be copied: a copy is made before its source is mounted.
         copy.lock(invocation)
-            .and_then(|locked| locked.create_if_absent())
+            .and_then(|locked| locked.create_if_absent(Chooser::Caller))
             .with_context(|| copy.described.doing("creating"))?;
     }
     let mut task = MountedTask {
@@ -108,7 +109,7 @@ fn attempt(
 
 fn request(planned: &Planned, chown: bool) -> MountRequest<'static> {
     MountRequest {
-        create: planned.create,
+        create: planned.create.then_some(Chooser::Caller),
         holder: planned.holder(),
         view: match planned.place {
             Some(_) => View::ContainerPath { chown },

@@ -7,7 +7,8 @@ use anyhow::{Error, Result, bail};
 use crate::base::failure::{ErrorKind, Failure};
 use crate::callers::task::described::{TaskVolume, refuse_equal_paths};
 use crate::driver;
-use crate::driver::interface::Volume;
+use crate::driver::allowed;
+use crate::driver::interface::{Chooser, Volume};
 use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
@@ -75,6 +76,7 @@ pub fn to_mount<'a>(
     id: Option<&str>,
 ) -> Result<Vec<Planned<'a>>> {
     let mut planned = identify(invocation, volumes, id)?;
+    refuse_drivers(invocation, &planned)?;
     for planned in planned.iter_mut().filter(|planned| planned.create) {
         let described = planned.described;
         let variable = match described.options.is_empty() {
@@ -83,7 +85,7 @@ pub fn to_mount<'a>(
         };
         planned.copy_source = planned
             .volume
-            .copy_source()
+            .copy_source(Chooser::Caller)
             .map_err(|error| blamed_on(variable, described, error))?;
     }
     locate(&mut planned, |path| {
@@ -106,6 +108,14 @@ pub fn to_mount<'a>(
         }
     }
     Ok(planned)
+}
+
+fn refuse_drivers(invocation: &Invocation, planned: &[Planned]) -> Result<()> {
+    for planned in planned {
+        allowed::refuse(invocation, planned.volume.driver())
+            .map_err(|error| error.context(planned.described.doing("mounting")))?;
+    }
+    Ok(())
 }
 
 /// As [`to_mount`], but nothing has to exist any more.

@@ -37,6 +37,53 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              --from-env --chown overrides what was before, and is for root to say: no variable stands for it.",
         ),
         (
+            "Who only mounts",
+            "chooses no device. A volume that mount, run or mount --from-env makes on the way, also by options within its name, is of \
+             local without type and device, or of loop with size, file system, type, iops, zone, uid, gid and mode (overwriteFs \
+             changes nothing without a copy). Anything else is refused (exit 2) with the names of option and setting, unless create \
+             has made the volume before (the same options may be repeated then), a line of fstab makes it, or a setting below allows \
+             it. The mount options ro, rw, nosuid, nodev, noexec and nosymfollow are for all.",
+        ),
+        (
+            "Nobody, whatever is allowed",
+            "has a volume of the kernel's own state (proc, sysfs, devtmpfs, cgroup, debugfs, tracefs, bpf, securityfs, configfs and \
+             the like), of fuse without a subtype, whose device is a command line, or with errors=panic. One that was made before can \
+             be unmounted and removed.",
+        ),
+        (
+            "allow.drivers: ['*']",
+            "The drivers that create, mount and run may use: their own names, not aliases, or patterns in which * stands for any text \
+             (a tag :latest may be left out). What others have made is looked at, unmounted and removed; drivers says which are not \
+             allowed.",
+        ),
+        (
+            "allow.local.types: [], allow.local.devices: []",
+            "The types (none for a bind) and the devices with which local volumes are made on the way, both of them: whole names, \
+             //server/share, host:/path, or directories; what is below is allowed as well. A path is refused if there is a symbolic \
+             link in it, or if others than root could replace a part of it.",
+        ),
+        (
+            "allow.local.helpers: false",
+            "Whether a type may be one that /sbin/mount.TYPE mounts, which runs as root with the options given.",
+        ),
+        (
+            "allow.local.mountopts, allow.loop.mountopts: [noatime, relatime, discard, nodiratime, lazytime]",
+            "The words of o and mountOpts, or patterns such as 'vers=*'. addr lets a mount go to another server than the device names.",
+        ),
+        (
+            "allow.loop.maxsize: 0",
+            "The largest volume made on the way, 0 for any, also where its size is a default; create is not bound by it. A size that is given on the way is \
+             no more than what is free, either.",
+        ),
+        (
+            "allow.loop.reserve: 10%",
+            "What stays free of the file system below, as a part or a size: every volume that is made, also by create, takes no space of it.",
+        ),
+        (
+            "allow.loop.copies: false",
+            "Whether volumeName, volumeID, snapshotName and snapshotID may copy a volume on the way: names keep nobody's data apart.",
+        ),
+        (
             "Programs",
             "mkfs.ext4, mount, fsck and the like are looked for in /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and \
              /usr/local/bin only, whatever PATH says, and get no variable but PATH and LC_ALL.",

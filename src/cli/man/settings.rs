@@ -49,9 +49,10 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                  in /etc/machine-id and a name of its own.",
             ),
             (
-                "dvdcli.allow.containerpaths",
-                "A list of directories below which mount --from-env may bind a volume, [/tmp] unless set. What is below dvdcli.allow \
-                 counts only in a file that is root's and that nobody else can write, and no variable stands for it: SECURITY.",
+                "dvdcli.allow.NAME",
+                "drivers, local.types, local.devices, local.helpers, local.mountopts, loop.maxsize, loop.reserve, loop.copies, \
+                 loop.mountopts, containerpaths: what those may have who are not root, with the defaults under SECURITY. They count \
+                 only in a file that is root's and that nobody else can write, and no variable stands for them.",
             ),
             (
                 "rexray.volume.NAME or libstorage.integration.volume.operations.NAME",

@@ -1,6 +1,8 @@
 //! `local`: a directory, or anything that mount(2) or mount(8) can mount, as Docker's driver of this name.
 
+mod allowed;
 mod credentials;
+mod forbidden;
 mod inside;
 mod on_disk;
 mod options;
@@ -10,6 +12,7 @@ mod volume;
 
 use anyhow::Result;
 
+use crate::driver::interface::Chooser;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::options::OPTIONS;
 use crate::driver::local::source::Source;
@@ -21,6 +24,7 @@ use crate::driver::shared::given::Given;
 use crate::driver::shared::home::Place;
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{self, VolumeFile};
+use crate::invocation::config::allow::Allow;
 
 /// The mode of a plain directory for which the options give none.
 const DATA_MODE: u32 = 0o755;
@@ -39,7 +43,20 @@ impl BuiltInKind for Local {
 
     fn check(&self, options: &NormalOptions) -> Result<()> {
         match Source::of(options)? {
-            Some(source) => source.refuse_ownership(options),
+            Some(source) => {
+                forbidden::refuse(&source)?;
+                source.refuse_ownership(options)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn refuse_not_allowed(&self, options: &NormalOptions, allow: &Allow) -> Result<()> {
+        match Source::of(options)? {
+            Some(source) => {
+                let words = options.text("o").unwrap_or_default();
+                allowed::refuse(&source, words, &allow.local)
+            }
             None => Ok(()),
         }
     }
@@ -52,7 +69,7 @@ impl BuiltInKind for Local {
         Ok(None)
     }
 
-    fn create(&self, place: Place, given: &Given) -> Result<bool> {
+    fn create(&self, place: Place, given: &Given, _chooser: Chooser) -> Result<bool> {
         let options = given.options()?;
         let source = Source::of(options)?;
         if let Some(source) = &source {

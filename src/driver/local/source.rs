@@ -1,7 +1,7 @@
 //! What a `local` volume with `type` and `device` is mounted from: the rules of its options, and the mounting.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -100,6 +100,24 @@ impl Source {
 
     pub fn fs_type(&self) -> &str {
         &self.fs_type
+    }
+
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The mount options, with those that other options imply.
+    pub fn words(&self) -> &str {
+        &self.options
+    }
+
+    pub fn is_bind(&self) -> bool {
+        self.parsed.is_bind()
+    }
+
+    /// The program that mounts it, if its type has one.
+    pub fn program(&self) -> Option<PathBuf> {
+        by_program::program_for(&self.fs_type).filter(|_| !self.is_bind())
     }
 
     pub fn is_read_only(&self) -> bool {

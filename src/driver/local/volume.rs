@@ -8,9 +8,9 @@ use crate::base::failure::{ErrorKind, Failure};
 use crate::base::secrets::values::Secrets;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
-use crate::driver::local::inside;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
+use crate::driver::local::{forbidden, inside};
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::files_in_use;
 use crate::driver::shared::mounted_as;
@@ -98,6 +98,7 @@ impl LocalVolume<'_> {
     }
 
     fn mount_source(&self, source: &Source, read_only: bool) -> Result<PathBuf> {
+        forbidden::refuse(source)?;
         let read_only = read_only || source.is_read_only();
         let mut table = MountTable::read()?;
         if let Some((mount_point, mount)) = self.on_disk.mounted(&table) {

@@ -13,10 +13,11 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{sync, syncfs};
 
 use crate::base::failure::Failure;
+use crate::base::size;
 use crate::driver::loop_::binding::{try_lock, wait};
 use crate::driver::loop_::on_disk::device_of;
 use crate::driver::loop_::{open, space, thick};
-use crate::driver::shared::size;
+use crate::invocation::config::allow::Reserve;
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::{loop_device, signature};
 use crate::sys::files::id::FileId;
@@ -37,14 +38,22 @@ pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
     Ok(())
 }
 
-/// Makes an image of `length` bytes with an empty file system. If it is `thick`, its space is allocated now.
-pub fn make(path: &Path, fs: &FileSystem, length: u64, thick: bool, ends: Instant) -> Result<()> {
+/// Makes an image of `length` bytes with an empty file system. If it is `thick`, its space is allocated now. `kept` stays free of the
+/// disk.
+pub fn make(
+    path: &Path,
+    fs: &FileSystem,
+    length: u64,
+    thick: bool,
+    kept: Reserve,
+    ends: Instant,
+) -> Result<()> {
     let doing = || format!("making an image of {}", size::show(length));
     let image = create(path)?;
     if thick {
         in_place::write(&image);
     }
-    reserve(&image, fs, length, thick).with_context(doing)?;
+    reserve(&image, fs, length, thick, kept).with_context(doing)?;
     mkfs::make(fs, &image, thick, ends).with_context(doing)?;
     if thick {
         // Where zeros cannot be written without space, mkfs leaves holes.
@@ -68,6 +77,7 @@ pub fn copy(
     path: &Path,
     fs: &FileSystem,
     space: CopySpace,
+    kept: Reserve,
     ends: Instant,
 ) -> Result<()> {
     let doing = || format!("copying {}", source.display());
@@ -78,8 +88,8 @@ pub fn copy(
     if space.is_thick {
         in_place::write(&image);
     }
-    space::ask(&image, fs.overhead(length), "").with_context(doing)?;
-    copy_content(&original, &image, space, ends).with_context(doing)?;
+    space::ask(&image, fs.overhead(length), kept, "").with_context(doing)?;
+    copy_content(&original, &image, space, kept, ends).with_context(doing)?;
     mkfs::renew_uuid(fs, &image, ends).with_context(doing)?;
     if space.is_thick {
         thick::allocate(&image).with_context(doing)?;
@@ -98,14 +108,14 @@ fn create(path: &Path) -> Result<File> {
 }
 
 /// Gives a new image its length, and its space where it is `thick`.
-fn reserve(image: &File, fs: &FileSystem, length: u64, thick: bool) -> Result<()> {
+fn reserve(image: &File, fs: &FileSystem, length: u64, thick: bool, kept: Reserve) -> Result<()> {
     if thick {
         let advice = "; volumeType=thin takes space as it is written";
-        space::ask(image, length, advice)?;
+        space::ask(image, length, kept, advice)?;
         set_length(image, length)?;
         return thick::allocate(image);
     }
-    space::ask(image, fs.overhead(length), "")?;
+    space::ask(image, fs.overhead(length), kept, "")?;
     set_length(image, length)
 }
 
@@ -135,7 +145,13 @@ pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
 
 /// Copies the content of an image. One that is mounted is copied only if the file system below can do it in one moment
 /// (reflink). Another one is locked meanwhile, so that it is not mounted and changed.
-fn copy_content(original: &File, image: &File, space: CopySpace, ends: Instant) -> Result<()> {
+fn copy_content(
+    original: &File,
+    image: &File,
+    space: CopySpace,
+    kept: Reserve,
+    ends: Instant,
+) -> Result<()> {
     let id = FileId::of(original).context("reading the image")?;
     loop {
         let devices = loop_device::bound_to(id)?;
@@ -157,14 +173,20 @@ fn copy_content(original: &File, image: &File, space: CopySpace, ends: Instant) 
             if space.is_shared && copy::reflink(original, image)? {
                 return Ok(());
             }
-            return copy_data(original, image, space, ends);
+            return copy_data(original, image, space, kept, ends);
         }
         wait(ends)?;
     }
 }
 
 /// Copies data and holes. The space is allocated before, so that others who take space meanwhile cannot make it fail half-way.
-fn copy_data(original: &File, image: &File, space: CopySpace, ends: Instant) -> Result<()> {
+fn copy_data(
+    original: &File,
+    image: &File,
+    space: CopySpace,
+    kept: Reserve,
+    ends: Instant,
+) -> Result<()> {
     let parts = copy::data(original)?;
     let length = |part: &Range<i64>| (part.end - part.start).cast_unsigned();
     let whole = original.metadata()?.len();
@@ -172,7 +194,7 @@ fn copy_data(original: &File, image: &File, space: CopySpace, ends: Instant) -> 
         true => whole,
         false => parts.iter().map(length).sum(),
     };
-    space::ask(image, wanted, "")?;
+    space::ask(image, wanted, kept, "")?;
     image.set_len(whole)?;
     if space.is_thick {
         thick::allocate(image)?;
@@ -181,7 +203,7 @@ fn copy_data(original: &File, image: &File, space: CopySpace, ends: Instant) -> 
         space::allocate(image, part.start.cast_unsigned(), length(part))?;
     }
     // Another copy may have been made at the same time.
-    space::ask(image, 0, "")?;
+    space::ask(image, 0, kept, "")?;
     copy::parts(original, image, &parts, space.is_shared, ends)
 }
 

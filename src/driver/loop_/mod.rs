@@ -1,5 +1,6 @@
 //! `loop`: a volume of a given size is a file system in an image file, mounted from a loop device.
 
+mod allowed;
 mod binding;
 mod health;
 mod hidden;
@@ -15,9 +16,10 @@ mod volume;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::driver::interface::Chooser;
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
 use crate::driver::loop_::plan::{Plan, Source};
@@ -28,9 +30,11 @@ use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::host_claim;
 use crate::driver::shared::names;
+use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{self, VolumeFile};
 use crate::invocation::config::Config;
+use crate::invocation::config::allow::Allow;
 
 /// The kind of built-in driver that `loop` is.
 pub struct Loop;
@@ -49,7 +53,12 @@ impl BuiltInKind for Loop {
     }
 
     fn check(&self, options: &NormalOptions) -> Result<()> {
-        plan::copy_source(options).map(drop)
+        plan::copy_source(options)?;
+        refuse_panic("mountOpts", options.text("mountOpts").unwrap_or_default())
+    }
+
+    fn refuse_not_allowed(&self, options: &NormalOptions, allow: &Allow) -> Result<()> {
+        allowed::refuse(options, &allow.loop_)
     }
 
     fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>> {
@@ -61,26 +70,19 @@ impl BuiltInKind for Loop {
         source.map(canonical).transpose()
     }
 
-    fn create(&self, place: Place, given: &Given) -> Result<bool> {
+    fn create(&self, place: Place, given: &Given, chooser: Chooser) -> Result<bool> {
         let mut options = given.options()?.clone();
         let home = place.home;
+        let allow = &home.invocation.config.allow.loop_;
         let defaults = options::configured_defaults(&home.invocation.config)?;
-        let image = match plan::copy_source(&options)? {
-            Some(source) => {
-                let (name, _) = names::parse(source)?;
-                let source = home.place(&name);
-                let Some(file) = source.file()? else {
-                    let words = format!("there is no volume {name} to copy");
-                    return Err(Failure::absent(words).into());
-                };
-                Some(Source {
-                    image: source.directory().join(IMAGE),
-                    is_thick: thick::is_asked(&file.options),
-                })
-            }
-            None => None,
-        };
-        let plan = plan::decide(&mut options, defaults, image)?;
+        let source = find_source(&options, home)?;
+        let chosen = options
+            .number("size")
+            .filter(|_| chooser == Chooser::Caller);
+        let plan = plan::decide(&mut options, defaults, source)?;
+        if let (Chooser::Caller, Some(length)) = (chooser, options.number("size")) {
+            allowed::refuse_large(length, allow)?;
+        }
         if options.has("iops") {
             home.invocation.log.warn(
                 "option iops is recorded, but not enforced: a loop device cannot provision IOPS",
@@ -89,6 +91,9 @@ impl BuiltInKind for Loop {
         home.step(|| format!("making volume {}", place.name));
         let file = given.new_file(options);
         home.store.create(place.name, &file, |directory| {
+            if let Some(length) = chosen {
+                space::refuse_promise(directory, length, allow.reserve)?;
+            }
             host_claim::make_token(directory)?;
             make_image(plan, home, directory)?;
             try_mount_options(&file.options, home, directory)?;
@@ -106,6 +111,24 @@ impl BuiltInKind for Loop {
     }
 }
 
+/// The image of the volume that the options ask for a copy of.
+fn find_source(options: &NormalOptions, home: &Home) -> Result<Option<Source>> {
+    let Some(source) = plan::copy_source(options)? else {
+        return Ok(None);
+    };
+    let (name, _) = names::parse(source)?;
+    let source = home.place(&name);
+    let Some(file) = source.file()? else {
+        bail!(Failure::absent(format!(
+            "there is no volume {name} to copy"
+        )));
+    };
+    Ok(Some(Source {
+        image: source.directory().join(IMAGE),
+        is_thick: thick::is_asked(&file.options),
+    }))
+}
+
 /// Makes the image of a new volume. A volume that another host has mounted, now or while it is copied, is not copied: a part of it would
 /// be old and a part new.
 fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
@@ -114,12 +137,13 @@ fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
         Plan::Make { .. } => None,
     };
     let image = directory.join(IMAGE);
+    let reserve = home.invocation.config.allow.loop_.reserve;
     let Some(source) = source else {
-        return plan.carry_out(&image, home.ends());
+        return plan.carry_out(&image, reserve, home.ends());
     };
     let doing = || format!("copying {}", source.display());
     let free = host_claim::refuse_foreign(&source, &home.host).with_context(doing)?;
-    plan.carry_out(&image, home.ends())?;
+    plan.carry_out(&image, reserve, home.ends())?;
     host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)
 }
 

@@ -11,10 +11,11 @@ use crate::driver::loop_::options::last_defaults;
 use crate::driver::loop_::{open, thick};
 use crate::driver::shared::options::NormalOptions;
 use crate::driver::shared::values::Value;
+use crate::invocation::config::allow::Reserve;
 use crate::sys::block::mkfs::{self, FileSystem};
 
 /// Options that name the volume that a new one is to be a copy of.
-const COPY_SOURCES: [&str; 4] = ["volumeName", "volumeID", "snapshotName", "snapshotID"];
+pub const COPY_SOURCES: [&str; 4] = ["volumeName", "volumeID", "snapshotName", "snapshotID"];
 
 /// How a new image is to be made.
 #[derive(Debug)]
@@ -42,10 +43,15 @@ pub struct Source {
 }
 
 impl Plan {
-    pub fn carry_out(self, image: &Path, ends: Instant) -> Result<()> {
+    /// `reserve` stays free of the disk.
+    pub fn carry_out(self, image: &Path, reserve: Reserve, ends: Instant) -> Result<()> {
         match self {
-            Plan::Make { fs, length, thick } => image::make(image, fs, length, thick, ends),
-            Plan::Copy { source, fs, space } => image::copy(&source, image, fs, space, ends),
+            Plan::Make { fs, length, thick } => {
+                image::make(image, fs, length, thick, reserve, ends)
+            }
+            Plan::Copy { source, fs, space } => {
+                image::copy(&source, image, fs, space, reserve, ends)
+            }
         }
     }
 }

@@ -4,44 +4,69 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statvfs::fstatvfs;
 
-use crate::driver::shared::size;
+use crate::base::failure::Failure;
+use crate::base::size;
+use crate::invocation::config::allow::Reserve;
 
-/// What stays free for the volumes that are there: this part of the disk, and no more than that many bytes.
-const RESERVED_PART: u64 = 20;
-const MOST_RESERVED: u64 = 1 << 30;
-
-/// Refuses to take `wanted` bytes on the disk of `file`, where they are not free or too little would stay free. `advice` is
-/// appended to the error.
-pub fn ask(file: &File, wanted: u64, advice: &str) -> Result<()> {
-    let space = fstatvfs(file).context("asking for free space")?;
-    let bytes = |blocks: u64| blocks.saturating_mul(space.fragment_size());
-    // Some network file systems do not know.
-    if space.blocks() == 0 {
-        return Ok(());
-    }
-    let (free, reserved) = (
-        bytes(space.blocks_available()),
-        reserve(bytes(space.blocks())),
-    );
-    if free < wanted.saturating_add(reserved) {
-        bail!(
-            "{} is more than the {} that are free, less {} that are kept for the other volumes{advice}",
-            size::show(wanted),
-            size::show(free),
-            size::show(reserved)
-        );
-    }
-    Ok(())
+/// What a file system has, in bytes.
+struct Space {
+    free: u64,
+    /// What is kept of it.
+    kept: u64,
 }
 
-fn reserve(total: u64) -> u64 {
-    (total / RESERVED_PART).min(MOST_RESERVED)
+impl Space {
+    /// `None` where it does not know, as some network file systems.
+    fn of(file: &File, reserve: Reserve) -> Result<Option<Space>> {
+        let space = fstatvfs(file).context("asking for free space")?;
+        let bytes = |blocks: u64| blocks.saturating_mul(space.fragment_size());
+        Ok((space.blocks() != 0).then(|| Space {
+            free: bytes(space.blocks_available()),
+            kept: reserve.of(bytes(space.blocks())),
+        }))
+    }
+
+    fn has(&self, wanted: u64) -> bool {
+        self.free >= wanted.saturating_add(self.kept)
+    }
+
+    /// Why it has not.
+    fn refusal(&self, wanted: u64) -> String {
+        format!(
+            "{} is more than the {} that are free, less {} that stay free (setting dvdcli.allow.loop.reserve)",
+            size::show(wanted),
+            size::show(self.free),
+            size::show(self.kept)
+        )
+    }
+}
+
+/// Refuses to take `wanted` bytes on the disk of `file`, where they are not free or less than `reserve` would stay free. `advice` is
+/// appended to the error.
+pub fn ask(file: &File, wanted: u64, reserve: Reserve, advice: &str) -> Result<()> {
+    match Space::of(file, reserve)? {
+        Some(space) if !space.has(wanted) => bail!("{}{advice}", space.refusal(wanted)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to promise a length that the disk of `directory` could not hold by now: wrong usage.
+pub fn refuse_promise(directory: &Path, length: u64, reserve: Reserve) -> Result<()> {
+    let file = File::open(directory).context("asking for free space")?;
+    match Space::of(&file, reserve)? {
+        Some(space) if !space.has(length) => bail!(Failure::usage(format!(
+            "option size: {}; create the volume first if it is to grow later",
+            space.refusal(length)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Allocates a part of a file, so that writing it later cannot fail for want of space. False where the file system below cannot.
@@ -63,20 +88,17 @@ mod tests {
     use crate::base::text::chain;
 
     #[test]
-    fn a_part_is_reserved_up_to_a_limit() {
-        assert_eq!(reserve(200 << 20), 10 << 20);
-        assert_eq!(reserve(1 << 40), 1 << 30);
-    }
-
-    #[test]
     fn what_is_not_free_is_refused() {
         let file = tempfile::tempfile().expect("a file");
-        let error = ask(&file, u64::MAX, "; advice").expect_err("refused");
+        let reserve = Reserve::Percent(0);
+        let error = ask(&file, u64::MAX, reserve, "; advice").expect_err("refused");
         let text = chain(&error);
         assert!(
-            text.ends_with("that are kept for the other volumes; advice"),
+            text.ends_with("that stay free (setting dvdcli.allow.loop.reserve); advice"),
             "{text}"
         );
+        ask(&file, 0, reserve, "").expect("nothing");
+        ask(&file, 0, Reserve::Percent(100), "").expect_err("all stays free");
         assert!(allocate(&file, 0, 1 << 16).expect("allocated"));
         assert_eq!(file.metadata().expect("metadata").len(), 1 << 16);
     }

@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::base::size;
 use crate::driver::loop_::space;
 use crate::driver::shared::options::NormalOptions;
-use crate::driver::shared::size;
 use crate::sys::mount::mountopts::MountOptions;
 
 /// Whether the options ask for it.

@@ -15,6 +15,7 @@ use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::home::Place;
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
 use crate::driver::shared::mounted_as;
+use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::read_only_store;
 use crate::sys::block::loop_device;
 use crate::sys::errno::is_read_only;
@@ -43,6 +44,8 @@ impl Existing for LoopVolume<'_> {
     fn mount(&self, read_only: bool) -> Result<PathBuf> {
         let home = self.on_disk.place.home;
         data_directory::names(&home.invocation.config.root_path)?;
+        let words = self.on_disk.file.options.text("mountOpts");
+        refuse_panic("mountOpts", words.unwrap_or_default())?;
         let if_foreign = match home.invocation.config.preempt {
             true => IfForeign::Take,
             false => IfForeign::Refuse,

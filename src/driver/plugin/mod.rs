@@ -18,7 +18,7 @@ use anyhow::{Result, anyhow, bail};
 use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::driver::interface::{
-    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
+    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
 use crate::driver::plugin::connection::Connection;
 use crate::driver::plugin::methods::Methods;
@@ -111,11 +111,12 @@ impl Volume for PluginVolume<'_> {
     }
 
     /// Always `None`: what a plugin's options mean is not known here.
-    fn copy_source(&self) -> Result<Option<String>> {
+    fn copy_source(&self, _chooser: Chooser) -> Result<Option<String>> {
         Ok(None)
     }
 
-    fn create(&self) -> Result<Created> {
+    /// A plugin sees to its options itself.
+    fn create(&self, _chooser: Chooser) -> Result<Created> {
         self.plugin.methods.create(&self.name, &self.options)
     }
 

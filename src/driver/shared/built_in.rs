@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::interface::{
-    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
+    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::given::Given;
@@ -21,6 +21,7 @@ use crate::driver::shared::taken_over;
 use crate::driver::shared::unmount::{unmount_all, unmount_unread};
 use crate::invocation::Invocation;
 use crate::invocation::config::Config;
+use crate::invocation::config::allow::Allow;
 use crate::sys::files::immutable;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
@@ -41,11 +42,14 @@ pub trait BuiltInKind: Sync {
     /// Refuses options that do not go together: wrong usage.
     fn check(&self, options: &NormalOptions) -> Result<()>;
 
+    /// Refuses options that the host's owner does not allow to those who only mount: wrong usage.
+    fn refuse_not_allowed(&self, options: &NormalOptions, allow: &Allow) -> Result<()>;
+
     /// The canonical name of the volume that `create` would copy.
     fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>>;
 
     /// Creates a volume that does not exist. Its options have been checked. False where another host has created it meanwhile.
-    fn create(&self, place: Place, given: &Given) -> Result<bool>;
+    fn create(&self, place: Place, given: &Given, chooser: Chooser) -> Result<bool>;
 
     /// A volume that exists, with its record.
     fn existing<'h>(
@@ -176,6 +180,11 @@ impl BuiltInVolume<'_> {
         self.driver.kind.existing(self.place(), file)
     }
 
+    fn refuse_not_allowed(&self, options: &NormalOptions) -> Result<()> {
+        let allow = &self.driver.home.invocation.config.allow;
+        self.driver.kind.refuse_not_allowed(options, allow)
+    }
+
     /// Compares the volume with what is wanted; `None` where it does not exist.
     fn compare(&self, wanted: &NormalOptions) -> Result<Option<Created>> {
         let Some(file) = self.place().file()? else {
@@ -203,13 +212,17 @@ impl Volume for BuiltInVolume<'_> {
         self.given.has_options
     }
 
-    fn copy_source(&self) -> Result<Option<String>> {
+    fn copy_source(&self, chooser: Chooser) -> Result<Option<String>> {
         let options = self.given.options()?;
+        if chooser == Chooser::Caller && self.place().file()?.is_none() {
+            self.driver.kind.check(options)?;
+            self.refuse_not_allowed(options)?;
+        }
         self.driver.kind.copy_source(self.place(), options)
     }
 
-    /// Wrong options are an error even where the volume exists. What killed calls have left is removed first.
-    fn create(&self) -> Result<Created> {
+    /// Wrong options are an error even where the volume exists; those that are not allowed only where it does not. What killed calls have left is removed first.
+    fn create(&self, chooser: Chooser) -> Result<Created> {
         let BuiltIn { kind, home, .. } = &self.driver;
         let wanted = self.given.options()?;
         kind.check(wanted)?;
@@ -221,12 +234,15 @@ impl Volume for BuiltInVolume<'_> {
         if let Some(found) = self.compare(wanted)? {
             return Ok(found);
         }
+        if chooser == Chooser::Caller {
+            self.refuse_not_allowed(wanted)?;
+        }
         if home.invocation.config.create_disable {
             bail!("volumes are not to be created here (setting create.disable)");
         }
         is_known_host?;
         read_only_store::refuse(home, "")?;
-        if kind.create(self.place(), &self.given)? {
+        if kind.create(self.place(), &self.given, chooser)? {
             return Ok(Created::New);
         }
         let found = self.compare(wanted)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result, bail};
 
 use crate::base::boolean::parse_boolean;
-use crate::driver::shared::size;
+use crate::base::size;
 
 /// The value of an option. Its text is the normal form that a volume's record holds.
 #[derive(Debug, Clone)]

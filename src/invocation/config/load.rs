@@ -22,6 +22,15 @@ const ALIASES: &str = "dvdcli.aliases.";
 /// What the host's owner allows to those who are not root.
 const POLICY: &str = "dvdcli.allow";
 
+/// Names below which settings stand.
+const SECTIONS: [&str; 5] = [
+    "dvdcli",
+    "dvdcli.aliases",
+    POLICY,
+    "dvdcli.allow.local",
+    "dvdcli.allow.loop",
+];
+
 impl Config {
     /// Reads the file that was asked for, else the first of `candidates` that exists, and then the environment.
     ///
@@ -97,7 +106,7 @@ impl Config {
 
     /// Reads an alias. Any other name below `dvdcli:` that is no setting is an error, because no other program reads it.
     fn read_own(&mut self, entry: &Entry) -> Result<()> {
-        let is_section = matches!(entry.name.as_str(), "dvdcli" | "dvdcli.aliases" | POLICY);
+        let is_section = SECTIONS.contains(&entry.name.as_str());
         if entry.is_null && (is_section || entry.name.starts_with(ALIASES)) {
             // A section without settings, or an alias for nothing.
         } else if is_section {
@@ -199,6 +208,7 @@ fn place(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::config::allow::Reserve;
 
     fn file(text: &str, is_roots_alone: bool) -> SmallText {
         SmallText {
@@ -277,6 +287,68 @@ mod tests {
         ] {
             let expected: Vec<_> = expected.iter().map(PathBuf::from).collect();
             assert_eq!(allowed(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_rule_has_a_setting() {
+        let text = "dvdcli:\n  allow:\n    drivers: [loop, 'rexray/*']\n    local: {types: nfs4, devices: ['nas:/'], helpers: yes, mountopts: ['vers=*']}\n    \
+                    loop: {maxsize: 5G, reserve: 1GiB, copies: true, mountopts: []}\n";
+        let allow = read(text, &[]).expect("good settings").allow;
+        assert_eq!(allow.drivers, ["loop", "rexray/*"]);
+        let local = allow.local;
+        assert_eq!(
+            (local.types, local.devices),
+            (vec!["nfs4".into()], vec!["nas:/".into()])
+        );
+        assert!(local.helpers && local.mount_options == ["vers=*"]);
+        let (own, none) = (allow.loop_, Vec::<String>::new());
+        assert_eq!(
+            (own.max_size, own.reserve),
+            (Some(5 << 30), Reserve::Bytes(1 << 30))
+        );
+        assert_eq!((own.copies, own.mount_options), (true, none));
+        for (text, reserve) in [
+            ("10%", 100),
+            ("100%", 1000),
+            ("0", 0),
+            ("0%", 0),
+            ("1T", 1000),
+        ] {
+            let text = format!("dvdcli: {{allow: {{loop: {{reserve: {text}, maxsize: 0}}}}}}");
+            let allow = read(&text, &[]).expect(&text).allow;
+            assert_eq!(
+                (allow.loop_.max_size, allow.loop_.reserve.of(1000)),
+                (None, reserve)
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_rule_is_refused() {
+        for (rule, why) in [
+            (
+                "loop: {reserve: 101%}",
+                "'101%' is no part of a hundred, such as 10%, and no size",
+            ),
+            (
+                "loop: {maxsize: much}",
+                "\"much\" is no size; write it like 16 (GiB), 500MiB or 1.5T",
+            ),
+            ("loop: [1]", "it has to be a map"),
+            (
+                "local: {devices: [/srv/../etc]}",
+                "'/srv/../etc' leads over ..",
+            ),
+            ("local: {types: ['']}", "it is empty"),
+            (
+                "local: {helper: true}",
+                "unknown setting dvdcli.allow.local.helper; did you mean dvdcli.allow.local.helpers?",
+            ),
+        ] {
+            let error = read(&format!("dvdcli: {{allow: {{{rule}}}}}"), &[]).expect_err(rule);
+            let text = chain(&error);
+            assert!(text.ends_with(why), "{text}");
         }
     }
 

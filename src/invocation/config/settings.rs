@@ -7,6 +7,8 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::base::boolean::parse_boolean;
 use crate::base::duration::{parse_duration, parse_time_limit};
+use crate::base::size;
+use crate::invocation::config::allow::Reserve;
 use crate::invocation::config::yaml::Entry;
 use crate::invocation::config::{Config, CreateDefault};
 
@@ -83,6 +85,33 @@ pub const SETTINGS: &[Setting] = &[
     }),
     set(&["dvdcli.wait"], |c, v| {
         parse_duration(v).map(|v| c.wait = Some(v))
+    }),
+    set_list(&["dvdcli.allow.drivers"], |c, v| {
+        each(v, text).map(|v| c.allow.drivers = v)
+    }),
+    set_list(&["dvdcli.allow.local.types"], |c, v| {
+        each(v, text).map(|v| c.allow.local.types = v)
+    }),
+    set_list(&["dvdcli.allow.local.devices"], |c, v| {
+        each(v, device).map(|v| c.allow.local.devices = v)
+    }),
+    set(&["dvdcli.allow.local.helpers"], |c, v| {
+        boolean(v).map(|v| c.allow.local.helpers = v)
+    }),
+    set_list(&["dvdcli.allow.local.mountopts"], |c, v| {
+        each(v, text).map(|v| c.allow.local.mount_options = v)
+    }),
+    set(&["dvdcli.allow.loop.maxsize"], |c, v| {
+        max_size(v).map(|v| c.allow.loop_.max_size = v)
+    }),
+    set(&["dvdcli.allow.loop.reserve"], |c, v| {
+        reserve(v).map(|v| c.allow.loop_.reserve = v)
+    }),
+    set(&["dvdcli.allow.loop.copies"], |c, v| {
+        boolean(v).map(|v| c.allow.loop_.copies = v)
+    }),
+    set_list(&["dvdcli.allow.loop.mountopts"], |c, v| {
+        each(v, text).map(|v| c.allow.loop_.mount_options = v)
     }),
     set_list(&["dvdcli.allow.containerpaths"], |c, v| {
         each(v, prefix).map(|v| c.allow.container_paths = v)
@@ -256,6 +285,33 @@ fn prefix(value: &str) -> Result<PathBuf> {
         bail!("'{value}' leads over ..");
     }
     Ok(path.components().collect())
+}
+
+/// What the device of a volume may begin with: a path, or what stands for a part of a server.
+fn device(value: &str) -> Result<String> {
+    if value.split('/').any(|part| part == "..") {
+        bail!("'{value}' leads over ..");
+    }
+    text(value)
+}
+
+/// A size; `0` for none.
+fn max_size(value: &str) -> Result<Option<u64>> {
+    match value.trim() {
+        "0" => Ok(None),
+        value => size::parse(value).map(Some),
+    }
+}
+
+/// `10%`, or a size.
+fn reserve(value: &str) -> Result<Reserve> {
+    let Some(percent) = value.trim().strip_suffix('%') else {
+        return Ok(Reserve::Bytes(max_size(value)?.unwrap_or(0)));
+    };
+    match percent.trim().parse() {
+        Ok(percent) if percent <= 100 => Ok(Reserve::Percent(percent)),
+        _ => bail!("'{value}' is no part of a hundred, such as 10%, and no size"),
+    }
 }
 
 fn absolute(value: &str) -> Result<PathBuf> {

@@ -2,6 +2,7 @@
 
 pub mod copy;
 pub mod directory;
+pub mod fixed;
 pub mod id;
 pub mod immutable;
 pub mod in_memory;

@@ -238,6 +238,14 @@ pub fn value_of<'a>(list: &'a str, key: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
+/// The word in a list by which an error of the file system stops the whole host, if there is one. mount(8) takes quotes away.
+pub fn panic_word(list: &str) -> Option<&str> {
+    let mut words = list.split(',').map(|word| word.trim().trim_matches('"'));
+    words.find(
+        |word| matches!(word.split_once('='), Some((name, "panic")) if name.ends_with("errors")),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

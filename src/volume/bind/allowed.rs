@@ -69,6 +69,7 @@ mod tests {
     fn refusal(allowed: &[&str], path: &str) -> Option<String> {
         let allow = Allow {
             container_paths: allowed.iter().map(Into::into).collect(),
+            ..Allow::default()
         };
         let checked = refuse_elsewhere(&allow, Path::new(path));
         checked.err().map(|error| chain(&error))

@@ -3,7 +3,7 @@
 use pretty_assertions::assert_eq;
 
 use crate::base::failure::ErrorKind;
-use crate::driver::interface::Created;
+use crate::driver::interface::{Chooser, Created};
 use crate::volume::Locked;
 use crate::volume::holders::record::Holder;
 use crate::volume::tests::Scene;
@@ -68,7 +68,9 @@ fn what_is_there_already_is_compared_where_its_options_are_known() {
             let seen = scene.see(|| {
                 let locked = Locked::lock(&scene.invocation, volume.as_ref(), Holder::default())?;
                 match is_mount {
-                    true => locked.create_if_absent().map(|_| String::new()),
+                    true => locked
+                        .create_if_absent(Chooser::Caller)
+                        .map(|_| String::new()),
                     false => Ok(locked.create()?.unwrap_or_default()),
                 }
             });

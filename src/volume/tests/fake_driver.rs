@@ -9,7 +9,7 @@ use anyhow::{Error, Result, anyhow};
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::options::Options;
 use crate::driver::interface::{
-    Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
+    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
 };
 use crate::sys::tests::fake_host;
 
@@ -225,14 +225,14 @@ impl Volume for FakeVolume {
         &self.name
     }
 
-    fn copy_source(&self) -> Result<Option<String>> {
+    fn copy_source(&self, _chooser: Chooser) -> Result<Option<String>> {
         match self.plan().wrong_options {
             true => Err(failure("options", ErrorKind::Usage)),
             false => Ok(None),
         }
     }
 
-    fn create(&self) -> Result<Created> {
+    fn create(&self, _chooser: Chooser) -> Result<Created> {
         let mut plan = self.plan();
         plan.calls.push("create".into());
         let created = plan.creating.clone();

@@ -33,7 +33,7 @@ use crate::base::failure::ErrorKind;
 use crate::base::hash::hash;
 use crate::base::options::Options;
 use crate::base::text::chain;
-use crate::driver::interface::{Driver, Volume};
+use crate::driver::interface::{Chooser, Driver, Volume};
 use crate::invocation::Invocation;
 use crate::invocation::budget::Budget;
 use crate::invocation::config::Config;
@@ -288,7 +288,7 @@ fn living(id: &str) -> Holder {
 /// What `mount` asks for unless a caller says otherwise.
 fn request(holder: Holder) -> MountRequest<'static> {
     MountRequest {
-        create: true,
+        create: Some(Chooser::Caller),
         holder,
         view: View::Plain(""),
     }

@@ -235,16 +235,16 @@ fn drivers_shows_each_and_whether_it_answers() {
         listed_plugins(&env),
         json!([
             {
-                "Name": "broken", "Type": "legacy", "Scope": null, "Address": "-", "Answers": false,
+                "Name": "broken", "Type": "legacy", "Scope": null, "Address": "-", "Allowed": true, "Answers": false,
                 "Error": "plugin broken: reading $ROOT/usr/lib/docker/plugins/broken.spec: it holds no address",
             },
             {
-                "Name": "fake", "Type": "legacy", "Scope": "global", "Answers": true, "Error": null,
+                "Name": "fake", "Type": "legacy", "Scope": "global", "Allowed": true, "Answers": true, "Error": null,
                 "Address": "unix://$ROOT/run/docker/plugins/fake.sock",
             },
             {
                 "Name": "gone", "Type": "legacy", "Scope": null, "Address": "unix:///nowhere/gone.sock",
-                "Answers": false, "Error": "plugin gone: unix:///nowhere/gone.sock: no such file or directory",
+                "Allowed": true, "Answers": false, "Error": "plugin gone: unix:///nowhere/gone.sock: no such file or directory",
             },
         ])
     );

@@ -152,6 +152,7 @@ fn copy_mounted_source(env: &Env, fs_type: &str, shares: bool) {
 #[test]
 fn what_cannot_be_copied_is_refused() {
     let env = Env::new();
+    env.configure("dvdcli: {allow: {loop: {copies: true}}}");
     env.dvdcli("create -d loop -n src --volumeopts=size=64MiB")
         .succeeds();
     env.dvdcli("create -d loop -n other --volumeopts=size=64MiB")
@@ -208,7 +209,7 @@ fn a_copy_is_formatted_anew_only_where_overwritefs_says_so() {
         ("overwritefs=true", false),
         ("overwritefs=true,fs=xfs", false),
     ] {
-        env.dvdcli(&format!(
+        env.mount_created(&format!(
             "mount -d loop -n copy --volumeopts=volumeName=src,{options}"
         ))
         .prints(&format!("$ROOT/{LOOP}/copy/mnt/data\n"))

@@ -55,7 +55,7 @@ fn a_device_is_mounted_and_keeps_its_data() {
         } else {
             source
         };
-        env.dvdcli(&format!(
+        env.mount_created(&format!(
             "mount -d local -n db --volumeopts=type={fs_type},device={source}"
         ))
         .fails(1, &format!("{}{problem}\n", doing(shown, fs_type)));
@@ -70,7 +70,7 @@ fn a_type_with_a_helper_is_mounted_by_it() {
     env.write("source/file", "text");
     for options in [
         "type=fuse.bindfs,device=$ROOT/source",
-        "type=fuse,device=bindfs#$ROOT/source,o=no-allow-other",
+        "type=fuse.bindfs,device=$ROOT/source,o=no-allow-other",
     ] {
         let path = mounts(&env, "db", &format!("--volumeopts={options}"));
         assert_eq!(
@@ -86,7 +86,7 @@ fn a_type_with_a_helper_is_mounted_by_it() {
         unmounts_and_removes(&env, "db");
         fs::remove_file(env.path("source/new")).unwrap();
     }
-    env.dvdcli("mount -d local -n db --volumeopts=type=fuse.bindfs,device=$ROOT/none").fails(
+    env.mount_created("mount -d local -n db --volumeopts=type=fuse.bindfs,device=$ROOT/none").fails(
         1,
         &format!("dvdcli: mounting volume db: mounting $ROOT/none at $ROOT/{LOCAL}/db/_data as fuse.bindfs with nosuid,nodev: mount: exit status: [..]\n"),
     );
@@ -166,11 +166,10 @@ fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
             .into_iter()
             .chain(&o)
             .flat_map(|option| ["--opt", option]);
-        let run = env.dvdcli_with(
-            ["mount", "-d", "local", "-n", "db"]
-                .into_iter()
-                .chain(given),
-        );
+        let line = |verb| [verb, "-d", "local", "-n", "db"].into_iter();
+        env.dvdcli_with(line("create").chain(given.clone()))
+            .succeeds();
+        let run = env.dvdcli_with(line("mount").chain(given));
         // mount(2) is answered as by a kernel without the type.
         let log = env.path("strace.log");
         let to = ["-f", "-s", "300", "-o", log.to_str().unwrap()];
@@ -196,7 +195,7 @@ fn network_file_systems_reach_the_kernel_with_the_address_of_their_server() {
         env.dvdcli("mount -d local -n db").fails(1, &problem);
         env.dvdcli("remove -d local -n db").succeeds();
     }
-    env.dvdcli("mount -d local -n db --volumeopts=type=nfs,device=no.invalid:/x")
+    env.mount_created("mount -d local -n db --volumeopts=type=nfs,device=no.invalid:/x")
         .fails(
             1,
             "dvdcli: mounting volume db: resolving no.invalid: [..]\n",

@@ -114,7 +114,9 @@ fn a_foreign_mount_that_took_the_place_of_ours_is_not_taken_for_it() {
         let shown = env.with_root(&place.display().to_string());
         let mount = format!("mount -d local -n db {TMPFS}");
         for is_recorded in [true, false] {
-            env.dvdcli(&mount).prints(&format!("{shown}\n")).succeeds();
+            env.mount_created(&mount)
+                .prints(&format!("{shown}\n"))
+                .succeeds();
             unmount(&place);
             foreign(&place);
             if !is_recorded {
@@ -135,7 +137,7 @@ fn a_foreign_mount_that_took_the_place_of_ours_is_not_taken_for_it() {
 fn a_foreign_mount_over_ours_stays_and_is_named() {
     let Some(env) = Env::isolated() else { return };
     env.configure(PATH);
-    env.dvdcli(&format!("mount -d local -n db {TMPFS}"))
+    env.mount_created(&format!("mount -d local -n db {TMPFS}"))
         .prints("$ROOT/volumes/db\n")
         .succeeds();
     let place = env.path("volumes/db");
@@ -177,7 +179,9 @@ fn a_foreign_mount_at_a_target_is_not_taken_for_a_view() {
     let Some(env) = Env::isolated() else { return };
     let (own, target) = (env.path(&format!("{LOCAL}/db/_data")), env.dir("target"));
     let mount = format!("mount -d local -n db {TMPFS} --target $ROOT/target");
-    env.dvdcli(&mount).prints("$ROOT/target\n").succeeds();
+    env.mount_created(&mount)
+        .prints("$ROOT/target\n")
+        .succeeds();
     unmount(&target);
     unmount(&own);
     foreign(&target);
@@ -201,8 +205,9 @@ fn what_a_call_has_mounted_that_was_cut_off_is_ours() {
         "#!/bin/sh\nmount -i -t tmpfs none $2; kill -9 $(cat $ROOT/pid) 2>/dev/null; exit 0\n",
     );
     let place: PathBuf = env.path(&format!("{LOCAL}/db/_data"));
-    let line =
-        "echo $$ >$ROOT/pid; exec $DVDCLI mount -d local -n db --volumeopts=type=odd,device=x";
+    env.dvdcli("create -d local -n db --volumeopts=type=odd,device=x")
+        .succeeds();
+    let line = "echo $$ >$ROOT/pid; exec $DVDCLI mount -d local -n db";
     let line = line.replace("$DVDCLI", crate::harness::env::DVDCLI);
     let line = line.replace("$ROOT", env.root());
     let killed = env.program("/bin/sh", ["-c", &line]).output();

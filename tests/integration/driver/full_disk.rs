@@ -13,7 +13,7 @@ const DISK: u64 = 200 << 20;
 
 #[track_caller]
 fn mount(env: &Env, name: &str, options: &str) {
-    env.dvdcli(&format!("mount -d loop -n {name} {options}"))
+    env.mount_created(&format!("mount -d loop -n {name} {options}"))
         .prints(&format!("$ROOT/{LOOP}/{name}/mnt/data\n"))
         .succeeds();
 }
@@ -36,7 +36,7 @@ fn what_does_not_fit_is_refused_and_the_other_volumes_go_on() {
         env.dvdcli(line).fails(
             1,
             &format!(
-                "dvdcli: creating volume copy: {doing}: [..] is more than the [..] that are free, less [..] that are kept for the other volumes\n"
+                "dvdcli: creating volume copy: {doing}: [..] is more than the [..] that are free, less [..] that stay free (setting dvdcli.allow.loop.reserve)\n"
             ),
         );
         env.dvdcli("list -d loop")
@@ -55,7 +55,7 @@ fn what_does_not_fit_is_refused_and_the_other_volumes_go_on() {
     write_to_disk(&data(&env, "neighbour"), 10).unwrap();
     // Until nothing is left but what is kept.
     let fill = env.path("var/lib/dvdcli/fill");
-    let script = "fallocate -l $(($(stat -f -c '%a*%S' .) - (8 << 20))) fill";
+    let script = "fallocate -l $(($(stat -f -c '%a*%S' .) - (16 << 20))) fill";
     in_directory(&env.path("var/lib/dvdcli"), script).unwrap();
     refused(
         "create -d loop -n copy --volumeopts=size=1",
@@ -94,6 +94,8 @@ fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
         let fill = format!("cd {}; {fill}", disk.display());
         let script = format!("{fill}; cd $ROOT/{LOOP}/db2/mnt/data; {write}");
         let options = format!("--volumeopts={options}");
+        env.dvdcli(&format!("create -d loop -n db2 {options}"))
+            .succeeds();
         env.dvdcli_with([
             "run", "-d", "loop", "-n", "db2", &options, "--", "sh", "-c", &script,
         ])

@@ -99,7 +99,7 @@ fn a_view_forbids_what_its_place_forbids() {
     )
     .succeeds();
     let target = env.dir("places/target");
-    env.dvdcli(
+    env.mount_created(
         "mount -d local -n db --volumeopts=type=tmpfs,device=x --target $ROOT/places/target",
     )
     .prints("$ROOT/places/target\n")

@@ -32,7 +32,7 @@ fn ext4_with_errors_is_named_and_handed_out_read_only_at_most() {
     let printed = format!("$ROOT/{LOOP}/db/mnt/data\n");
     let mount = "mount -d loop -n db";
     for (options, problem) in [("", COUNTED), (",o=errors=remount-ro", READ_ONLY)] {
-        env.dvdcli(&format!("{mount} --volumeopts=size=64MiB{options}"))
+        env.mount_created(&format!("{mount} --volumeopts=size=64MiB{options}"))
             .prints(&printed)
             .succeeds();
         assert_eq!(inspected(&env, "-d loop -n db")["Problem"], Value::Null);

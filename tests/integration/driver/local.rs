@@ -149,7 +149,7 @@ fn a_tmpfs_is_as_large_as_its_options_say() {
         .succeeds();
     env.dvdcli("path -d local -n tmp").succeeds();
     env.dvdcli("remove -d local -n tmp").succeeds();
-    env.dvdcli("mount -d local -n bad --volumeopts=type=tmpfs,device=tmpfs,o=bogus").fails(
+    env.mount_created("mount -d local -n bad --volumeopts=type=tmpfs,device=tmpfs,o=bogus").fails(
         1,
         &format!("dvdcli: mounting volume bad: mounting tmpfs at $ROOT/{LOCAL}/bad/_data as tmpfs with bogus: tmpfs: Unknown parameter 'bogus'\n"),
     );
@@ -182,13 +182,14 @@ fn a_bind_shows_its_source_which_outlives_it() {
         assert_eq!(fs::read_to_string(source.join("file")).unwrap(), "text");
         assert_eq!(fs::read_to_string(sub.join("below")).unwrap(), "text");
     }
-    env.dvdcli("create -d local -n db --volumeopts=type=none,o=bind,device=$ROOT/source")
+    for name in ["db", "other"] {
+        env.dvdcli(&format!(
+            "create -d local -n {name} --volumeopts=type=none,o=bind,device=$ROOT/source"
+        ))
         .succeeds();
+    }
     fs::rename(&source, env.path("moved")).unwrap();
-    for verb in [
-        "mount -d local -n db",
-        "mount -d local -n other --volumeopts=type=none,o=bind,device=$ROOT/source",
-    ] {
+    for verb in ["mount -d local -n db", "mount -d local -n other"] {
         let name = verb.split(' ').nth(4).unwrap();
         env.dvdcli(verb).fails(
             1,

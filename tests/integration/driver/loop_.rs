@@ -26,7 +26,7 @@ fn what_is_written_is_there_at_the_next_mount() {
         let path = data(&env, "db");
         let mount = format!("mount -d loop -n db --volumeopts=size=100,newfstype={fs_type}");
         let printed = format!("$ROOT/{LOOP}/db/mnt/data\n");
-        env.dvdcli(&mount).prints(&printed).succeeds();
+        env.mount_created(&mount).prints(&printed).succeeds();
         let seen = mounted_at(path.parent().unwrap()).unwrap();
         assert_eq!(seen.fs_type, fs_type);
         assert!(seen.source.starts_with("/dev/loop"), "{seen:?}");

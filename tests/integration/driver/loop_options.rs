@@ -164,11 +164,11 @@ fn mount_options_reach_the_mount() {
         ("btrfs", "btrfs: Unknown parameter 'bogus'"),
     ] {
         env.dvdcli(&format!(
-            "mount -d loop -n {fs_type} --volumeopts=size=1,fs={fs_type},mountOpts=bogus"
+            "create -d loop -n {fs_type} --volumeopts=size=1,fs={fs_type},mountOpts=bogus"
         ))
         .fails(
             2,
-            &format!("dvdcli: mounting volume {fs_type}: option mountOpts: {words}\n"),
+            &format!("dvdcli: creating volume {fs_type}: option mountOpts: {words}\n"),
         );
     }
     env.assert_nothing_is_mounted();
@@ -190,7 +190,7 @@ fn a_thick_volume_takes_its_space_at_once() {
     env.dvdcli("create -d loop -n huge --volumeopts=size=1024T,type=Thick")
         .fails(
             1,
-            "dvdcli: creating volume huge: making an image of 1 PiB: 1 PiB is more than the [..] that are free, less [..] that are kept for the other volumes; volumeType=thin takes space as it is written\n",
+            "dvdcli: creating volume huge: making an image of 1 PiB: 1 PiB is more than the [..] that are free, less [..] that stay free (setting dvdcli.allow.loop.reserve); volumeType=thin takes space as it is written\n",
         );
     env.dvdcli("list -d loop")
         .prints("thick\nthin\n")

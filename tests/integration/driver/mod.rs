@@ -21,6 +21,7 @@ mod mount_helpers;
 mod mount_point_links;
 mod mount_secrets;
 mod planted;
+mod policy;
 mod rbind;
 mod read_only_store;
 mod remove;

@@ -27,7 +27,7 @@ fn a_helper_that_mounts_nothing_is_not_believed() {
     let other = env.dir("other");
     for script in ["", &format!("mount -t tmpfs none {}", other.display())] {
         env.write("script", script);
-        env.dvdcli(&format!("mount -d local -n db --timeout 6s {OPTIONS}"))
+        env.mount_created(&format!("mount -d local -n db --timeout 6s {OPTIONS}"))
             .fails(
                 1,
                 &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd with nosuid,nodev: mount has ended without an error, but nothing is mounted there\n"),
@@ -81,7 +81,7 @@ fn what_a_helper_has_mounted_before_it_failed_is_unmounted() {
     ] {
         host.env.write("end", end);
         host.env
-            .dvdcli(&format!("mount -d local -n db --timeout 2s {OPTIONS}"))
+            .mount_created(&format!("mount -d local -n db --timeout 2s {OPTIONS}"))
             .fails(
                 1,
                 &format!("dvdcli: mounting volume db: mounting x at $ROOT/{LOCAL}/db/_data as odd with nosuid,nodev: mount: {why}\n"),
@@ -101,7 +101,7 @@ fn a_mount_that_is_not_in_the_table_is_not_handed_out() {
         ("local", "type=tmpfs,device=x", "_data"),
         ("loop", "size=20MiB", "mnt"),
     ] {
-        let run = env.dvdcli(&format!("mount -d {driver} -n db --volumeopts={options}"));
+        let run = env.mount_created(&format!("mount -d {driver} -n db --volumeopts={options}"));
         under_strace(run, &[&inject[..], &to].concat()).fails(
             1,
             &format!("dvdcli: mounting volume db: mounting [..] at $ROOT/var/lib/dvdcli/{driver}/db/{place} as [..]: nothing is mounted there\n"),
@@ -118,7 +118,7 @@ fn a_mount_that_is_read_only_unasked_is_told_of() {
         return;
     };
     host.env
-        .dvdcli(&format!("mount -d local -n db {OPTIONS}"))
+        .mount_created(&format!("mount -d local -n db {OPTIONS}"))
         .prints(&format!("$ROOT/{LOCAL}/db/_data\n"))
         .warns("dvdcli: warning: volume db can only be read, because of its source or its type's program; o=ro asks for that\n")
         .succeeds();
@@ -156,7 +156,7 @@ fn a_mount_below_the_configured_path_is_known_again() {
     let bind = "--volumeopts=type=none,device=$ROOT/source,o=bind";
     for (options, name) in [(OPTIONS, "odd"), (bind, "bind")] {
         let path = format!("$ROOT/volumes/{name}\n");
-        env.dvdcli(&format!("mount -d local -n {name} {options}"))
+        env.mount_created(&format!("mount -d local -n {name} {options}"))
             .prints(&path)
             .succeeds();
         let _ = fs::rename(&source, env.path("moved"));

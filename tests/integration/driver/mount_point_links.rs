@@ -132,7 +132,7 @@ fn links_in_a_configured_path_are_followed_where_only_root_can_make_them() {
         ));
         match is_followed {
             true => {
-                env.dvdcli(tmpfs)
+                env.mount_created(tmpfs)
                     .prints("$ROOT/real/volumes/db\n")
                     .succeeds();
                 env.dvdcli("unmount -d local -n db --force").succeeds();
@@ -216,7 +216,7 @@ fn a_mount_point_that_is_replaced_by_a_link_meanwhile_is_not_followed() {
 fn a_target_that_is_replaced_by_a_link_meanwhile_is_not_followed() {
     let Some(env) = Env::isolated() else { return };
     victim(&env);
-    env.dvdcli("mount -d local -n db --volumeopts=type=tmpfs,device=tmpfs --id other")
+    env.mount_created("mount -d local -n db --volumeopts=type=tmpfs,device=tmpfs --id other")
         .prints(&format!("$ROOT/{LOCAL}/db/_data\n"))
         .succeeds();
     let target = env.dir("home/target");
@@ -244,7 +244,7 @@ fn what_a_program_has_mounted_behind_a_link_is_taken_away() {
     host.write("/usr/sbin/mount.odd", script);
     env.configure(&format!("{PATH}/volumes\n"));
     let found = env
-        .dvdcli("mount -d local -n db --timeout 6s --volumeopts=type=odd,device=x")
+        .mount_created("mount -d local -n db --timeout 6s --volumeopts=type=odd,device=x")
         .output();
     assert_eq!((found.code, found.stdout.as_str()), (1, ""), "{found:?}");
     assert!(mounted_at(&env.path("victim")).is_none(), "{found:?}");
@@ -258,7 +258,7 @@ fn an_unmount_is_not_led_astray() {
     for (driver, options) in DRIVERS {
         env.configure(&format!("{PATH}/volumes\n"));
         let mount = format!("mount -d {driver} -n db --volumeopts={options}");
-        let path = env.dvdcli(&mount).output().stdout;
+        let path = env.mount_created(&mount).output().stdout;
         let path = Path::new(path.trim())
             .strip_prefix("$ROOT/volumes")
             .unwrap()

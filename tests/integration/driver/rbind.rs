@@ -225,7 +225,7 @@ fn a_mount_that_is_cut_off_leaves_nothing() {
     for call in ["open_tree", "mount_setattr", "move_mount"] {
         let inject = format!("inject={call}:signal=KILL:when=1");
         let trace = format!("trace={call}");
-        let run = env.dvdcli(&format!("mount -d local -n db {RBIND}"));
+        let run = env.mount_created(&format!("mount -d local -n db {RBIND}"));
         let killed = under_strace(run, &["-e", &trace, "-e", &inject, "-o", "/dev/null"]).output();
         assert_ne!(killed.code, 0, "{call}: {killed:?}");
         env.dvdcli(UNMOUNT).output().parts();
@@ -253,6 +253,8 @@ fn without_the_newer_calls_it_is_bound_only_where_nothing_can_be_left() {
             )
         };
         for options in [BIND, RBIND] {
+            env.dvdcli(&format!("create -d local -n db {options}"))
+                .succeeds();
             lacking(&format!("mount -d local -n db {options}"))
                 .prints(&format!("$ROOT/{LOCAL}/db/_data\n"))
                 .succeeds();
@@ -273,9 +275,9 @@ fn without_the_newer_calls_it_is_bound_only_where_nothing_can_be_left() {
         "-o",
         "/dev/null",
     ];
-    let run = env.dvdcli(&format!("mount -d local -n db {RBIND}"));
+    let run = env.mount_created(&format!("mount -d local -n db {RBIND}"));
     under_strace(run, &lacking).fails(1, &format!("dvdcli: mounting volume db: mounting $ROOT/source at $ROOT/{LOCAL}/db/_data as none: the mounts below it would stay in other mount namespaces; o=rbind needs Linux 5.12 where mounts are shared\n"));
-    let run = env.dvdcli(&format!("mount -d local -n other {BIND}"));
+    let run = env.mount_created(&format!("mount -d local -n other {BIND}"));
     under_strace(run, &lacking)
         .prints(&format!("$ROOT/{LOCAL}/other/_data\n"))
         .succeeds();

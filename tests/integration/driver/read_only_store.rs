@@ -497,7 +497,7 @@ fn a_store_that_cannot_be_read_any_more_lets_its_volumes_go() {
         } else {
             "_data"
         };
-        env.dvdcli(&format!("mount -d {driver} -n {name} {options}"))
+        env.mount_created(&format!("mount -d {driver} -n {name} {options}"))
             .prints(&format!("$ROOT/var/lib/dvdcli/{driver}/{name}/{data}\n"))
             .succeeds();
     }

@@ -115,7 +115,7 @@ fn volumes_are_mounted_where_mount_path_says() {
     env.assert_nothing_is_mounted();
     assert!(!env.path("volumes/db").exists());
     // A volume of the same name is in nobody's way, and what is in the way is named.
-    env.dvdcli("mount -d local -n tmp --volumeopts=type=tmpfs,device=tmpfs")
+    env.mount_created("mount -d local -n tmp --volumeopts=type=tmpfs,device=tmpfs")
         .prints("$ROOT/volumes/tmp\n")
         .succeeds();
     env.dvdcli("mount -d loop -n tmp --volumeopts=size=64MiB").fails(

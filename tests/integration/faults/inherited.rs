@@ -161,7 +161,7 @@ fn a_mount_helper_is_waited_for_where_the_caller_ignores_its_children() {
         host.write("/usr/sbin/mount.helped", &format!("#!/bin/sh\n{act}\n"));
         for given in [ignore_all, block_all] {
             let mount = "mount -d local -n db --volumeopts=type=helped,device=x";
-            let found = with(env.dvdcli(mount), given).output();
+            let found = with(env.mount_created(mount), given).output();
             assert_eq!(found.code, code, "{found:?}");
             assert!(found.stderr.trim_end().ends_with(words), "{found:?}");
             let is_mounted = mounted_at(&local_data(env, "db")).is_some();

@@ -290,7 +290,8 @@ fn a_mount_helper_that_hangs_is_given_up() {
         let helper = format!("#!/bin/sh\n{act}echo $$ >{}/pid\nsleep 1000\n", env.root());
         host.write("/usr/sbin/mount.hangs", &helper);
         let line = "mount -d local -n db --volumeopts=type=hangs,device=x";
-        let found = interrupted(env.dvdcli(line), libc::SIGTERM, || env.path("pid").exists());
+        let run = env.mount_created(line);
+        let found = interrupted(run, libc::SIGTERM, || env.path("pid").exists());
         assert_eq!((found.code, found.stdout.as_str()), (143, ""), "{found:?}");
         assert!(found.stderr.contains("SIGTERM"), "{found:?}");
         fs::remove_file(env.path("pid")).unwrap();

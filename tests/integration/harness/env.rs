@@ -186,6 +186,23 @@ impl Env {
         self.dvdcli_with(args.split_whitespace())
     }
 
+    /// A run of `mount` for a volume that is created first, with the same options: who only mounts may not choose all of them.
+    #[track_caller]
+    pub fn mount_created(&self, line: &str) -> Run<'_> {
+        let mut words = line.split_whitespace().skip(1);
+        let mut create = vec!["create"];
+        while let Some(word) = words.next() {
+            match word {
+                "--id" | "--target" => drop(words.next()),
+                "--read-only" => {}
+                word => create.push(word),
+            }
+        }
+        let made = self.dvdcli_with(create).output();
+        assert_eq!(made.code, 0, "{made:?}");
+        self.dvdcli(line)
+    }
+
     /// A run of `dvdcli` with arguments that are passed as they are.
     pub fn dvdcli_with(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run<'_> {
         self.program(DVDCLI, args)

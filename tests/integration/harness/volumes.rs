@@ -96,9 +96,12 @@ pub fn volumes_on_disk_of(env: &Env, fs_type: &str, length: u64) {
     in_directory(Path::new("/"), &script).unwrap();
 }
 
-/// Mounts a volume of `local`, and returns its directory.
+/// Creates a volume of `local` where it is missing, mounts it, and returns its directory. Who only mounts chooses no device.
 #[track_caller]
 pub fn mounts(env: &Env, name: &str, options: &str) -> PathBuf {
+    let volume_options = options.replace("--read-only", "");
+    env.dvdcli(&format!("create -d local -n {name} {volume_options}"))
+        .succeeds();
     env.dvdcli(&format!("mount -d local -n {name} {options}"))
         .prints(&format!("$ROOT/{LOCAL}/{name}/_data\n"))
         .succeeds();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::failure::ErrorKind;
+use crate::driver::interface::Chooser;
 use crate::volume::bind::view::View;
 use crate::volume::request::MountRequest;
 use crate::volume::tests::fake_driver::{Mounting, Unmounting};
@@ -224,7 +225,7 @@ impl Asked {
 
     pub fn request(&self, scene: &Scene) -> MountRequest<'static> {
         MountRequest {
-            create: self.create,
+            create: self.create.then_some(Chooser::Caller),
             view: self.view,
             ..request(holder(scene, self.holder))
         }

@@ -27,7 +27,8 @@ impl<'a> Host<'a> {
     pub fn new(env: &'a Env, site: &Site<'a>, name: &'static str) -> Host<'a> {
         for fs_type in FILE_SYSTEMS {
             let root = env.path(&format!("stores/{fs_type}"));
-            let settings = format!("dvdcli:\n  root: {}\n", root.display());
+            let allow = "allow: {loop: {copies: true}}";
+            let settings = format!("dvdcli:\n  root: {}\n  {allow}\n", root.display());
             env.write(&format!("{name}.{fs_type}/etc/dvdcli/config.yml"), settings);
         }
         Host {
