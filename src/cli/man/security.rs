@@ -132,7 +132,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
         (
             "Secrets",
             "Every user of a host sees the arguments of its processes. -o KEY=@FILE reads a value from a file, without its last \
-             newline, and --opts-file reads options from a file or from stdin; a value of --opt that begins with an @ itself is \
+             newline, and --opts-file reads options from a file or from stdin, which a command of run then finds at its end; a value of --opt that begins with an @ itself is \
              written with two. Both files must be regular, belong to root or to who calls, and be readable by nobody else (mode \
              0600), in a directory that others cannot write to. A value of -o KEY=@FILE is masked whatever its name is. \
              --volumeopts, fstab and variables take an @ as it stands. A local volume's password for cifs, smb3 or ceph reaches \
