@@ -9,6 +9,7 @@ use crate::driver::loop_::open;
 use crate::sys::block::ext_errors;
 use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::mountopts::{self, MountOptions};
 
 impl OnDisk<'_> {
     /// What is wrong with it: `its file system ...`; `None` where nothing is known.
@@ -37,6 +38,16 @@ impl OnDisk<'_> {
             "{problem}; unmount it and repair {image} (ext4: e2fsck -f), or mount it with --read-only"
         );
     }
+}
+
+/// The options with which an image is mounted. What its superblock says may be another host's: no error of it stops this one.
+pub fn sparing_the_host(image: &File, options: &MountOptions) -> Result<MountOptions> {
+    let mut options = options.clone();
+    let stops = ext_errors::stop_the_host(image).context("reading its superblock")?;
+    if stops && mountopts::value_of(&options.data, "errors").is_none() {
+        options.add("errors=remount-ro");
+    }
+    Ok(options)
 }
 
 fn noted(image: &File) -> Result<Option<String>> {

@@ -8,7 +8,7 @@ use nix::unistd::syncfs;
 
 use crate::base::failure::Failure;
 use crate::base::text::chain;
-use crate::driver::loop_::{binding, open, thick};
+use crate::driver::loop_::{binding, health, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::block::loop_device;
@@ -25,6 +25,7 @@ pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -
     let Ok(device) = loop_device::attach(&image, mount_options.read_only(), ends) else {
         return Ok(false);
     };
+    let mount_options = health::sparing_the_host(&image, &mount_options)?;
     match trial::mount(&device.path(), fs_type, &mount_options) {
         Ok(_) => Ok(true),
         Err(error) => {
@@ -51,6 +52,7 @@ pub fn prepare(
         loop_device::set_discards(device.number(), false);
         mount_options.add("nodiscard");
     }
+    let mount_options = health::sparing_the_host(&image, &mount_options)?;
     let root = trial::mount(&device.path(), fs_type, &mount_options)?
         .context("mounting it out of sight takes Linux 5.2 or later")?;
     let opened = readable(&root).context("opening its root")?;

@@ -9,7 +9,7 @@ use crate::base::failure::with_undo_error;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
-use crate::driver::loop_::{binding, image, open, thick};
+use crate::driver::loop_::{binding, health, image, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::home::Place;
@@ -237,6 +237,7 @@ impl LoopVolume<'_> {
         place.refuse_other_mount(table, &mount_point)?;
         let fs = self.on_disk.file.options.text("newFsType");
         let fs = fs.context("reading the record: it names no file system")?;
+        let options = &health::sparing_the_host(image, options)?;
         place.make_mount_point(&mount_point)?;
         // The handle keeps the kernel from freeing the device before it is mounted.
         let device = binding::bind(image, options.read_only(), place.home.ends())?;

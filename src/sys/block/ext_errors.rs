@@ -7,7 +7,11 @@ use crate::sys::block::signature;
 
 /// Fields of the superblock, by their offsets in bytes.
 const STATE: usize = 0x3a;
+const BEHAVIOUR: usize = 0x3c;
 const COUNT: usize = 0x194;
+
+/// The behaviour at an error that stops the whole host.
+const PANIC: u8 = 3;
 
 /// The bit of the state for errors.
 const HAS_ERRORS: u8 = 2;
@@ -21,6 +25,12 @@ pub fn noted(file: &File) -> io::Result<Option<u32>> {
     count.copy_from_slice(&superblock[COUNT..COUNT + 4]);
     let count = u32::from_le_bytes(count);
     Ok((superblock[STATE] & HAS_ERRORS != 0).then_some(count.max(1)))
+}
+
+/// Whether an error of the file system is to stop the whole host, unless a mount option says otherwise.
+pub fn stop_the_host(file: &File) -> io::Result<bool> {
+    let superblock = signature::ext_superblock(file)?;
+    Ok(superblock.is_some_and(|superblock| superblock[BEHAVIOUR] == PANIC))
 }
 
 #[cfg(test)]
@@ -38,6 +48,9 @@ mod tests {
         assert_eq!(noted(&file).expect("read"), None);
         write(0x3a, &[3]);
         assert_eq!(noted(&file).expect("read"), Some(1));
+        assert!(!stop_the_host(&file).expect("read"));
+        write(0x3c, &[3]);
+        assert!(stop_the_host(&file).expect("read"));
         write(0x194, &[7]);
         assert_eq!(noted(&file).expect("read"), Some(7));
     }

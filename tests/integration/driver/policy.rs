@@ -8,7 +8,7 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::host::Host;
-use crate::harness::mounts::{mounted_at, unmount};
+use crate::harness::mounts::{in_directory, mounted_at, unmount};
 use crate::harness::plugin::FakePlugin;
 use crate::harness::task::{MOUNT, UNMOUNT, owned, ownership, task};
 use crate::harness::volumes::{LOCAL, LOOP, data, local_data, loop_volume, volumes_on_disk_of};
@@ -207,6 +207,26 @@ fn a_broken_volume_never_stops_the_host() {
         }
     }
     env.assert_nothing_is_left();
+}
+
+/// An image says what errors do as well, and another host may have written it.
+#[test]
+fn an_image_that_would_stop_the_host_is_mounted_otherwise() {
+    let Some(env) = Env::isolated() else { return };
+    let directory = loop_volume(&env, "db");
+    in_directory(&directory, "tune2fs -e panic image").unwrap();
+    env.dvdcli("create -d loop -n copy --volumeopts=volumename=db,o=noatime")
+        .succeeds();
+    for (name, flag) in [("db", ""), ("db", "--read-only"), ("copy", "")] {
+        env.dvdcli(&format!("mount -d loop -n {name} {flag}"))
+            .prints(&format!("$ROOT/{LOOP}/{name}/mnt/data\n"))
+            .succeeds();
+        let table = fs::read_to_string("/proc/thread-self/mounts").unwrap();
+        let place = format!("{LOOP}/{name}/mnt ");
+        let line = table.lines().find(|line| line.contains(&place)).unwrap();
+        assert!(line.contains("errors=remount-ro"), "{name} {flag}: {line}");
+        env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
+    }
 }
 
 #[test]
