@@ -52,7 +52,8 @@ pub fn remember(directory: &Path, source: &Path, table: &MountTable) {
         Some(Identity::of(mount, place))
     });
     let text = serde_json::to_vec(&Inside(below.collect())).unwrap_or_default();
-    let _ = fs::write(directory.join(FILE), text);
+    let path = directory.join(FILE);
+    let _ = small::replace(&path, &path.with_extension("new"), &text);
 }
 
 /// What was remembered last; a file that cannot be read remembers none.

@@ -92,11 +92,7 @@ fn remember(place: Place, mount_point: &Path, mount: Option<MountIdentity>) {
 }
 
 fn write(path: &Path, text: &[u8]) -> Result<()> {
-    let aside = path.with_extension("new");
-    let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&aside);
-    }
+    let written = small::replace(path, &path.with_extension("new"), text);
     written.with_context(|| format!("writing {}", path.display()))
 }
 

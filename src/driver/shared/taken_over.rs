@@ -27,12 +27,7 @@ pub fn write(volume: &Path, ownership: Option<Ownership>) -> Result<()> {
         };
     };
     let text = serde_json::to_vec(&ownership).with_context(writing)?;
-    let aside = path.with_extension("new");
-    let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &path));
-    if written.is_err() {
-        let _ = fs::remove_file(&aside);
-    }
-    written.with_context(writing)
+    small::replace(&path, &path.with_extension("new"), &text).with_context(writing)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Reading small files that other programs or users have written.
+//! Reading small files that other programs or users have written, and replacing our own.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{Error, ErrorKind, Read, Result};
+use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::libc::O_NONBLOCK;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 /// The most that is read, in bytes. Specs, records, keys and configurations are far smaller.
 pub const LIMIT: u64 = 1 << 20;
@@ -45,6 +45,23 @@ fn refuse_irregular(metadata: &Metadata) -> Result<()> {
         return Err(Error::other("it is no regular file"));
     }
     Ok(())
+}
+
+/// Replaces a file in one step, by way of `aside` beside it. Neither is followed where it is a symbolic link: another host could
+/// have made that in storage that both have. No fsync.
+pub fn replace(path: &Path, aside: &Path, content: &[u8]) -> Result<()> {
+    // What is left of a call that was killed, or was put there.
+    let _ = fs::remove_file(aside);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.custom_flags(O_NOFOLLOW | O_NONBLOCK).open(aside);
+    let written = file
+        .and_then(|mut file| file.write_all(content))
+        .and_then(|()| fs::rename(aside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(aside);
+    }
+    written
 }
 
 /// The text of a file, and whose word it is.

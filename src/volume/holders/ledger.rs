@@ -142,11 +142,7 @@ impl Ledger {
         let aside = self.path.with_extension("new");
         let text = serde_json::to_vec(&record).with_context(writing)?;
         self.refuse_crowd(&record, text.len())?;
-        let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&aside);
-        }
-        written.with_context(writing)?;
+        small::replace(&self.path, &aside, &text).with_context(writing)?;
         self.record = Some(record);
         Ok(())
     }

@@ -120,12 +120,7 @@ impl MemoryFile {
         }
         let writing = || format!("writing {}", self.path.display());
         let text = serde_json::to_vec(&memory).with_context(writing)?;
-        let aside = self.aside();
-        let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&aside);
-        }
-        written.with_context(writing)
+        small::replace(&self.path, &self.aside(), &text).with_context(writing)
     }
 
     fn aside(&self) -> PathBuf {

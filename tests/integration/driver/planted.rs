@@ -7,9 +7,12 @@ use std::process::Command;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
-use crate::harness::mounts::in_directory;
+use crate::harness::mounts::{in_directory, unmount};
 use crate::harness::programs::Background;
-use crate::harness::volumes::{LOOP, data, image, loop_volume, volume};
+use crate::harness::task::{MOUNT, UNMOUNT, owned, task};
+use crate::harness::volumes::{
+    LOCAL, LOOP, data, image, local_volume, loop_volume, mounts, unmounts_and_removes, volume,
+};
 use crate::harness::waiting::eventually;
 
 #[test]
@@ -160,5 +163,71 @@ fn a_loop_device_is_known_by_its_file_and_not_by_a_path() {
     drop(there);
     eventually("the loop device", || bound_below(&env).is_empty());
     env.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_left();
+}
+
+/// Another host that shares the store could have made them.
+#[test]
+fn what_a_volume_remembers_is_written_through_no_link() {
+    let Some(env) = Env::isolated() else { return };
+    let victim = env.write("victim", "kept");
+    let source = env.dir("source/sub");
+    env.mount_tmpfs(&source);
+    owned(&env, "tasks", (65534, 65534, 0o755));
+    let path = "$ROOT/tasks/db";
+    let variables = [("NAME", "db"), ("DRIVER", "local"), ("CONTAINERPATH", path)];
+    let bound = |link: Option<&str>| {
+        let directory = local_volume(&env, "db");
+        fs::remove_file(directory.join("_data/kept")).unwrap();
+        if let Some(link) = link {
+            symlink(&victim, directory.join(link)).unwrap();
+        }
+        task(&env, MOUNT, &variables)
+            .prints(&format!("{path}\n"))
+            .succeeds();
+        assert!(
+            directory
+                .join("taken-over")
+                .symlink_metadata()
+                .unwrap()
+                .is_file()
+        );
+        task(&env, UNMOUNT, &variables).succeeds();
+        env.dvdcli("remove -d local -n db").succeeds();
+    };
+    bound(None);
+    bound(Some("taken-over.new"));
+    assert_eq!(fs::read(&victim).unwrap(), b"kept");
+    bound(Some("taken-over"));
+    assert_eq!(fs::read(&victim).unwrap(), b"kept");
+
+    env.dvdcli("create -d local -n db --volumeopts=type=none,device=$ROOT/source --opt o=rbind")
+        .succeeds();
+    let directory = env.path(LOCAL).join("db");
+    let before = env.names(&format!("{LOCAL}/db"));
+    mounts(&env, "db", "");
+    let mut written = env.names(&format!("{LOCAL}/db"));
+    written.retain(|name| !before.contains(name));
+    assert_eq!(written.len(), 2, "{written:?}");
+    env.dvdcli("unmount -d local -n db").succeeds();
+    for name in &written {
+        for place in [
+            directory.join(name),
+            directory.join(name).with_extension("new"),
+        ] {
+            let _ = fs::remove_file(&place);
+            symlink(&victim, &place).unwrap();
+        }
+    }
+    mounts(&env, "db", "");
+    for name in &written {
+        assert!(
+            directory.join(name).symlink_metadata().unwrap().is_file(),
+            "{name}"
+        );
+    }
+    assert_eq!(fs::read(&victim).unwrap(), b"kept");
+    unmounts_and_removes(&env, "db");
+    unmount(&source);
     env.assert_nothing_is_left();
 }
