@@ -103,7 +103,7 @@ fn named(invocation: &Invocation, volume: &dyn Volume, path: PathBuf) -> Result<
         if volume.driver().is_shared() {
             let real = fs::canonicalize(&path);
             let real = real.with_context(|| format!("resolving {}", path.display()))?;
-            system_place::refuse(&path, &real)?;
+            system_place::refuse(invocation, &path, &real)?;
         }
         let table = MountTable::read()?;
         Ok(mount_of(&path, volume.name(), &table)?.is_none())

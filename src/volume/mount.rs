@@ -172,7 +172,7 @@ impl Locked<'_> {
         match mount_point::check(self.invocation, &mount.path) {
             Ok(_) => {
                 if self.volume.driver().is_shared() {
-                    system_place::refuse(&mount.path, mount.real())?;
+                    system_place::refuse(self.invocation, &mount.path, mount.real())?;
                 }
                 self.check_mode(&mount, request)?;
                 if !mount.read_only && !mount.is_read_only {

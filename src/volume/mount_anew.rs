@@ -142,7 +142,7 @@ impl Locked<'_> {
             let path = path.to_owned();
             let mut mount = MountRecord::of(path, name, mode.read_only, &table, before)?;
             if self.volume.driver().is_shared() {
-                system_place::refuse(&mount.path, mount.real())?;
+                system_place::refuse(self.invocation, &mount.path, mount.real())?;
             }
             // It may lead elsewhere than when the driver looked.
             self.volume.refuse_outside(mount.real())?;

@@ -115,7 +115,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
             "A path that a plugin hands out is refused, and unmounted again, where it is /, /home, /opt, /run, /tmp, /var, /var/lib or \
          another directory that only holds those of others, or is or lies in /usr, /bin, /sbin, /lib*, /etc, /root, /boot, /dev \
          (but for /dev/shm), /proc, /sys, /run/systemd, /run/dvdcli or /run/docker/plugins, by its name, by a link, or because one \
-         is bound there. What a managed plugin says is looked up in its own root: no link and no .. leads out of it.",
+         or a part of it is bound there; so is one in the directories of the built-in drivers. What a managed plugin says is looked up in its own root: no link and no .. leads out of it.",
         ),
         (
             "Files of others",

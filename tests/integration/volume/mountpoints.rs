@@ -110,16 +110,25 @@ fn a_directory_of_the_system_is_no_volume() {
     plugin.on("Unmount", json(json!({})));
     symlink("/etc", env.path("link")).unwrap();
     bind(Path::new("/etc"), &env.dir("bound"));
-    let system = "is a directory of the operating system";
-    for (path, shown) in [
-        ("/etc", "/etc"),
-        ("/", "/"),
-        ("/usr/../etc/", "/usr/../etc/"),
-        ("/var/lib", "/var/lib"),
-        ("/proc/self", "/proc/self"),
-        ("/dev/shm", "/dev/shm"),
-        ("$ROOT/link", "$ROOT/link"),
-        ("$ROOT/bound", "$ROOT/bound"),
+    bind(Path::new("/usr"), &env.dir("bound usr"));
+    bind(Path::new("/usr/bin"), &env.dir("part"));
+    env.dvdcli("create -d local -n other").succeeds();
+    let system = " is a directory of the operating system";
+    let store = ": a built-in driver keeps its volumes there";
+    for (path, why) in [
+        ("/etc", system),
+        ("/", system),
+        ("/usr/../etc/", system),
+        ("/var/lib", system),
+        ("/proc/self", system),
+        ("/dev/shm", system),
+        ("$ROOT/link", system),
+        ("$ROOT/bound", system),
+        ("$ROOT/bound usr/bin", system),
+        ("$ROOT/part", system),
+        ("$ROOT/var/lib/dvdcli", store),
+        ("$ROOT/var/lib/dvdcli/local", store),
+        ("$ROOT/var/lib/dvdcli/local/other/_data", store),
     ] {
         let said = json(json!({ "Mountpoint": path.replace("$ROOT", env.root()) }));
         plugin.on("Mount", said);
@@ -128,7 +137,7 @@ fn a_directory_of_the_system_is_no_volume() {
         plugin.take_calls();
         env.dvdcli("mount -d fake -n db").fails(
             1,
-            &format!("dvdcli: mounting volume db: plugin fake: mount point {shown} {system}\n"),
+            &format!("dvdcli: mounting volume db: plugin fake: mount point {path}{why}\n"),
         );
         let calls = plugin.take_calls();
         let count = |method: &str| calls.iter().filter(|call| *call == method).count();
@@ -136,7 +145,9 @@ fn a_directory_of_the_system_is_no_volume() {
         assert_eq!(env.records(), [""; 0]);
         env.dvdcli("path -d fake -n db").fails(
             1,
-            &format!("dvdcli: asking for the path of volume db: plugin fake: mount point {shown} {system}\n"),
+            &format!(
+                "dvdcli: asking for the path of volume db: plugin fake: mount point {path}{why}\n"
+            ),
         );
     }
 }
