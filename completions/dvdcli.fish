@@ -45,7 +45,7 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l read-only -d 'Make it rea
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l from-env -d 'Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l chown -d 'With --from-env: give volumes owner and mode of their container paths again, even if they are another\'s'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s V -l version -d 'Print version'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "create" -d 'Create a volume'
@@ -103,7 +103,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l id -d 'The hol
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l target -d 'A directory where the volume appears as well' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
@@ -115,7 +115,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l id -d 'The hold
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l target -d 'A directory where the volume appears as well' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r

@@ -174,7 +174,7 @@ pub struct UnmountArgs {
     /// Release it for every holder; unmount what nobody here holds, or without its driver
     #[arg(long)]
     pub force: bool,
-    /// Detach a busy mount now, and let the kernel clean up when it is free; plugins cannot do so
+    /// Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it
     #[arg(long)]
     pub lazy: bool,
     /// Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe

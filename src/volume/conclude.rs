@@ -39,7 +39,7 @@ impl Locked<'_> {
         let is_certain = release.all || before.as_ref().is_some_and(|it| it.settled);
         let concluded = match (told, left) {
             (Ok(Unmounted::Lost(why)), left) => return self.is_lost(why, &left),
-            (Ok(Unmounted::Bound(why)), _) => return self.stays_in_use(why, true),
+            (Ok(Unmounted::Bound(why)), _) => return self.stays_bound(why, release.lazy),
             (Ok(Unmounted::InUse(why)), _) => return self.stays_in_use(why, release.lazy),
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
@@ -67,6 +67,14 @@ impl Locked<'_> {
         // The record is as it was.
         let _ = before.map(|record| self.ledger.save(record));
         concluded
+    }
+
+    /// It is no error to a caller that gives no ID and no target, as an agent that binds the volume for other containers, and has to
+    /// end those yet.
+    fn stays_bound(&mut self, why: String, is_expected: bool) -> Result<()> {
+        let holder = &self.holder;
+        let is_agent = holder.id.is_none() && holder.target.is_none() && holder.process.is_none();
+        self.stays_in_use(why, is_expected || is_agent)
     }
 
     fn is_lost(&mut self, why: String, left: &Left) -> Result<()> {

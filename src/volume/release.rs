@@ -1,6 +1,6 @@
 //! Releases a volume: a holder lets go; the last one has the driver unmount it.
 
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use anyhow::Result;
 
@@ -11,9 +11,10 @@ use crate::invocation::Invocation;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::interruption;
 use crate::volume::Locked;
-use crate::volume::bind::targets;
+use crate::volume::bind::{targets, unbind};
 use crate::volume::due::Due;
 use crate::volume::holders::record::{Holder, HolderRecord};
+use crate::volume::holders::views::Target;
 use crate::volume::release_dead::patiently;
 use crate::volume::request::Release;
 
@@ -33,7 +34,7 @@ pub fn unmount(
     let mut locked = Locked::lock(invocation, volume, holder)?;
     locked.find_target(asked)?;
     locked.adopt_holder_at_target();
-    locked.refuse_other_at_target()?;
+    locked.refuse_other_at_target(release.lazy)?;
     if locked.holder.process.is_some() && !locked.is_held() {
         // What is mounted by now may belong to holders that we do not know.
         locked.warn(&format!(
@@ -78,15 +79,22 @@ impl Locked<'_> {
         }
     }
 
-    /// Something else at the holder's target is an error; a warning where nothing of ours was ever there, as after a mount
-    /// that was refused.
-    fn refuse_other_at_target(&self) -> Result<()> {
-        let Some(target) = &self.holder.target else {
+    /// Something else at the holder's target is an error, if the volume is not beneath it; a warning where nothing of ours was ever
+    /// there, as after a mount that was refused, and where it is to be released all the same.
+    fn refuse_other_at_target(&self, lazy: bool) -> Result<()> {
+        let Some(path) = &self.holder.target else {
             return Ok(());
         };
-        let known = self.record().and_then(|record| record.mount.as_ref());
-        match targets::refuse_other(target, known, &MountTable::read()?) {
-            Err(error) if !self.is_held() => {
+        self.refuse_other_at(&format!("target {}", path.display()), path, lazy)
+    }
+
+    /// The same; the error calls the target `shown`.
+    pub fn refuse_other_at(&self, shown: &str, path: &Path, lazy: bool) -> Result<()> {
+        let record = self.record();
+        let target = record.map_or_else(|| Target::at(path), |record| record.target(path));
+        let known = record.and_then(|record| record.mount.as_ref());
+        match unbind::refuse_other(shown, &target, known) {
+            Err(error) if lazy || !self.is_held() => {
                 self.warn(&chain(&error));
                 Ok(())
             }
@@ -146,7 +154,7 @@ impl Locked<'_> {
         let mut after = record.clone();
         // Where the mount is gone, every holder is released.
         for target in after.release(&self.holder, release.all || !is_mounted) {
-            self.unbind(&target, record, table, release.lazy)?;
+            self.unbind(&target, record, release.lazy)?;
         }
         if after.is_held() {
             self.say_who_remains(&after, after == *record);

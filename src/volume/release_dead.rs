@@ -8,8 +8,9 @@ use crate::base::failure::ErrorKind;
 use crate::invocation::Invocation;
 use crate::invocation::budget::Backoff;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::take_away::How;
 use crate::volume::Locked;
-use crate::volume::bind::targets;
+use crate::volume::bind::unbind::unbind;
 use crate::volume::holders::record::{Dead, HolderRecord};
 use crate::volume::holders::views::Target;
 
@@ -37,7 +38,7 @@ impl Locked<'_> {
         }
         let mut stuck = Ok(());
         for holder in dead {
-            match self.without_dead(&record, &holder, &table, lazy) {
+            match self.without_dead(&record, &holder, lazy) {
                 Ok(after) => record = after,
                 Err(error) => {
                     let doing = format!("releasing it for {}, which has died", holder.shown);
@@ -53,12 +54,11 @@ impl Locked<'_> {
         &self,
         record: &HolderRecord,
         holder: &Dead,
-        table: &MountTable,
         lazy: bool,
     ) -> Result<HolderRecord> {
         let mut after = record.clone();
         for target in after.remove_dead(holder) {
-            self.unbind(&target, record, table, lazy)?;
+            self.unbind(&target, record, lazy)?;
         }
         let (name, shown) = (self.volume.name(), &holder.shown);
         let step = || format!("volume {name} is released for {shown}, which has died");
@@ -66,16 +66,10 @@ impl Locked<'_> {
         Ok(after)
     }
 
-    /// Takes the volume away from a target; what else is mounted there stays.
-    pub(super) fn unbind(
-        &self,
-        target: &Target,
-        record: &HolderRecord,
-        table: &MountTable,
-        lazy: bool,
-    ) -> Result<()> {
-        let ends = self.invocation.budget.ends();
-        targets::unbind(target, record.mount.as_ref(), table, lazy, ends)
+    /// Takes the volume away from a target; what else is mounted there stays, but for what lies on top of it, where it is to go
+    /// lazily.
+    pub(super) fn unbind(&self, target: &Target, record: &HolderRecord, lazy: bool) -> Result<()> {
+        unbind(target, record.mount.as_ref(), How::lazy(lazy))
     }
 }
 

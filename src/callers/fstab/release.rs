@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::base::secrets::values::Secrets;
 use crate::callers::fstab::unit::start;
@@ -12,7 +13,8 @@ use crate::driver;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, UNMOUNT_TIMEOUT};
 use crate::sys::mount::mountinfo::MountTable;
-use crate::sys::mount::{calls, utab};
+use crate::sys::mount::take_away::{How, Stuck, take_away};
+use crate::sys::mount::utab;
 use crate::sys::process::inherited;
 use crate::volume::bind::targets::{self, Seen};
 use crate::volume::holders::ledger;
@@ -88,19 +90,26 @@ fn release_recorded(
 
 /// Unmounts something that is not a volume held at the target. No holder is released.
 fn unmount_foreign(invocation: &Invocation, target: &Path, lazy: bool) -> Result<()> {
-    if MountTable::read()?.seen_at(target).is_none() {
+    let table = MountTable::read()?;
+    let Some(mount) = table.seen_at(target) else {
         invocation.log.warn(&format!(
             "releasing {}: nothing is mounted there; nothing was left to do",
             target.display()
         ));
         return Ok(());
-    }
+    };
     if utab::lists(target) {
         invocation.log.warn(&format!(
             "nobody is known to hold a volume at {}; it is only unmounted",
             target.display()
         ));
-        return utab::unmount(target, lazy, invocation.budget.ends());
     }
-    Ok(calls::unmount(target, lazy)?)
+    let how = if lazy { How::Detach } else { How::Unmount };
+    match take_away(mount, how) {
+        Ok(()) => {}
+        Err(Stuck::Covered(words)) => return Err(Failure::in_use(words).into()),
+        Err(Stuck::Failed(error)) => return Err(error.into()),
+    }
+    utab::forget(&[target], &mount.root);
+    Ok(())
 }

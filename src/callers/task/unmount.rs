@@ -35,13 +35,9 @@ pub fn unmount(
 
 fn release(invocation: &Invocation, planned: &Planned, how: Release) -> Result<()> {
     let mut locked = planned.lock(invocation)?;
-    match planned
-        .refuse_other(locked.record())
-        .context("container path")
-    {
-        // Nothing of this task was ever there, as after a mount that was refused.
-        Err(error) if !locked.is_held() => invocation.log.warn(&chain(&error)),
-        seen => seen?,
+    if let Some(place) = &planned.place {
+        let shown = format!("container path: {}", place.path.display());
+        locked.refuse_other_at(&shown, &place.path, how.lazy)?;
     }
     if let Err(error) = locked.release_dead(how.lazy) {
         invocation.log.step(|| chain(&error));

@@ -102,6 +102,15 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              it, as all users can as far as its modes let them, and can keep it busy.",
         ),
         (
+            "Unmounting",
+            "A place where a volume appears is found by the mount itself, wherever its directory was renamed or exchanged for another one or \
+             a link, and nothing else is unmounted. What somebody has mounted over it is named (exit 4), and taken away with it by \
+             unmount --lazy; over a directory above, and over a volume's own mount, only what a user has mounted by FUSE. A \
+             volume of a built-in driver whose file system stays mounted after the last release, as in a user's own namespace, is \
+             an error (exit 4). It is a warning with --lazy, and where it is bound in this mount namespace and the caller gave neither \
+             --id nor --target.",
+        ),
+        (
             "set-user-ID",
             "dvdcli refuses to run where a set-user-ID or set-group-ID bit or a file capability gave it its rights: whoever can \
              call it would have them.",

@@ -4,6 +4,7 @@ mod allowed;
 mod credentials;
 mod forbidden;
 mod inside;
+mod keepers;
 mod on_disk;
 mod options;
 mod server;

@@ -16,7 +16,8 @@ use crate::driver::shared::home::Place;
 use crate::driver::shared::{mounted_as, still_mounted};
 use crate::sys::mount::mount_tree::MountTree;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
-use crate::sys::mount::{busy, by_program, calls, utab};
+use crate::sys::mount::take_away::{self, Stuck};
+use crate::sys::mount::{busy, by_program, calls, covers, utab};
 
 /// In the volume's directory: the directory that users get, over which the source is mounted, if there is one.
 pub const DATA: &str = "_data";
@@ -34,11 +35,13 @@ impl OnDisk<'_> {
         self.place.directory().join(DATA)
     }
 
-    /// Takes a mount away, with the mounts inside it that came with a recursive bind.
+    /// Takes a mount away, with the mounts inside it that came with a recursive bind, and what users of the host have mounted over it
+    /// if it is to go lazily.
     pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
         let table = MountTable::read()?;
         if let Some((_, mount)) = self.mounted(&table) {
-            self.refuse_covered(&table, mount)?;
+            uncover(&table, mount, lazy)?;
+            self.refuse_covered(&MountTable::read()?, mount)?;
         }
         match utab::lists_other_helper(mount_point) {
             true if self.unmount_by_helper(mount_point, lazy) => Ok(()),
@@ -168,6 +171,30 @@ impl OnDisk<'_> {
             mountpoint: self.path(table),
             details,
             ..VolumeInfo::default()
+        }
+    }
+}
+
+/// Takes away what a user of the host has mounted over the volume, if it is to go lazily. What else is there may be all that somebody
+/// has.
+///
+/// # Errors
+///
+/// In use: a user's mount stays.
+fn uncover(table: &MountTable, mount: &Mount, lazy: bool) -> Result<()> {
+    let stuck = match covers::over(table, mount).filter(|cover| cover.is_users) {
+        None => return Ok(()),
+        Some(cover) if !lazy => Stuck::Covered(cover.words(mount)),
+        Some(_) => match take_away::uncover(mount) {
+            Ok(()) => return Ok(()),
+            Err(stuck) => stuck,
+        },
+    };
+    match stuck {
+        Stuck::Covered(words) => Err(Failure::in_use(words).into()),
+        Stuck::Failed(error) => {
+            let place = mount.mount_point.display();
+            Err(error).with_context(|| format!("unmounting what is mounted over {place}"))
         }
     }
 }

@@ -10,9 +10,10 @@ use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
-use crate::driver::local::{forbidden, inside};
+use crate::driver::local::{forbidden, inside, keepers};
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::files_in_use;
+use crate::driver::shared::gone::Gone;
 use crate::driver::shared::mounted_as;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
@@ -57,9 +58,13 @@ impl Existing for LocalVolume<'_> {
         self.on_disk.unmount_at(mount_point, lazy)
     }
 
-    fn after_unmount(&self) -> Result<Option<Keeper>> {
+    fn after_unmount(&self, gone: &[Gone]) -> Result<Option<Keeper>> {
         mounted_as::forget(self.on_disk.place);
-        Ok(None)
+        match &self.on_disk.source {
+            Some(source) if !source.is_bind() => keepers::find(self.on_disk.place.home, gone),
+            // What it shows is the host's own, and seen there all the same.
+            _ => Ok(None),
+        }
     }
 
     fn remove(&self) -> Result<()> {
@@ -87,7 +92,7 @@ impl LocalVolume<'_> {
         if !read_only {
             read_only_store::refuse(home, read_only_store::READ_ONLY)?;
         }
-        unmount_all(home, self, false)?;
+        unmount_all(home, self, false, &mut Vec::new())?;
         let place = self.on_disk.place;
         place.refuse_other_mount(&MountTable::read()?, &data)?;
         if read_only {

@@ -12,6 +12,7 @@ use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
 use crate::driver::loop_::{binding, health, image, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
+use crate::driver::shared::gone::Gone;
 use crate::driver::shared::home::Place;
 use crate::driver::shared::host_claim::{self, Claim, IfForeign};
 use crate::driver::shared::mounted_as;
@@ -100,7 +101,7 @@ impl Existing for LoopVolume<'_> {
     }
 
     /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
-    fn after_unmount(&self) -> Result<Option<Keeper>> {
+    fn after_unmount(&self, _gone: &[Gone]) -> Result<Option<Keeper>> {
         let place = self.on_disk.place;
         mounted_as::forget(place);
         let user = self.user()?;

@@ -288,8 +288,9 @@ impl Volume for BuiltInVolume<'_> {
             Err(error) => return unmount_unread(self.place(), error, lazy),
         };
         let volume = self.existing(&file)?;
-        let unmounted = unmount_all(home, volume.as_ref(), lazy)?;
-        Ok(match (unmounted, volume.after_unmount()?) {
+        let mut gone = Vec::new();
+        let unmounted = unmount_all(home, volume.as_ref(), lazy, &mut gone)?;
+        Ok(match (unmounted, volume.after_unmount(&gone)?) {
             (Some(Unmounted::Lost(why)), Some(user)) => {
                 Unmounted::Lost(format!("{why}; it is still {}", user.words))
             }

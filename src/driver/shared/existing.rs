@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::driver::interface::VolumeInfo;
+use crate::driver::shared::gone::Gone;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// What keeps a volume in use after it was unmounted.
@@ -55,10 +56,9 @@ pub trait Existing {
         None
     }
 
-    /// Called when it is not mounted in its place any more. Returns what keeps it in use on this host all the same.
-    fn after_unmount(&self) -> Result<Option<Keeper>> {
-        Ok(None)
-    }
+    /// Called when it is not mounted in its place any more, with the mounts that have been taken away. Returns what keeps it in use on
+    /// this host all the same.
+    fn after_unmount(&self, gone: &[Gone]) -> Result<Option<Keeper>>;
 
     /// Removes it with its data, unless it is mounted anywhere.
     fn remove(&self) -> Result<()>;

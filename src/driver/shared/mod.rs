@@ -6,6 +6,7 @@ pub mod data_directory;
 pub mod existing;
 pub mod files_in_use;
 pub mod given;
+pub mod gone;
 pub mod home;
 pub mod host_claim;
 pub mod leftovers;

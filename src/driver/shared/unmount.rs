@@ -10,6 +10,7 @@ use crate::base::failure::with_more;
 use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
 use crate::driver::shared::existing::Existing;
+use crate::driver::shared::gone::Gone;
 use crate::driver::shared::home::{Home, Place};
 use crate::sys::errno::errno_of;
 use crate::sys::mount::health;
@@ -34,8 +35,13 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Takes away all mounts of a volume; `None` where there was none.
-pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Option<Unmounted>> {
+/// Takes away all mounts of a volume, and adds them to `gone`; `None` where there was none.
+pub fn unmount_all(
+    home: &Home,
+    volume: &dyn Existing,
+    lazy: bool,
+    gone: &mut Vec<Gone>,
+) -> Result<Option<Unmounted>> {
     let mut unmounted = None;
     while let Some((mount_point, mount)) = volume.mounted(&MountTable::read()?)? {
         let written = write_out(home, mount, lazy);
@@ -49,6 +55,7 @@ pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Opt
             ))),
             Ok(()) => volume.doubt(mount).map(Loss::Likely),
         };
+        let going = Gone::of(mount);
         volume
             .unmount_at(&mount_point, lazy)
             .map_err(|error| match &lost {
@@ -56,6 +63,7 @@ pub fn unmount_all(home: &Home, volume: &dyn Existing, lazy: bool) -> Result<Opt
                 None => error,
             })?;
         home.forget_mount_point(&mount_point);
+        gone.push(going);
         let so_far = unmounted.take();
         unmounted = match (lost, so_far) {
             (Some(lost), _) => Some(Unmounted::Lost(format!(

@@ -41,16 +41,25 @@ pub fn enter(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
 /// Opens what is called `name` in `parent`, as [`enter`] does, but where another mount would be made for whoever enters
 /// (systemd.automount(5)), none is made. It must be a directory.
 pub fn enter_quietly(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
-    if !is_name(name) {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let flags = search() - OFlag::O_DIRECTORY;
-    let found = openat(parent, name, flags, Mode::empty())?;
+    let found = look_at(parent, name)?;
     match fstat(&found)?.st_mode & SFlag::S_IFMT.bits() {
         libc::S_IFDIR => Ok(found),
         libc::S_IFLNK => Err(Errno::ELOOP.into()),
         _ => Err(Errno::ENOTDIR.into()),
     }
+}
+
+/// Opens what is called `name` in `parent`, whatever it is: a handle that nothing can be read by, so that nobody is asked for it.
+pub fn look_at(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
+    if !is_name(name) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(openat(
+        parent,
+        name,
+        search() - OFlag::O_DIRECTORY,
+        Mode::empty(),
+    )?)
 }
 
 /// Opens the directory above, wherever this one has been moved.

@@ -54,6 +54,14 @@ fn clone(source: &str, options: &MountOptions) -> io::Result<OwnedFd> {
     Ok(tree)
 }
 
+/// Keeps the file system of a mount, with its device number, which another one would get otherwise, and not the mount itself.
+pub fn keep_file_system(place: &Path) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    Ok(open_tree(CWD, place, flags)?)
+}
+
 /// mount_setattr(2), for all mounts of a copy: their propagation, and what they forbid.
 fn set_attributes(tree: &OwnedFd, kind: MountFlags, options: &MountOptions) -> io::Result<()> {
     let forbidden = [

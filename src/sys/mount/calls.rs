@@ -1,5 +1,6 @@
 //! mount(2) and umount2(2): mounts, binds, remounts, propagation, unmounts.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -184,15 +185,21 @@ fn change(target: &Path, flags: MountFlags) -> io::Result<()> {
 
 /// Unmounts what is mounted at `path`, without following a symbolic link anywhere on it. With `lazy`, also while it is in use.
 pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
-    // Its own handle would keep the mount busy: it is reached from the directory above.
-    let above = match path.parent() {
-        Some(above) if !held::is_on_paper() => Some(directory::arrive(above)?.directory),
-        _ => None,
-    };
-    let path = match (&above, path.file_name()) {
-        (Some(above), Some(name)) => path_of(above).join(name),
-        _ => path.to_owned(),
-    };
+    match (path.parent(), path.file_name()) {
+        // Its own handle would keep the mount busy: it is reached from the directory above.
+        (Some(above), Some(name)) if !held::is_on_paper() => {
+            unmount_in(&directory::arrive(above)?.directory, name, lazy)
+        }
+        _ => unmount_patiently(path, lazy),
+    }
+}
+
+/// Unmounts what is mounted under a name in an open directory, which is no symbolic link.
+pub fn unmount_in(parent: &OwnedFd, name: &OsStr, lazy: bool) -> io::Result<()> {
+    unmount_patiently(&path_of(parent).join(name), lazy)
+}
+
+fn unmount_patiently(path: &Path, lazy: bool) -> io::Result<()> {
     let lazy = if lazy {
         UnmountFlags::DETACH
     } else {
@@ -200,7 +207,7 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
     };
     let ends = Instant::now() + BUSY;
     loop {
-        match call_unmount(&path, NOFOLLOW | lazy) {
+        match call_unmount(path, NOFOLLOW | lazy) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < ends => {
                 thread::sleep(BUSY / 10);
             }

@@ -82,11 +82,25 @@ pub fn may_be_one(known: Option<u64>, mount: &Mount) -> bool {
     known.is_none_or(|known| unique(mount).is_none_or(|found| found == known))
 }
 
+/// Whether the root of a mount can be opened, as far as that reads nothing, without a server being asked.
+pub fn answers(mount: &Mount) -> bool {
+    let fs_type = mount.fs_type.as_str();
+    is_known(fs_type) || fs_type == "fuse" || fs_type.starts_with("fuse.")
+}
+
+/// Whether its data is in memory, so that no other mount but its own copies shows it.
+pub fn is_in_memory(mount: &Mount) -> bool {
+    IN_MEMORY.contains(&mount.fs_type.as_str())
+}
+
+fn is_known(fs_type: &str) -> bool {
+    IN_MEMORY.contains(&fs_type) || ON_DISK.contains(&fs_type)
+}
+
 /// The ID of a mount that no other one gets. `None` where the kernel is older, the mount is not seen at its mount point, or might not
 /// answer.
 pub fn unique(mount: &Mount) -> Option<u64> {
-    let fs_type = mount.fs_type.as_str();
-    if !IN_MEMORY.contains(&fs_type) && !ON_DISK.contains(&fs_type) || is_on_paper() {
+    if !is_known(&mount.fs_type) || is_on_paper() {
         return None;
     }
     let seen = id_at(&mount.mount_point, StatxFlags::MNT_ID)?;

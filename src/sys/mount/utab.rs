@@ -1,8 +1,11 @@
 //! Bind mounts for which umount(8) calls dvdcli. mount(8) makes them, and lists them in libmount's own table, utab.
 
-use std::fs;
-use std::path::Path;
-use std::time::Instant;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -10,6 +13,12 @@ use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::{by_program, mountinfo};
 
 const TABLE: &str = "/run/mount/utab";
+
+/// libmount's lock for it.
+const LOCK: &str = "/run/mount/utab.lock";
+
+/// How long that is waited for.
+const LOCKED: Duration = Duration::from_secs(1);
 
 /// The option `helper=` of mount(8) with this makes umount(8) call `/sbin/umount.dvdcli`. (`uhelper=` would be ignored for root.)
 const OURS: &str = "dvdcli";
@@ -50,15 +59,85 @@ fn helper_at(target: &Path) -> Option<Vec<u8>> {
 /// As umount(8), this passes over entries of what was mounted there before: not every unmount removes them.
 fn helper<'t>(table: &'t [u8], mount: &Mount) -> Option<&'t [u8]> {
     table.split(|byte| *byte == b'\n').find_map(|line| {
-        let field = |name: &[u8]| {
-            line.split(|byte| *byte == b' ')
-                .find_map(|field| field.strip_prefix(name))
-        };
-        field(b"TARGET=").filter(|path| mountinfo::path(path) == mount.mount_point)?;
-        field(b"ROOT=").filter(|path| mountinfo::path(path) == mount.root)?;
-        let mut options = field(b"OPTS=")?.split(|byte| *byte == b',');
-        options.find_map(|option| option.strip_prefix(b"helper="))
+        let entry = Entry::parse(line)?;
+        let is_here = entry.target == mount.mount_point && entry.root == mount.root;
+        entry.helper.filter(|_| is_here)
     })
+}
+
+/// A line of the table, as far as it matters.
+struct Entry<'l> {
+    target: PathBuf,
+    root: PathBuf,
+    helper: Option<&'l [u8]>,
+}
+
+impl Entry<'_> {
+    fn parse(line: &[u8]) -> Option<Entry<'_>> {
+        let field = |name: &[u8]| {
+            let mut fields = line.trim_ascii_end().split(|byte| *byte == b' ');
+            fields.find_map(|field| field.strip_prefix(name))
+        };
+        let mut options = field(b"OPTS=")?.split(|byte| *byte == b',');
+        Some(Entry {
+            target: mountinfo::path(field(b"TARGET=")?),
+            root: mountinfo::path(field(b"ROOT=")?),
+            helper: options.find_map(|option| option.strip_prefix(b"helper=")),
+        })
+    }
+}
+
+/// Drops what is listed for a mount that has gone, by the places where it was. Where that is not possible the entry stays, which
+/// umount(8) passes over.
+pub fn forget(places: &[&Path], root: &Path) {
+    #[cfg(test)]
+    if crate::sys::tests::fake_host::forget(places).is_some() {
+        return;
+    }
+    let is_listed = || fs::read(TABLE).is_ok_and(|table| without(&table, places, root).is_some());
+    if is_listed() {
+        let _ = rewrite(|table| without(table, places, root));
+    }
+}
+
+/// Changes the table as libmount does: under its lock, and by renaming a new file.
+fn rewrite(change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> io::Result<()> {
+    let mut open = File::options();
+    let lock = open.create(true).append(true).mode(0o644).open(LOCK)?;
+    // Every user can hold it.
+    let ends = Instant::now() + LOCKED;
+    while lock.try_lock().is_err() {
+        if Instant::now() >= ends {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        thread::sleep(LOCKED / 100);
+    }
+    let Some(changed) = change(&fs::read(TABLE)?) else {
+        return Ok(());
+    };
+    let new = format!("{TABLE}.{}", std::process::id());
+    let mut open = File::options();
+    let file = open.write(true).create_new(true).mode(0o644).open(&new);
+    file.and_then(|mut file| file.write_all(&changed))
+        .and_then(|()| fs::rename(&new, TABLE))
+        .inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+/// The table without our entries for a mount; `None` where it has none.
+fn without(table: &[u8], places: &[&Path], root: &Path) -> Option<Vec<u8>> {
+    let is_gone = |line: &[u8]| {
+        let entry = Entry::parse(line);
+        let is_here =
+            |entry: &Entry| places.contains(&entry.target.as_path()) && entry.root == root;
+        entry.is_some_and(|entry| is_here(&entry) && entry.helper == Some(OURS.as_bytes()))
+    };
+    let lines = table.split_inclusive(|byte| *byte == b'\n');
+    let left: Vec<u8> = lines
+        .filter(|line| !is_gone(line))
+        .flatten()
+        .copied()
+        .collect();
+    (left.len() < table.len()).then_some(left)
 }
 
 /// Unmounts by umount(8), which removes the target from the table.
@@ -97,5 +176,26 @@ garbage\n";
             let found = helper(table, mounts.iter().next().expect("a mount"));
             assert_eq!(found, expected.map(str::as_bytes), "{target} {root}");
         }
+    }
+
+    #[test]
+    fn the_entries_of_a_mount_that_has_gone_are_dropped() {
+        let entry = |target: &str, root: &str, helper: &str| {
+            format!(
+                "SRC=/dev/vda TARGET={target} ROOT={root} BINDSRC=/x OPTS=_netdev,helper={helper}\n"
+            )
+        };
+        let [ours, twin, other, elsewhere] = [
+            entry("/srv/a\\040b", "/x", OURS),
+            entry("/srv/was", "/x", OURS),
+            entry("/srv/a\\040b", "/x", "udisks2"),
+            entry("/srv/a\\040b", "/y", OURS),
+        ];
+        let table = [&*ours, &other, "garbage\n", &twin, &elsewhere].concat();
+        let places = [Path::new("/srv/a b"), Path::new("/srv/was")];
+        let left = without(table.as_bytes(), &places, Path::new("/x")).expect("changed");
+        let expected = [&*other, "garbage\n", &elsewhere].concat();
+        assert_eq!(String::from_utf8_lossy(&left), expected);
+        assert_eq!(without(&left, &places, Path::new("/x")), None);
     }
 }

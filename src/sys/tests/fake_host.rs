@@ -96,6 +96,14 @@ pub fn lists(target: &Path) -> Option<bool> {
     asked(|host| host.listed.iter().any(|listed| listed == target))
 }
 
+/// Drops targets from what umount(8) calls dvdcli for.
+pub fn forget(places: &[&Path]) -> Option<()> {
+    asked(|host| {
+        host.listed
+            .retain(|listed| !places.contains(&listed.as_path()))
+    })
+}
+
 /// mount(8) and umount(8), with the arguments that we give them.
 pub fn run<A: AsRef<OsStr>>(program: &Path, arguments: &[A]) -> Option<anyhow::Result<()>> {
     let arguments: Vec<&OsStr> = arguments.iter().map(AsRef::as_ref).collect();
@@ -126,10 +134,11 @@ impl FakeHost {
 
     /// Adds a mount, whoever makes it.
     pub fn add(&mut self, device: &str, root: &Path, at: &Path, options: &str) {
+        let parent = MountTable::parse(&self.text()).covering(at).map(|it| it.id);
         self.last_id += 1;
         self.mounts.push(Mount {
             id: self.last_id,
-            parent: 1,
+            parent: parent.unwrap_or(0),
             device: device.into(),
             root: root.into(),
             mount_point: at.into(),
@@ -167,9 +176,10 @@ impl FakeHost {
     fn text(&self) -> Vec<u8> {
         let line = |mount: &Mount| {
             let (root, at) = (mount.root.display(), mount.mount_point.display());
-            let (id, device, options) = (mount.id, &mount.device, &mount.options);
+            let (id, parent) = (mount.id, mount.parent);
+            let (device, options) = (&mount.device, &mount.options);
             let (fs_type, source) = (&mount.fs_type, &mount.source);
-            format!("{id} 1 {device} {root} {at} {options} - {fs_type} {source} rw\n")
+            format!("{id} {parent} {device} {root} {at} {options} - {fs_type} {source} rw\n")
         };
         self.mounts
             .iter()

@@ -5,4 +5,5 @@ pub mod container_path;
 pub mod ownership;
 pub mod take_over;
 pub mod targets;
+pub mod unbind;
 pub mod view;

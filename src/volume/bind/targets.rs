@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute};
-use std::time::Instant;
 
 use anyhow::{Context, Error, Result, bail};
 
@@ -11,12 +10,9 @@ use crate::base::failure::Failure;
 use crate::base::text::plain;
 use crate::invocation::Invocation;
 use crate::sys::files::resolve::{self, canonical_as_far_as_it_exists};
-use crate::sys::mount::calls::unmount;
-use crate::sys::mount::mountinfo::{Mount, MountTable};
-use crate::sys::mount::{busy, utab};
+use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::process::host;
 use crate::volume::holders::mount_record::MountRecord;
-use crate::volume::holders::views::Target;
 use crate::volume::mount_point;
 
 /// The path of a target in the form that the mount table uses.
@@ -221,33 +217,4 @@ pub fn refuse_own(what: &str, target: &Path, volume: &MountRecord) -> Result<()>
         )));
     }
     Ok(())
-}
-
-/// Unmounts the volume from the target, wherever the view is by now. Anything else that is mounted there stays.
-pub fn unbind(
-    target: &Target,
-    volume: Option<&MountRecord>,
-    table: &MountTable,
-    lazy: bool,
-    ends: Instant,
-) -> Result<()> {
-    let moved = target.view.place(table);
-    let is_here = || look(&target.path, volume, table) == Seen::Volume;
-    let Some(place) = moved.or_else(|| is_here().then_some(target.path.as_path())) else {
-        return Ok(());
-    };
-    let is_own = |mount: &Mount| volume.is_some_and(|volume| volume.is_own(mount));
-    if table.at(place).is_some_and(is_own) {
-        return Ok(());
-    }
-    // utab lists the target, so umount(8) has to drop its entry. Where umount(8) fails, the system call works or says why not.
-    if utab::lists(place) && utab::unmount(place, lazy, ends).is_ok() {
-        return Ok(());
-    }
-    unmount(place, lazy)
-        .map_err(|error| match error.kind() {
-            ErrorKind::ResourceBusy => Failure::busy("it", &busy::used_by(place)).into(),
-            _ => Error::from(error),
-        })
-        .with_context(|| format!("unmounting {}", place.display()))
 }

@@ -10,11 +10,13 @@ use crate::invocation::Invocation;
 use crate::sys::mount::calls::{bind, detach};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::{GUARD, MountOptions, restrictions};
+use crate::sys::mount::take_away::How;
 use crate::sys::mount::utab;
 use crate::sys::process::interruption;
 use crate::volume::bind::ownership::{Handover, bind_with_ownership};
 use crate::volume::bind::take_over::TakeOver;
 use crate::volume::bind::targets::{self, Seen};
+use crate::volume::bind::unbind::unbind;
 use crate::volume::holders::lock::TargetLock;
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::views::Target;
@@ -89,7 +91,7 @@ pub fn show(
     }
     let gone = if is_seen { Some(mounted) } else { old };
     let here = Target::at(target);
-    targets::unbind(&here, gone, &table, !is_seen, ends)?;
+    unbind(&here, gone, how_to_replace(is_seen))?;
     targets::refuse_other(target, None, &MountTable::read()?)?;
     if let View::ContainerPath { .. } = request.view {
         let words = options(mounted, request, &table);
@@ -101,7 +103,7 @@ pub fn show(
         .step(|| format!("binding {source} to {place}"));
     let bound = bind_view(mounted, request, &table, ends);
     if let Err(error) = bound {
-        let undone = interruption::undoing(|| unbind(invocation, &here, mounted));
+        let undone = interruption::undoing(|| unbind(&here, Some(mounted), How::Detach));
         return Err(with_undo_error(error, undone));
     }
     if !is_in_utab(request.view, target) {
@@ -113,9 +115,12 @@ pub fn show(
     Ok(None)
 }
 
-fn unbind(invocation: &Invocation, here: &Target, mounted: &MountRecord) -> Result<()> {
-    let (table, ends) = (MountTable::read()?, invocation.budget.ends());
-    targets::unbind(here, Some(mounted), &table, true, ends)
+/// How a view is taken away before it is made anew: where it is one of a mount that is dead, nobody uses it to any good.
+fn how_to_replace(is_alive: bool) -> How {
+    match is_alive {
+        true => How::Unmount,
+        false => How::Detach,
+    }
 }
 
 /// Whether umount(8) knows about the view, where it has to. It does not if another kind of caller made the view, or a kill came

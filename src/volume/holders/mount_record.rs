@@ -103,7 +103,12 @@ impl MountRecord {
 
     /// Whether what is mounted at `target` is a view of this volume's directory.
     pub fn is_seen_at(&self, target: &Path, table: &MountTable) -> bool {
-        let (Some(seen), Some(on)) = (table.at(target), &self.on) else {
+        table.at(target).is_some_and(|seen| self.is_shown_by(seen))
+    }
+
+    /// Whether a mount is a view of this volume's directory, or its own mount.
+    pub fn is_shown_by(&self, seen: &Mount) -> bool {
+        let Some(on) = &self.on else {
             return false;
         };
         let inside = self

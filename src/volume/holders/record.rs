@@ -96,7 +96,7 @@ impl HolderRecord {
     pub fn is_seen(&self, table: &MountTable) -> bool {
         let mounted = self.mount.as_ref();
         let is_seen = |(target, view): (&PathBuf, &ViewRecord)| {
-            mounted.is_some_and(|it| it.is_seen_at(target, table)) || view.place(table).is_some()
+            mounted.is_some_and(|it| it.is_seen_at(target, table)) || view.find(table).is_some()
         };
         self.views().any(is_seen)
     }
@@ -121,6 +121,15 @@ impl HolderRecord {
                     .find(|(_, view)| view.asked.as_deref() == Some(asked))
             });
         found.map(|(target, _)| target.clone())
+    }
+
+    /// What is remembered of a target.
+    pub fn target(&self, path: &Path) -> Target {
+        let known = self.views().find(|(target, _)| *target == path);
+        Target {
+            path: path.to_owned(),
+            view: known.map(|(_, view)| view.clone()).unwrap_or_default(),
+        }
     }
 
     /// How many holders there are.

@@ -83,18 +83,52 @@ impl ViewRecord {
 
     /// Whether this mount is the view.
     pub fn is(&self, mount: &Mount) -> bool {
-        let is = |view: &ViewIdentity| {
-            (view.id, &view.device, &view.root) == (mount.id, &mount.device, &mount.root)
-                && identity::may_be_one(view.unique, mount)
-                && view.place.is_some()
-                && view.place == Place::of(&mount.mount_point)
-        };
-        self.mount.as_ref().is_some_and(is)
+        self.compare(mount) == Some(true)
     }
 
-    /// Where the view is now.
-    pub fn place<'t>(&self, table: &'t MountTable) -> Option<&'t Path> {
-        let mount = table.iter().find(|mount| self.is(mount));
-        mount.map(|mount| mount.mount_point.as_path())
+    /// The same; `None` where it cannot be told at this moment, as while its directory is moved.
+    ///
+    /// The ID that no other mount gets decides. Where the kernel does not tell it, the place does: it is another one only where the
+    /// directory at which the view was bound was renamed itself, in a mount namespace that does not have the view.
+    fn compare(&self, mount: &Mount) -> Option<bool> {
+        let Some(view) = &self.mount else {
+            return Some(false);
+        };
+        if (view.id, &view.device, &view.root) != (mount.id, &mount.device, &mount.root) {
+            return Some(false);
+        }
+        match (view.unique, identity::unique(mount)) {
+            (Some(known), Some(found)) if known == found => Some(true),
+            // It was read at a path.
+            (Some(_), Some(_)) => None,
+            _ if view.place.is_none() => Some(false),
+            _ => (view.place == Place::of(&mount.mount_point)).then_some(true),
+        }
+    }
+
+    /// The view, wherever it is now.
+    pub fn find<'t>(&self, table: &'t MountTable) -> Option<&'t Mount> {
+        self.look_for(table).ok().flatten()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    ///
+    /// A mount may be the view, and it cannot be told at this moment.
+    pub fn look_for<'t>(&self, table: &'t MountTable) -> Result<Option<&'t Mount>, Unsure> {
+        let mut looked = Ok(None);
+        for mount in table.iter() {
+            match self.compare(mount) {
+                Some(true) => return Ok(Some(mount)),
+                Some(false) => {}
+                None => looked = Err(Unsure),
+            }
+        }
+        looked
     }
 }
+
+/// It cannot be told which mount is the view.
+#[derive(Debug)]
+pub struct Unsure;

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::harness::fs;
 use crate::harness::host::Host;
+use crate::harness::mounts::mount_fuse;
+use crate::harness::process::is_warnings;
+use crate::harness::volumes::user_of;
 
 /// A fenced block below a heading, the first being number 0.
 fn block(heading: &str, number: usize) -> String {
@@ -206,7 +209,12 @@ fn slurms_jobs_have_their_volumes() {
     run("epilog", "8", "batch")
         .warns("dvdcli: warning: volume scratch-nobody stays mounted, it is held by slurm-9\n")
         .succeeds();
-    run("epilog", "9", "batch").succeeds();
+    // A job's user covers the directory, and keeps the volume busy.
+    let _fuse = mount_fuse(Path::new("/srv/scratch/9"));
+    let user = user_of(Path::new("/var/lib/dvdcli/loop/scratch-nobody/mnt/data"));
+    let ended = run("epilog", "9", "batch").output();
+    assert!(ended.code == 0 && is_warnings(&ended.stderr), "{ended:?}");
+    drop(user);
     host.assert_no_volume();
     assert_eq!(fs::names("/srv/scratch").len(), 0);
 }

@@ -229,7 +229,7 @@ fn another_mount_on_top_is_not_taken_for_the_volume() {
     host.env.mount_tmpfs(&db);
     host.run("umount.dvdcli $ROOT/db").fails(
         32,
-        "dvdcli: releasing $ROOT/db: target $ROOT/db: something is mounted there that is not this volume\n",
+        "dvdcli: releasing $ROOT/db: tmpfs of type tmpfs is mounted over the volume at $ROOT/db; unmount --lazy takes that away as well\n",
     );
     assert_eq!((plugin.mounts("db"), host.volumes().len()), (1, 2));
     nix::mount::umount(&db).unwrap();
