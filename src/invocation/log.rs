@@ -8,8 +8,12 @@ use std::time::Instant;
 use anyhow::Error;
 
 use crate::base::secrets::values::Secrets;
-use crate::base::text::{chain, one_line};
+use crate::base::text::{chain, one_line, shorten};
 use crate::sys::process::output::STDERR;
+
+/// How much of an error or a warning is shown, in characters. They repeat names and paths, which plugins and tasks make as long as
+/// they like.
+const LONGEST: usize = 16 << 10;
 
 /// Writes lines to stderr, each beginning with `dvdcli: `, on which secrets are masked and control characters replaced.
 #[derive(Debug, Default, Clone)]
@@ -33,7 +37,7 @@ struct Shared {
 impl Log {
     /// A warning, on a line of its own.
     pub fn warn(&self, message: &str) {
-        self.line("warning: ", message);
+        self.line("warning: ", message, LONGEST);
     }
 
     /// A warning that several calls may give, such as that a plugin is not there; it is shown once.
@@ -47,21 +51,19 @@ impl Log {
     /// A step, a request or an answer, shown with `--verbose` only.
     pub fn step(&self, message: impl FnOnce() -> String) {
         if self.verbose {
-            self.line("", &message());
+            self.line("", &message(), usize::MAX);
         }
     }
 
     /// The whole chain of an error in one line, outermost first.
     pub fn error(&self, error: &Error) {
-        self.line("", &chain(error));
+        self.line("", &chain(error), LONGEST);
     }
 
     /// One write, so that lines of processes that share stderr do not mix.
-    fn line(&self, prefix: &str, message: &str) {
-        let line = format!(
-            "dvdcli: {prefix}{}\n",
-            one_line(&self.secrets.mask(message))
-        );
+    fn line(&self, prefix: &str, message: &str, longest: usize) {
+        let said = one_line(&self.secrets.mask(message));
+        let line = format!("dvdcli: {prefix}{}\n", shorten(&said, longest));
         #[cfg(test)]
         if crate::sys::tests::fake_host::write_stderr(&line).is_some() {
             return;

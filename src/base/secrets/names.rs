@@ -13,7 +13,7 @@ const WITHIN: [&str; 8] = [
 ];
 
 /// Parts of a name that do so as whole words: `author`, `pinned` and `sasl` are none.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 14] = [
     "pass",
     "pwd",
     "psk",
@@ -25,6 +25,9 @@ const WORDS: [&str; 11] = [
     "bearer",
     "cookie",
     "signature",
+    "jwt",
+    "otp",
+    "totp",
 ];
 
 /// The same at the end of a word: `sshpass`, `oauth`.
@@ -154,6 +157,9 @@ mod tests {
             "Authorization",
             "APIKey",
             "private-key-pem",
+            "jwt",
+            "totp",
+            "admin.otp",
         ] {
             assert!(is_secret(name), "{name}");
         }
@@ -187,6 +193,7 @@ mod tests {
             "",
             "-",
             "mapping",
+            "option",
         ] {
             assert!(!is_secret(name), "{name}");
         }

@@ -7,6 +7,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use crate::harness::env::Env;
+use crate::harness::http::json;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::programs::spawn;
 
@@ -77,10 +78,7 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         .map(|number| json!({ "Name": format!("volume-number-{number}") }))
         .collect();
     let plugin = FakePlugin::start(&env, "fake");
-    plugin.on(
-        "List",
-        crate::harness::http::json(json!({ "Volumes": volumes })),
-    );
+    plugin.on("List", json(json!({ "Volumes": volumes })));
     let mut run = env.dvdcli("list -d fake");
     run.command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = spawn(&mut run.command).unwrap();
@@ -103,4 +101,20 @@ fn a_stdout_that_cannot_be_written_is_a_failure() {
         1,
         "dvdcli: writing the answer to stdout: no space left on device\n",
     );
+}
+
+/// Names and paths are repeated in errors, and those who choose them are not those who keep the log.
+#[test]
+fn no_error_is_longer_than_it_has_to_be() {
+    let (env, plugin) = FakePlugin::with_db();
+    let (long, longest) = ("a".repeat(100_000), 16 << 10);
+    let begun = "volume name \"";
+    let kept = "a".repeat(longest - begun.len());
+    env.dvdcli(&format!("mount -d local -n {long}"))
+        .fails(2, &format!("dvdcli: {begun}{kept}...\n"));
+    let said = format!("/{}", "a/".repeat(1 << 20));
+    plugin.on("Mount", json(json!({ "Mountpoint": said })));
+    let found = env.dvdcli("mount -d fake -n db").output();
+    assert_eq!(found.code, 1, "{}", found.stderr.len());
+    assert!(found.stderr.len() < longest + 100, "{}", found.stderr.len());
 }
