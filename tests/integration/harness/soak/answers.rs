@@ -41,6 +41,12 @@ pub fn is_refused_by_full_disk(found: &Output) -> bool {
     found.code == 1 && says(&found.stderr, &REFUSED)
 }
 
+/// Whether the file system of a mounted volume, which a full disk has broken, answers nothing but errors.
+pub fn is_unreadable(found: &Output) -> bool {
+    const ERRORS: [&str; 2] = ["input/output error", "structure needs cleaning"];
+    found.code == 1 && says(&found.stderr, &ERRORS)
+}
+
 fn says(text: &str, any: &[&str]) -> bool {
     let text = text.to_lowercase();
     any.iter().any(|words| text.contains(&words.to_lowercase()))

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use crate::harness::process::Output;
 use crate::harness::scenario::{Done, ensure};
 use crate::harness::site::Node;
+use crate::harness::soak::answers;
 use crate::harness::soak::caller::{Called, Caller, Hold, OPTIONS};
 use crate::harness::soak::world::{Volume, World};
 
@@ -155,6 +156,9 @@ impl Caller {
             .env
             .with_root(&world.path(volume).display().to_string());
         let fits = !is_held
+            || matches!(verb, "path" | "inspect")
+                && answers::is_unreadable(&found)
+                && world.stores[volume.store].was_full()
             || match verb {
                 "path" => found.stdout == format!("{path}\n"),
                 "get" => found.stdout == format!("{name}\n"),
