@@ -40,6 +40,8 @@ pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
 
 /// Makes an image of `length` bytes with an empty file system. If it is `thick`, its space is allocated now. `kept` stays free of the
 /// disk.
+///
+/// It is written in place, as btrfs knows no direct I/O else ([`loop_device::is_direct`]).
 pub fn make(
     path: &Path,
     fs: &FileSystem,
@@ -50,9 +52,7 @@ pub fn make(
 ) -> Result<()> {
     let doing = || format!("making an image of {}", size::show(length));
     let image = create(path)?;
-    if thick {
-        in_place::write(&image);
-    }
+    in_place::write(&image);
     reserve(&image, fs, length, thick, kept).with_context(doing)?;
     mkfs::make(fs, &image, thick, ends).with_context(doing)?;
     if thick {
@@ -85,8 +85,9 @@ pub fn copy(
     let image = create(path)?;
     // What replaying a journal may write where blocks are shared.
     let length = original.metadata().with_context(doing)?.len();
-    if space.is_thick {
-        in_place::write(&image);
+    match space.is_shared {
+        true => in_place::write_like(&image, &original),
+        false => in_place::write(&image),
     }
     space::ask(&image, fs.overhead(length), kept, "").with_context(doing)?;
     copy_content(&original, &image, space, kept, ends).with_context(doing)?;

@@ -20,6 +20,7 @@ use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::read_only_store;
 use crate::sys::block::loop_device;
 use crate::sys::errno::is_read_only;
+use crate::sys::files::in_place;
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
@@ -90,12 +91,15 @@ impl Existing for LoopVolume<'_> {
 
     fn doubt(&self, mount: &Mount) -> Option<String> {
         let number = loop_device::number_of(&mount.source)?;
-        let is_lossy = !mount.is_read_only()
-            && image::disk_is_full(&self.on_disk.image())
-            && !loop_device::is_direct(number);
+        let path = self.on_disk.image();
+        let is_told = || {
+            let image = open::to_look_at(&path).ok().flatten();
+            loop_device::is_direct(number) && image.is_none_or(|image| in_place::is_written(&image))
+        };
+        let is_lossy = !mount.is_read_only() && image::disk_is_full(&path) && !is_told();
         is_lossy.then(|| {
             "the disk with its image is full, and Linux does not tell what it could not write there, as it does by direct I/O, \
-             which that disk or an older volume with small blocks does not allow"
+             which that disk or an older volume with small blocks or checksums does not allow"
                 .to_owned()
         })
     }

@@ -238,7 +238,7 @@ pub fn is_bound(number: u32, file: FileId) -> bool {
 }
 
 /// Whether a device writes to its file by direct I/O. Otherwise Linux (since 6.15) says nothing where its disk has no space for all of
-/// a write, and what is missing is lost.
+/// a write, and what is missing is lost. Since then, btrfs does none, though the device is said to, where a file has checksums.
 pub fn is_direct(number: u32) -> bool {
     let info = File::open(node(number)).and_then(|device| status(&device));
     info.is_ok_and(|info| info.flags & DIRECT_IO != 0)

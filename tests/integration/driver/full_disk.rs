@@ -188,3 +188,45 @@ fn direct_io_is_had_for_large_volumes_of_all_kinds() {
     unmount(&env.path("var/lib/dvdcli"));
     env.assert_nothing_is_mounted();
 }
+
+/// Since Linux 6.15, btrfs turns direct writes of what has checksums into others, of which a full disk may take a part only, and a loop device
+/// takes that for all.
+#[test]
+fn nothing_that_was_written_to_a_disk_with_btrfs_is_lost() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "btrfs", 400 << 20);
+    let disk = env.path("var/lib/dvdcli");
+    for source in ["", ",volumename=src"] {
+        mount(&env, "src", "--volumeopts=size=32MiB");
+        let zeros = "dd if=/dev/zero of=file bs=256k count=1 conv=fsync 2>&1";
+        in_directory(&data(&env, "src"), zeros).unwrap();
+        env.dvdcli("unmount -d loop -n src").succeeds();
+        for leaving in [16, 64, 128] {
+            mount(&env, "db", &format!("--volumeopts=size=32MiB{source}"));
+            in_directory(&data(&env, "db"), zeros).unwrap();
+            let fill = format!(
+                "for size in 1M 64k 4k; do while head -c $size /dev/zero 2>/dev/null >>fill; do :; done; done; \
+                 truncate -s -{leaving}k fill; sync -f . || true"
+            );
+            in_directory(&disk, &fill).unwrap();
+            // Over what is there, so that nothing but these bytes is written.
+            let ones = "tr '\\0' 1 <file >/dev/shm/$$; dd if=/dev/shm/$$ of=file bs=256k oflag=direct conv=notrunc 2>&1; \
+                        is=$?; rm /dev/shm/$$; exit $is";
+            let written = in_directory(&data(&env, "db"), ones);
+            fs::remove_file(disk.join("fill")).unwrap();
+            let unmounted = env.dvdcli("unmount -d loop -n db").output();
+            mount(&env, "db", "");
+            let found = fs::read(data(&env, "db").join("file")).unwrap();
+            let is_kept = found.iter().all(|byte| *byte == b'1');
+            assert!(
+                is_kept || written.is_err() || unmounted.code != 0,
+                "{source} {leaving}"
+            );
+            env.dvdcli("unmount -d loop -n db").succeeds();
+            env.dvdcli("remove -d loop -n db").succeeds();
+        }
+        env.dvdcli("remove -d loop -n src").succeeds();
+    }
+    unmount(&disk);
+    env.assert_nothing_is_mounted();
+}
