@@ -21,14 +21,19 @@ const MOST_FILES: usize = 10;
 impl Caller {
     /// Of a volume that it holds: everything is there that has to be.
     pub(super) fn looks(&mut self, world: &World, at: usize) -> Done {
+        let may_be_broken = world.stores[world.volumes[at].store].was_full();
+        self.looks_into(world, at, may_be_broken)
+    }
+
+    /// `may_be_broken`: it may be impossible to read it, as the disk has been full since it was mounted.
+    fn looks_into(&mut self, world: &World, at: usize, may_be_broken: bool) -> Done {
         let volume = &world.volumes[at];
         let mut model = volume.model();
         let found = match look(&world.path(volume)) {
             Ok(found) => found,
             Err(error) => {
                 model.doubt();
-                let may_be = world.stores[volume.store].was_full();
-                return ensure(may_be, || format!("{}: {error}", volume.name));
+                return ensure(may_be_broken, || format!("{}: {error}", volume.name));
             }
         };
         world.counts.looks.fetch_add(1, SeqCst);
@@ -146,7 +151,7 @@ impl Caller {
         }
         let is_mounted = found.code == 0 && is_warnings(&found.stderr);
         ensure(is_mounted, || format!("{name}: {found:?}"))?;
-        self.looks(world, at)?;
+        self.looks_into(world, at, false)?;
         let unmount = format!("unmount -d {} -n {name}", volume.driver);
         let found = self.does(world, at, &unmount)?;
         let is_silent = found.code == 0 && found.stderr.is_empty();
