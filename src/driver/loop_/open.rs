@@ -3,11 +3,11 @@
 //! A link, a device or the file of another user could be somebody else's data, mounted already perhaps.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::geteuid;
 
@@ -33,7 +33,11 @@ pub fn to_look_at(path: &Path) -> Result<Option<File>> {
 
 fn if_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>> {
     match path.symlink_metadata() {
-        Ok(found) if found.is_file() => without_following(path, options).map(Some),
+        Ok(found) if found.is_file() => match without_following(path, options) {
+            // Removed meanwhile.
+            Err(error) if is_missing(&error) => Ok(None),
+            file => file.map(Some),
+        },
         Ok(_) => Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
@@ -57,6 +61,11 @@ fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {
         bail!("{} was replaced meanwhile", path.display());
     }
     Ok(file)
+}
+
+fn is_missing(error: &Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 fn without_following(path: &Path, options: &mut OpenOptions) -> Result<File> {

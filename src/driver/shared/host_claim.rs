@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail};
 use nix::errno::Errno;
 
-use crate::base::failure::Failure;
+use crate::base::failure::{ErrorKind, Failure};
 use crate::base::hash::hash;
 use crate::sys::errno::{errno_of, is_read_only};
 use crate::sys::process::host;
@@ -246,9 +246,13 @@ pub fn refuse_if_claimed_since(free: &Free, directory: &Path, host: &Host) -> Re
     Ok(())
 }
 
-/// Gives this host's claim up. The claim of another host stays.
+/// Gives this host's claim up. The claim of another host stays, and a volume that is gone has none.
 pub fn release(directory: &Path, host: &Host) -> Result<()> {
-    for token in tokens(directory)? {
+    let tokens = match tokens(directory) {
+        Err(error) if ErrorKind::of(&error) == ErrorKind::Absent => return Ok(()),
+        tokens => tokens?,
+    };
+    for token in tokens {
         if Host::parse(&token).is_some_and(|claimant| claimant.is(host)) {
             rename(directory, &token, UNCLAIMED)?;
         }
@@ -319,7 +323,6 @@ fn refused(claimant: &Host, if_foreign: IfForeign) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::failure::ErrorKind;
 
     fn host(machine_id: &str, boot_id: &str) -> Host {
         Host {
@@ -386,6 +389,16 @@ mod tests {
         refuse_foreign(directory.path(), &a)
             .map(drop)
             .expect("free again");
+    }
+
+    #[test]
+    fn a_volume_that_is_gone_has_no_claim_to_give_up() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let gone = directory.path().join("gone");
+        release(&gone, &host("a", "1")).expect("nothing to do");
+        undo(&gone, &host("a", "1"), Claim::New).expect("nothing to do");
+        let error = claim(&gone, &host("a", "1"), IfForeign::Refuse).expect_err("gone");
+        assert_eq!(ErrorKind::of(&error), ErrorKind::Absent);
     }
 
     #[test]
