@@ -19,7 +19,7 @@ const IN_USE: [&str; 9] = [
 const ABSENT: [&str; 2] = ["no such volume", "there is no volume "];
 
 /// What is said where nothing more fits on the disk.
-const REFUSED: [&str; 1] = ["that are kept for the other volumes"];
+const REFUSED: [&str; 1] = ["that stay free (setting dvdcli.allow.loop.reserve)"];
 
 /// Of what a full disk has broken.
 const BROKEN: [&str; 11] = [
@@ -38,7 +38,8 @@ const BROKEN: [&str; 11] = [
 
 /// Whether the disk refused it before anything was done.
 pub fn is_refused_by_full_disk(found: &Output) -> bool {
-    found.code == 1 && says(&found.stderr, &REFUSED)
+    // Who only mounts has asked for a size that the disk could not hold: wrong usage.
+    matches!(found.code, 1 | 2) && says(&found.stderr, &REFUSED)
 }
 
 /// Whether the file system of a mounted volume, which a full disk has broken, answers nothing but errors.
@@ -67,6 +68,7 @@ pub fn check(verb: &str, found: &Output, may_be_broken: bool) -> Done {
             has_words
                 && (makes && is_refused_by_full_disk(found) || may_be_broken && says(last, &BROKEN))
         }
+        2 => has_words && verb != "create" && makes && is_refused_by_full_disk(found),
         3 if verb == "exists" => found.stderr.is_empty(),
         3 => has_words && says(last, &ABSENT) && verb != "unmount",
         4 => has_words && says(last, &IN_USE) && !matches!(verb, "get" | "list" | "exists"),
