@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
 
+use nix::sys::statvfs::{FsFlags, statvfs};
+
 use crate::harness::fs;
 use crate::harness::mounts::in_directory;
 use crate::harness::process::{Output, is_warnings};
@@ -36,6 +38,10 @@ impl Caller {
                 return ensure(may_be_broken, || format!("{}: {error}", volume.name));
             }
         };
+        if may_be_broken && is_given_up(&world.path(volume)) {
+            model.doubt();
+            return Ok(());
+        }
         world.counts.looks.fetch_add(1, SeqCst);
         let is_settled = volume.in_flight.load(SeqCst) == 0;
         world.notes(&format!("{} looks into {} {found:?}", self.id, volume.name));
@@ -185,6 +191,11 @@ impl Caller {
         ensure(found.code == 0, || format!("{name}: {found:?}"))?;
         self.removes_for_good(world, at)
     }
+}
+
+/// Whether the kernel has given the file system up: what is on the disk is seen when it is mounted again.
+fn is_given_up(directory: &Path) -> bool {
+    statvfs(directory).is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY))
 }
 
 /// Deletes what is not known to be whole, and a file where there are many.
