@@ -101,6 +101,10 @@ impl Aside {
 
     /// Makes an empty directory for a new volume. What was left of another one has been swept.
     pub fn make(&self, volume: &str, mode: u32) -> Result<Held> {
+        self.make_here(volume, mode).inspect_err(|_| self.tidy())
+    }
+
+    fn make_here(&self, volume: &str, mode: u32) -> Result<Held> {
         let path = self.path(volume, State::New);
         for _ in 0..ATTEMPTS {
             self.make_directory()?;
@@ -124,6 +128,10 @@ impl Aside {
     /// Takes the directory of a volume out of the store. Where there is no space for the directory that it is moved to, it stays
     /// beside the volumes.
     pub fn take(&self, volume: &str) -> io::Result<Held> {
+        self.take_here(volume).inspect_err(|_| self.tidy())
+    }
+
+    fn take_here(&self, volume: &str) -> io::Result<Held> {
         let (from, to) = (self.root.join(volume), self.path(volume, State::Gone));
         let lock = grip_soon(&from);
         for _ in 0..ATTEMPTS {
@@ -183,7 +191,12 @@ impl Aside {
 
     /// All that calls of this host or others work on or have left; with `beside`, also where there was no space.
     pub fn leftovers(&self, beside: bool) -> Vec<Leftover> {
-        let mut found = self.leftovers_in(&self.root.join(DIRECTORY));
+        let directory = self.root.join(DIRECTORY);
+        let mut found = self.leftovers_in(&directory);
+        if found.is_empty() && directory.exists() {
+            // A call was killed before anything was in it.
+            self.tidy();
+        }
         if beside {
             found.extend(self.leftovers_in(&self.root));
         }

@@ -77,10 +77,11 @@ fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
         volumes_on_disk_of(&env, "ext4", DISK);
         let disk = env.path("var/lib/dvdcli");
         let lost = format!(
-            "it is unmounted, but what was written last is lost: writing $ROOT/{LOOP}/db/mnt to the disk: [..]; the disk with its image is full\n"
+            "it is unmounted, but what was written last is lost: [..]; the disk with its image is full\n"
         );
         let fill = "dd if=/dev/zero of=fill bs=1M 2>/dev/null || true; sync -f .";
-        let write = "head -c 50000000 /dev/urandom > file";
+        // The kernel may write it out, and find that it cannot, before all is written.
+        let write = "head -c 50000000 /dev/urandom > file || true";
 
         let options = format!("size=1,fs={fs_type}");
         mount(&env, "db", &format!("--volumeopts={options}"));
@@ -103,7 +104,7 @@ fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
             1,
             &format!(
                 "dvdcli: running sh with volume db2: unmounting it: {}",
-                lost.replace("/db/", "/db2/")
+                lost
             ),
         );
         assert_eq!((env.mounts(), env.records()), (vec![disk.clone()], vec![]));
