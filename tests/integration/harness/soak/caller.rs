@@ -45,6 +45,8 @@ pub(super) struct Called {
     pub(super) found: Option<Output>,
     /// No other call that changes the volume ran at the same time.
     pub(super) is_alone: bool,
+    /// Its number among the calls for the volume.
+    pub(super) begun: usize,
 }
 
 impl Caller {
@@ -155,6 +157,7 @@ impl Caller {
         Ok(Called {
             found: called?,
             is_alone,
+            begun,
         })
     }
 

@@ -79,14 +79,16 @@ impl Caller {
         let Some(found) = called.found else {
             return Ok(());
         };
-        let stays = found.stderr.contains("stays mounted");
+        // By whom it may be given up a moment later, with what was written meanwhile.
+        let stays = found.stderr.contains("held by");
         if found.code == 0 || found.stderr.contains("is lost") {
             self.held.remove(&at);
         }
         let was_not = found.stderr.contains("nothing was left to do");
         if found.code == 0 && !stays && !was_not && called.is_alone {
             let mut model = volume.model();
-            if model.held_at_first().hosts.is_empty() {
+            let is_latest = volume.begun.load(SeqCst) == called.begun;
+            if is_latest && model.held_at_first().hosts.is_empty() {
                 model.is_on_disk();
             }
         }
