@@ -17,7 +17,7 @@ use crate::driver::shared::gone::Gone;
 use crate::driver::shared::mounted_as;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
-use crate::driver::shared::unmount::unmount_all;
+use crate::driver::shared::unmount::unmount_to_mount_anew;
 use crate::sys::mount::apart;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
@@ -92,7 +92,7 @@ impl LocalVolume<'_> {
         if !read_only {
             read_only_store::refuse(home, read_only_store::READ_ONLY)?;
         }
-        unmount_all(home, self, false, &mut Vec::new())?;
+        unmount_to_mount_anew(home, self)?;
         let place = self.on_disk.place;
         place.refuse_other_mount(&MountTable::read()?, &data)?;
         if read_only {
@@ -105,7 +105,7 @@ impl LocalVolume<'_> {
     fn mount_source(&self, source: &Source, read_only: bool) -> Result<PathBuf> {
         forbidden::refuse(source)?;
         let read_only = read_only || source.is_read_only();
-        let mut table = MountTable::read()?;
+        let table = MountTable::read()?;
         if let Some((mount_point, mount)) = self.on_disk.mounted(&table) {
             self.on_disk.refuse_covered(&table, mount)?;
             if mount.is_read_only() == read_only {
@@ -113,10 +113,9 @@ impl LocalVolume<'_> {
                 mounted_as::done(self.on_disk.place, mount);
                 return Ok(mount_point);
             }
-            self.on_disk.unmount_at(&mount_point, false)?;
-            table = MountTable::read()?;
+            unmount_to_mount_anew(self.on_disk.place.home, self)?;
         }
-        self.mount_anew(source, read_only, &table)
+        self.mount_anew(source, read_only, &MountTable::read()?)
     }
 
     /// Mounts the source and returns its mount point.

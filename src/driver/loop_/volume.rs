@@ -18,6 +18,7 @@ use crate::driver::shared::host_claim::{self, Claim, IfForeign};
 use crate::driver::shared::mounted_as;
 use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::read_only_store;
+use crate::driver::shared::unmount::unmount_to_mount_anew;
 use crate::sys::block::loop_device;
 use crate::sys::errno::is_read_only;
 use crate::sys::files::in_place;
@@ -205,17 +206,13 @@ impl LoopVolume<'_> {
 
     /// Mounts the image, unless it is, and returns the mount point. A mount of the other mode was left by a call that was killed.
     pub fn mount_image(&self, image: &File, options: &MountOptions) -> Result<PathBuf> {
-        let mut table = MountTable::read()?;
-        if let Some((mount_point, mount)) = self.on_disk.mounted(&table)?
-            && mount.is_read_only() != options.read_only()
-        {
-            self.on_disk.place.home.unmount_at(&mount_point, false)?;
-            table = MountTable::read()?;
+        let is_wanted = |mount: &Mount| mount.is_read_only() == options.read_only();
+        match self.on_disk.mounted(&MountTable::read()?)? {
+            Some((mount_point, mount)) if is_wanted(mount) => return Ok(mount_point),
+            Some(_) => unmount_to_mount_anew(self.on_disk.place.home, self)?,
+            None => {}
         }
-        match self.on_disk.mounted(&table)? {
-            Some((mount_point, _)) => Ok(mount_point),
-            None => self.mount_anew(image, options, &table),
-        }
+        self.mount_anew(image, options, &MountTable::read()?)
     }
 
     /// Allocates again what a program has given back, such as fstrim(8) where dvdcli could not forbid it.

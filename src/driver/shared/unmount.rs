@@ -76,6 +76,18 @@ pub fn unmount_all(
     Ok(unmounted)
 }
 
+/// Takes away all mounts of a volume that is to be mounted in another way.
+///
+/// # Errors
+///
+/// Not all that was written there has reached the disk. It is unmounted all the same.
+pub fn unmount_to_mount_anew(home: &Home, volume: &dyn Existing) -> Result<()> {
+    match unmount_all(home, volume, false, &mut Vec::new())? {
+        Some(Unmounted::Lost(why)) => Err(Error::msg(why)),
+        _ => Ok(()),
+    }
+}
+
 /// Unmounts a volume whose record cannot be read because its store has failed: what is mounted in its own directory is its own.
 ///
 /// # Errors

@@ -113,6 +113,29 @@ fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
     }
 }
 
+/// A writable mount of which nothing is recorded is taken away where the volume is wanted read-only.
+#[test]
+fn what_did_not_reach_the_disk_is_an_error_where_a_volume_is_mounted_anew() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "ext4", DISK);
+    let disk = env.path("var/lib/dvdcli");
+    mount(&env, "db", "--volumeopts=size=1,fs=xfs");
+    let fill = "dd if=/dev/zero of=fill bs=1M 2>/dev/null || true; sync -f .";
+    in_directory(&disk, fill).unwrap();
+    let write = "head -c 50000000 /dev/urandom > file";
+    in_directory(&data(&env, "db"), write).unwrap();
+    fs::remove_dir_all(env.path("run/dvdcli")).unwrap();
+    env.dvdcli("mount -d loop -n db --read-only").fails(
+        1,
+        &format!(
+            "dvdcli: mounting volume db: it is unmounted, but what was written last is lost: writing $ROOT/{LOOP}/db/mnt to the disk: [..]; the disk with its image is full\n"
+        ),
+    );
+    assert_eq!((env.mounts(), env.records()), (vec![disk.clone()], vec![]));
+    unmount(&disk);
+    env.assert_nothing_is_mounted();
+}
+
 /// Writes to a volume on a disk without any space. False if the unmount says that all is well, and it is not.
 fn keeps_its_promise(env: &Env, disk: &Path, unmount: &mut dyn FnMut() -> bool) -> bool {
     let fill = "for size in 1M 64k 4k; do while head -c $size /dev/zero 2>/dev/null >>fill; do :; done; done; sync -f . || true";
