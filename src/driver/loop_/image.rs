@@ -199,9 +199,10 @@ fn copy_data(
     image.set_len(whole)?;
     if space.is_thick {
         thick::allocate(image)?;
-    }
-    for part in &parts {
-        space::allocate(image, part.start.cast_unsigned(), length(part))?;
+    } else {
+        for part in &parts {
+            space::allocate(image, part.start.cast_unsigned(), length(part))?;
+        }
     }
     // Another copy may have been made at the same time.
     space::ask(image, 0, kept, "")?;

@@ -47,7 +47,11 @@ pub fn check_mount_options(options: &NormalOptions) -> Result<()> {
 /// The space is not free, or the file system below cannot keep it.
 pub fn allocate(image: &File) -> Result<()> {
     let length = image.metadata().context("reading its length")?.len();
-    let can = space::allocate(image, 0, length)?;
+    let can = match space::allocate(image, 0, length) {
+        // xfs wants the space to be free even of what is allocated already.
+        Err(_) if is_allocated(image)? => true,
+        can => can?,
+    };
     let allocated = image.metadata().context("reading its length")?.blocks() * 512;
     if !can || allocated < length {
         bail!(

@@ -8,7 +8,7 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::{in_directory, mount_type, mounted_at, unmount};
-use crate::harness::volumes::{LOOP, data, image, volumes_on};
+use crate::harness::volumes::{LOOP, data, image, volumes_on, volumes_on_disk_of};
 
 fn taken(env: &Env, name: &str) -> u64 {
     image(env, name).metadata().unwrap().blocks() * 512
@@ -52,6 +52,21 @@ fn a_thick_volume_stays_thick() {
             });
         });
     }
+}
+
+/// xfs wants space to be free even for what is allocated already.
+#[test]
+fn a_thick_volume_and_its_copy_need_their_space_once() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "xfs", 900 << 20);
+    let create = "create -d loop -n";
+    env.dvdcli(&format!("{create} db --volumeopts=size=300MiB,type=thick"))
+        .succeeds();
+    env.dvdcli(&format!("{create} copy --volumeopts=volumeName=db"))
+        .succeeds();
+    assert!(taken(&env, "copy") >= 300 << 20);
+    unmount(&env.path("var/lib/dvdcli"));
+    env.assert_nothing_is_mounted();
 }
 
 fn stays_thick(env: &Env, below: &str, fs_type: &str) {
