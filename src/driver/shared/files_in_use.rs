@@ -3,7 +3,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
@@ -42,7 +43,9 @@ fn loop_device_on(directory: &Path) -> Result<Option<String>> {
         let is_true = |path: &PathBuf| FileId::at_itself(path).is_ok_and(|found| found == file);
         let found = match path.filter(is_true) {
             Some(path) => Some(path).filter(|path| path.starts_with(directory)),
-            None => tree::find(directory, file),
+            None => tree::find_by(directory, |_, found| {
+                FileId::new(found.dev(), found.ino()) == file
+            }),
         };
         if let Some(path) = found {
             let path = path.display();
@@ -68,14 +71,78 @@ fn overlay_on(directory: &Path) -> Result<Option<String>> {
         .map(|(process, mount)| said(&mount, &format!(" in the mount namespace of {process}"))))
 }
 
+/// Whether one of an overlay's layers is below `directory`, or may be.
 fn has_layer(mount: &Mount, directory: &Path) -> bool {
-    let options = mount.fs_options.split(',');
-    let layers = options.filter_map(|option| {
-        let (key, layers) = option.split_once('=')?;
-        LAYERS.contains(&key).then_some(layers)
+    mount.fs_type == "overlay"
+        && layers(&mount.fs_options).iter().any(|layer| {
+            // Links lead elsewhere in other mount namespaces, and some layers are only reached by links.
+            let is_below = |layer: &Path| layer.starts_with(directory);
+            match layer.is_absolute() {
+                true => is_below(layer) || layer.canonicalize().is_ok_and(|it| is_below(&it)),
+                false => may_be_below(directory, layer),
+            }
+        })
+}
+
+/// The layers that the options of an overlay name. Where whoever mounted it has escaped a character, the options show it so.
+fn layers(options: &str) -> Vec<PathBuf> {
+    let mut layers = Vec::new();
+    let mut rest = options;
+    while !rest.is_empty() {
+        let (option, after) = split(rest, ',');
+        rest = after;
+        let Some((key, mut paths)) = option.split_once('=') else {
+            continue;
+        };
+        while LAYERS.contains(&key) && !paths.is_empty() {
+            // Only lowerdir has a list.
+            let (path, after) = split(paths, if key == "lowerdir" { ':' } else { '\0' });
+            paths = after;
+            layers.push(PathBuf::from(unescaped(path)));
+        }
+    }
+    layers.retain(|layer| !layer.as_os_str().is_empty());
+    layers
+}
+
+/// What is before the first separator that is not escaped, and what is after it.
+fn split(text: &str, separator: char) -> (&str, &str) {
+    let mut is_escaped = false;
+    let found = text.find(|c| {
+        let is_found = c == separator && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        is_found
     });
-    let mut layers = layers.flat_map(|layers| layers.split(':'));
-    mount.fs_type == "overlay" && layers.any(|layer| Path::new(layer).starts_with(directory))
+    let (before, after) = text.split_at(found.unwrap_or(text.len()));
+    (before, after.strip_prefix(separator).unwrap_or(after))
+}
+
+fn unescaped(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut plain = String::new();
+    while let Some(c) = chars.next() {
+        plain.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    plain
+}
+
+/// Whether a relative path may lead below `directory`: the directory that it begins in was the working directory of whoever has
+/// mounted the overlay, which nobody knows any more.
+fn may_be_below(directory: &Path, layer: &Path) -> bool {
+    let mut end = PathBuf::new();
+    for component in layer.components() {
+        match component {
+            Component::Normal(name) => end.push(name),
+            // What is before it may be named in another way.
+            Component::ParentDir => end = PathBuf::new(),
+            _ => {}
+        }
+    }
+    directory.ends_with(&end)
+        || tree::find_by(directory, |path, found| {
+            found.is_dir() && path.ends_with(&end)
+        })
+        .is_some()
 }
 
 /// `/proc/swaps` has a line for each file or partition, which begins with its path.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -16,7 +16,6 @@ use nix::fcntl::renameat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::sys::files::directory::{self, enter_on_same_mount};
-use crate::sys::files::id::FileId;
 
 /// How many directories are open at the same time. A tree may be deeper than the number of files that a process may have
 /// open, so directories below this depth are moved up before they are emptied.
@@ -59,8 +58,8 @@ pub fn remove_until(parent: &Path, name: &str, ends: Option<Instant>) -> Result<
         .with_context(doing)
 }
 
-/// The path of a file below a directory, on the same file system, if it is there. What cannot be read is left out.
-pub fn find(directory: &Path, file: FileId) -> Option<PathBuf> {
+/// The path of the first entry below a directory, on the same file system, that is wanted. What cannot be read is left out.
+pub fn find_by(directory: &Path, is_wanted: impl Fn(&Path, &Metadata) -> bool) -> Option<PathBuf> {
     let device = directory.symlink_metadata().ok()?.dev();
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -68,11 +67,12 @@ pub fn find(directory: &Path, file: FileId) -> Option<PathBuf> {
             let Ok(found) = entry.metadata() else {
                 continue;
             };
-            if FileId::new(found.dev(), found.ino()) == file {
-                return Some(entry.path());
+            let path = entry.path();
+            if is_wanted(&path, &found) {
+                return Some(path);
             }
             if found.is_dir() && found.dev() == device {
-                directories.push(entry.path());
+                directories.push(path);
             }
         }
     }

@@ -231,6 +231,11 @@ fn a_volume_whose_files_are_a_device_or_a_layer_stays() {
     let there = "in the mount namespace of PID [..] (sleep)";
     let overlay = "mount -t overlay overlay -o lowerdir=$PWD/lower,upperdir=$PWD/$DATA/up,workdir=$PWD/$DATA/work merged";
     let lower = "mount -t overlay overlay -o ro,lowerdir=$PWD/lower:$PWD/$DATA/up merged";
+    let relative =
+        "(cd $DATA; mount -t overlay overlay -o ro,lowerdir=./up:$OLDPWD/lower $OLDPWD/merged)";
+    let by_link = "ln -s $PWD/$DATA x/link; mount -t overlay overlay -o ro,lowerdir=$PWD/lower:$PWD/x/link/up merged";
+    let escaped = r"mkdir $DATA/a:b; ln -s $PWD/$DATA x/c,d; mount -t overlay overlay -o ro,lowerdir=$PWD/lower:$PWD/x/c\\,d/a\\:b merged";
+    let lies = "the overlay at $ROOT/merged lies on its files; unmount it first".to_owned();
     let detach = "losetup -d $(losetup -n -O NAME -j $DATA/img)";
     for (script, is_elsewhere, why, end) in [
         ("losetup -f $DATA/img", false, bound.clone(), detach),
@@ -241,12 +246,10 @@ fn a_volume_whose_files_are_a_device_or_a_layer_stays() {
             bound,
             detach,
         ),
-        (
-            overlay,
-            false,
-            "the overlay at $ROOT/merged lies on its files; unmount it first".to_owned(),
-            "umount merged",
-        ),
+        (overlay, false, lies.clone(), "umount merged"),
+        (relative, false, lies.clone(), "umount merged"),
+        (by_link, false, lies.clone(), "umount merged; rm x/link"),
+        (escaped, false, lies, "umount merged; rm x/c,d"),
         (
             lower,
             true,
