@@ -21,6 +21,11 @@ use crate::sys::mount::trial;
 pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -> Result<bool> {
     let fs_type = options.text("newFsType").unwrap_or_default();
     let mount_options = thick::mount_options(options);
+    if mount_options.is_bind() {
+        let words =
+            "option mountOpts: bind and rbind are for directories, which the driver local binds";
+        return Err(Failure::usage(words).into());
+    }
     let image = open::to_write(image)?;
     let Ok(device) = loop_device::attach(&image, mount_options.read_only(), ends) else {
         return Ok(false);

@@ -171,6 +171,16 @@ fn mount_options_reach_the_mount() {
             &format!("dvdcli: creating volume {fs_type}: option mountOpts: {words}\n"),
         );
     }
+    for word in ["bind", "noatime,rbind"] {
+        env.dvdcli_with([
+            "create", "-d", "loop", "-n", "db", "--opt", "size=20MiB", "--opt",
+            &format!("o={word}"),
+        ])
+        .fails(
+            2,
+            "dvdcli: creating volume db: option mountOpts: bind and rbind are for directories, which the driver local binds\n",
+        );
+    }
     env.assert_nothing_is_mounted();
 }
 
