@@ -49,7 +49,10 @@ pub fn name() -> String {
 /// Whether a host's name tells it from other hosts, unlike those that hosts have until they are given one.
 pub fn is_own_name(name: &str) -> bool {
     let first = name.split('.').next().unwrap_or_default();
-    !matches!(first, "" | "(none)" | "localhost")
+    !matches!(
+        first.to_ascii_lowercase().as_str(),
+        "" | "(none)" | "localhost"
+    )
 }
 
 /// The number of the mount namespace. In another one, a mount has another ID, or does not exist.
@@ -96,7 +99,13 @@ mod tests {
 
     #[test]
     fn names_that_every_host_may_have() {
-        for name in ["", "(none)", "localhost", "localhost.localdomain"] {
+        for name in [
+            "",
+            "(none)",
+            "localhost",
+            "localhost.localdomain",
+            "LOCALHOST",
+        ] {
             assert!(!is_own_name(name), "{name:?}");
         }
         for name in ["a", "localhost2", "web.localhost", "my-localhost"] {
