@@ -260,7 +260,10 @@ impl Place<'_> {
     pub fn delete_with_mount_point(&self, own: &str) -> Result<()> {
         let own = self.directory().join(own);
         match fs::remove_dir(&own) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
+            // What was put in its place is deleted with the rest; a link is not followed.
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 Err(error).with_context(|| format!("removing the mount point {}", own.display()))
             }
             _ => self.home.store.delete(self.name),
