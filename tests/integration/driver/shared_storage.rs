@@ -4,7 +4,7 @@ use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
-use crate::harness::mounts::{bind, mount_type};
+use crate::harness::mounts::{bind, in_directory, mount_type};
 use crate::harness::site::{MOUNT, MOUNTED, Node, Site, UNMOUNT};
 use crate::harness::strace::{killed_at_rename, under_strace};
 use crate::harness::waiting::eventually;
@@ -238,7 +238,9 @@ fn a_volume_of_another_host_is_not_copied() {
         "/dev/null",
     ];
     let copying = under_strace(b.dvdcli(copy), &pause).start();
-    eventually("the copy", || env.names("shared/loop").len() == 2);
+    // The original is locked by then, and is mounted when it has been copied.
+    let is_begun = || in_directory(&env.path("shared/loop"), "test -s .aside/.copy.*/image");
+    eventually("the copy", || is_begun().is_ok());
     a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
     copying.fails(4, refused);
     a.dvdcli(UNMOUNT).succeeds();
