@@ -278,8 +278,10 @@ impl Locked<'_> {
             view: request.view,
             is_built_in: !self.volume.driver().is_shared(),
         };
+        let before = MountTable::read()?;
         let handover = view::show(self.invocation, mount, old, asked, &take_over)?;
-        let view = ViewRecord::at(target, self.asked.clone(), &MountTable::read()?);
+        let asked = self.asked.clone();
+        let view = ViewRecord::made(target, asked, mount, &before)?;
         let mut record = self.ledger.record_or_new();
         record.note_view(&self.holder, view);
         self.ledger.save(record)?;

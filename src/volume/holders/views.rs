@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::sys::files::id::FileId;
 use crate::sys::mount::identity;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::volume::holders::mount_record::MountRecord;
 
 /// A target, and what was bound there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +68,24 @@ impl Place {
 }
 
 impl ViewRecord {
-    /// The view that has just been bound at a target.
-    pub fn at(target: &Path, asked: Option<PathBuf>, table: &MountTable) -> ViewRecord {
+    /// The view that is at a target, or else that was made there since `before`: its directory may just be moved.
+    pub fn made(
+        target: &Path,
+        asked: Option<PathBuf>,
+        volume: &MountRecord,
+        before: &MountTable,
+    ) -> Result<ViewRecord> {
+        let table = MountTable::read()?;
+        if volume.is_seen_at(target, &table) {
+            return Ok(ViewRecord::of(table.at(target), asked));
+        }
+        let is_new = |it: &Mount| before.iter().all(|known| known.id != it.id);
+        let mut new = table.iter().filter(|it| is_new(it));
+        let view = new.find(|it| volume.is_seen_at(&it.mount_point, &table));
+        Ok(ViewRecord::of(view, asked))
+    }
+
+    fn of(view: Option<&Mount>, asked: Option<PathBuf>) -> ViewRecord {
         let identity = |mount: &Mount| ViewIdentity {
             id: mount.id,
             unique: identity::unique(mount),
@@ -77,7 +95,7 @@ impl ViewRecord {
         };
         ViewRecord {
             asked,
-            mount: table.at(target).map(identity),
+            mount: view.map(identity),
         }
     }
 
@@ -116,7 +134,10 @@ impl ViewRecord {
     /// # Errors
     ///
     /// A mount may be the view, and it cannot be told at this moment.
-    pub fn look_for<'t>(&self, table: &'t MountTable) -> Result<Option<&'t Mount>, Unsure> {
+    pub fn look_for<'t>(
+        &self,
+        table: &'t MountTable,
+    ) -> std::result::Result<Option<&'t Mount>, Unsure> {
         let mut looked = Ok(None);
         for mount in table.iter() {
             match self.compare(mount) {
