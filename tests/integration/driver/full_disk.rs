@@ -76,9 +76,7 @@ fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
     for fs_type in ["ext4", "xfs", "btrfs"] {
         volumes_on_disk_of(&env, "ext4", DISK);
         let disk = env.path("var/lib/dvdcli");
-        let lost = format!(
-            "it is unmounted, but what was written last is lost: [..]; the disk with its image is full\n"
-        );
+        let lost = "it is unmounted, but what was written last is lost: [..]; the disk with its image is full\n";
         let fill = "dd if=/dev/zero of=fill bs=1M 2>/dev/null || true; sync -f .";
         // The kernel may write it out, and find that it cannot, before all is written.
         let write = "head -c 50000000 /dev/urandom > file || true";
