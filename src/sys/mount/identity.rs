@@ -1,9 +1,11 @@
 //! Which mount it is: the kernel gives its ID, and the device number of its file system, to another one once it has gone.
 
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
-use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx};
+use rustix::path::Arg;
 use serde::{Deserialize, Serialize};
 
 use crate::sys::mount::held::is_on_paper;
@@ -33,6 +35,9 @@ pub struct MountIdentity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file_system: Option<u64>,
 }
+
+/// How often to look at a path that may be moved away for a moment.
+const ATTEMPTS: usize = 20;
 
 impl MountIdentity {
     pub fn of(mount: &Mount) -> MountIdentity {
@@ -108,10 +113,30 @@ pub fn unique(mount: &Mount) -> Option<u64> {
     (seen == u64::from(mount.id)).then_some(unique)
 }
 
+/// The same, read by one handle, which keeps the mount busy for that time: between two looks at a path, a user who moves directories
+/// can have it lead to another mount.
+pub fn unique_by_handle(mount: &Mount) -> Option<u64> {
+    if !is_known(&mount.fs_type) || is_on_paper() {
+        return None;
+    }
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let by_handle = || {
+        let root = open(&mount.mount_point, flags, Mode::empty()).ok()?;
+        let seen = id_of(&root, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+        let unique = id_of(&root, c"", AtFlags::EMPTY_PATH, UNIQUE)?;
+        (seen == u64::from(mount.id)).then_some(unique)
+    };
+    (0..ATTEMPTS).find_map(|_| by_handle())
+}
+
 /// The ID of the mount that is seen at a place.
 fn id_at(place: &Path, kind: StatxFlags) -> Option<u64> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    let found = statx(CWD, place, flags, kind).ok()?;
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    id_of(CWD, place, flags, kind)
+}
+
+fn id_of(from: impl AsFd, path: impl Arg, flags: AtFlags, kind: StatxFlags) -> Option<u64> {
+    let found = statx(from, path, flags | AtFlags::STATX_DONT_SYNC, kind).ok()?;
     (found.stx_mask & kind.bits() != 0).then_some(found.stx_mnt_id)
 }
 

@@ -88,7 +88,7 @@ impl ViewRecord {
     fn of(view: Option<&Mount>, asked: Option<PathBuf>) -> ViewRecord {
         let identity = |mount: &Mount| ViewIdentity {
             id: mount.id,
-            unique: identity::unique(mount),
+            unique: identity::unique_by_handle(mount),
             device: mount.device.clone(),
             root: mount.root.clone(),
             place: Place::of(&mount.mount_point),
