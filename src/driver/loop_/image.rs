@@ -230,12 +230,7 @@ fn write_out(devices: &[u32]) -> Result<()> {
 /// Whether the disk that an image is on has no space left.
 pub fn disk_is_full(path: &Path) -> bool {
     const LITTLE: u64 = 1 << 20;
-    statvfs(path).is_ok_and(|space| {
-        let free = space
-            .blocks_available()
-            .saturating_mul(space.fragment_size());
-        space.blocks() > 0 && free < LITTLE
-    })
+    statvfs(path).is_ok_and(|space| space.blocks() > 0 && space::free(&space) < LITTLE)
 }
 
 #[cfg(test)]

@@ -9,11 +9,20 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
-use nix::sys::statvfs::fstatvfs;
+use nix::sys::statvfs::{Statvfs, fstatvfs};
 
 use crate::base::failure::Failure;
 use crate::base::size;
 use crate::invocation::config::allow::Reserve;
+
+/// What is free of a file system, in bytes. On a full one a kernel may tell a number below zero, which looks like a very large one.
+pub fn free(space: &Statvfs) -> u64 {
+    let blocks = space.blocks_available();
+    match blocks <= space.blocks() {
+        true => blocks.saturating_mul(space.fragment_size()),
+        false => 0,
+    }
+}
 
 /// What a file system has, in bytes.
 struct Space {
@@ -28,7 +37,7 @@ impl Space {
         let space = fstatvfs(file).context("asking for free space")?;
         let bytes = |blocks: u64| blocks.saturating_mul(space.fragment_size());
         Ok((space.blocks() != 0).then(|| Space {
-            free: bytes(space.blocks_available()),
+            free: free(&space),
             kept: reserve.of(bytes(space.blocks())),
         }))
     }

@@ -54,7 +54,9 @@ impl Store {
         let mut step: i64 = 64 << 20;
         while step >= 1 << 12 {
             let space = statvfs(&self.directory).unwrap();
-            let free = space.blocks_available() * space.fragment_size();
+            // On a full disk it may be less than nothing.
+            let free = space.blocks_available().checked_mul(space.fragment_size());
+            let free = free.unwrap_or(0);
             let length = i64::try_from(file.metadata().unwrap().len()).unwrap();
             let fits = free.saturating_sub(leaving) >= u64::try_from(step).unwrap();
             if !fits || fallocate(&file, FallocateFlags::empty(), length, step).is_err() {
