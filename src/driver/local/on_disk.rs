@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use serde_json::Map;
 
 use crate::base::failure::Failure;
@@ -37,44 +37,50 @@ impl OnDisk<'_> {
 
     /// Takes a mount away, with the mounts inside it that came with a recursive bind, and what users of the host have mounted over it
     /// if it is to go lazily.
-    pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
-        let table = MountTable::read()?;
-        if let Some((_, mount)) = self.mounted(&table) {
-            uncover(&table, mount, lazy)?;
-            self.refuse_covered(&MountTable::read()?, mount)?;
-        }
-        match utab::lists_other_helper(mount_point) {
-            true if self.unmount_by_helper(mount_point, lazy) => Ok(()),
+    pub fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()> {
+        uncover(&MountTable::read()?, mount, lazy)?;
+        self.refuse_covered(&MountTable::read()?, mount)?;
+        let Some(helper) = utab::other_helper(mount) else {
+            return self.unmount_tree(mount, lazy);
+        };
+        if !self.unmount_by_helper(mount, &helper, lazy) {
             // The system call works, or says why not.
-            _ => self.unmount_tree(mount_point, lazy),
+            self.unmount_tree(mount, lazy)?;
         }
+        utab::forget_all(mount);
+        Ok(())
     }
 
     /// All of a recursive bind, or nothing: the kernel takes a mount with others inside it away only if it is told to do so whoever
     /// uses it.
-    fn unmount_tree(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+    fn unmount_tree(&self, mount: &Mount, lazy: bool) -> Result<()> {
         let home = self.place.home;
+        let shown = mount.mount_point.display();
         let is_recursive = self.source.as_ref().is_some_and(Source::is_recursive);
         let ends = Instant::now() + calls::BUSY;
         loop {
             let table = MountTable::read()?;
-            let tree = MountTree::at(&table, mount_point);
+            let tree = MountTree::of(&table, mount.id);
             let is_whole = |tree: &MountTree| !tree.inside().is_empty() && (lazy || is_recursive);
             let Some(tree) = tree.filter(is_whole) else {
-                return home.unmount_at(mount_point, lazy);
+                return home.unmount(mount, lazy);
             };
             let users = match lazy {
                 true => String::new(),
                 false => self.users(&tree),
             };
             if users.is_empty() {
-                home.step(|| format!("unmounting {} and all inside it", mount_point.display()));
-                let taken = tree.take_away();
-                return taken.with_context(|| format!("unmounting {}", mount_point.display()));
+                home.step(|| format!("unmounting {shown} and all inside it"));
+                return tree.take_away().map_err(|stuck| match stuck {
+                    Stuck::Covered(words) => Failure::in_use(words).into(),
+                    Stuck::Failed(error) => {
+                        Error::from(error).context(format!("unmounting {shown}"))
+                    }
+                });
             }
             if Instant::now() >= ends {
                 let used_by = format!(", used by {users}");
-                bail!(Failure::busy(mount_point.display(), &used_by));
+                bail!(Failure::busy(shown, &used_by));
             }
             thread::sleep(calls::BUSY / 10);
         }
@@ -93,14 +99,21 @@ impl OnDisk<'_> {
         }
     }
 
-    /// Has umount(8) call the helper that the mount names, or where that does not work, unmount it alone. Both remove the mount's
-    /// entry from utab. False where it is still mounted.
-    fn unmount_by_helper(&self, mount_point: &Path, lazy: bool) -> bool {
-        let home = self.place.home;
-        home.step(|| format!("unmounting {} by umount", mount_point.display()));
-        by_program::unmount(mount_point, &[], lazy, home.ends())
+    /// Has umount(8) call the helper that the mount names. False where it is still mounted.
+    ///
+    /// Both go by the name: where others than root can have it lead to another mount meanwhile, the helper is not called.
+    fn unmount_by_helper(&self, mount: &Mount, helper: &str, lazy: bool) -> bool {
+        let (home, place) = (self.place.home, &mount.mount_point);
+        if let Some(flaw) = home.flaw_on_the_way(place) {
+            home.invocation.log.warn(&format!(
+                "volume {} is unmounted without umount.{helper}, which others could lead astray: {flaw}",
+                self.place.name
+            ));
+            return false;
+        }
+        home.step(|| format!("unmounting {} by umount", place.display()));
+        by_program::unmount(place, lazy, home.ends())
             .inspect_err(|error| home.step(|| chain(error)))
-            .or_else(|_| utab::unmount(mount_point, lazy, home.ends()))
             .is_ok()
     }
 
@@ -136,14 +149,14 @@ impl OnDisk<'_> {
 
     /// Refuses to go on where others have mounted something over the volume: they would lose it.
     pub fn refuse_covered(&self, table: &MountTable, mount: &Mount) -> Result<()> {
-        match table.at(&mount.mount_point) {
-            Some(other) if other.id != mount.id => bail!(Failure::in_use(format!(
+        match covers::on_top(table, mount) {
+            Some(other) => bail!(Failure::in_use(format!(
                 "{} of type {} is mounted over it at {}; unmount that first",
                 other.source,
                 other.fs_type,
                 mount.mount_point.display()
             ))),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

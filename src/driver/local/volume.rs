@@ -54,8 +54,8 @@ impl Existing for LocalVolume<'_> {
         source.is_none_or(Source::sets_ownership)
     }
 
-    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
-        self.on_disk.unmount_at(mount_point, lazy)
+    fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()> {
+        self.on_disk.unmount(mount, lazy)
     }
 
     fn after_unmount(&self, gone: &[Gone]) -> Result<Option<Keeper>> {
@@ -143,9 +143,9 @@ impl LocalVolume<'_> {
 
     /// Takes away what a mount that failed has left. Nobody uses it, but a program that was killed may keep it busy.
     fn undo(&self, mount_point: &Path) {
-        let mounted = |table: &MountTable| self.on_disk.mounted(table).map(|(place, _)| place);
-        if let Some(place) = MountTable::read().ok().as_ref().and_then(mounted) {
-            let _ = self.on_disk.unmount_at(&place, true);
+        let mounted = |table: &MountTable| self.on_disk.mounted(table).map(|(_, it)| it.clone());
+        if let Some(mount) = MountTable::read().ok().as_ref().and_then(mounted) {
+            let _ = self.on_disk.unmount(&mount, true);
         }
         mounted_as::forget(self.on_disk.place);
         self.on_disk.place.home.forget_mount_point(mount_point);

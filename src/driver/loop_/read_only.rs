@@ -23,7 +23,7 @@ impl LoopVolume<'_> {
         if let Some(path) = self.or_unmount(&mount_point, found)? {
             return Ok(path);
         }
-        place.home.unmount_at(&mount_point, false)?;
+        self.unmount_alone()?;
         hidden::prepare(
             &self.on_disk.image(),
             &self.on_disk.file.options,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::base::failure::with_undo_error;
 use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
-use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk};
+use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk, device_of};
 use crate::driver::loop_::{binding, health, image, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
@@ -25,6 +25,7 @@ use crate::sys::files::in_place;
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
+use crate::sys::mount::take_away::{How, take_away};
 
 pub struct LoopVolume<'h> {
     pub on_disk: OnDisk<'h>,
@@ -64,18 +65,16 @@ impl Existing for LoopVolume<'_> {
         self.claimed(self.claim(if_foreign)?, || self.mount_writable())
     }
 
-    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
+    fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()> {
         let home = self.on_disk.place.home;
-        let table = MountTable::read()?;
-        let source = table.at(mount_point).map(|mount| mount.source.as_str());
-        let number = source.and_then(loop_device::number_of);
+        let number = loop_device::number_of(&mount.source);
         let Some(number) = number.filter(|_| !lazy && thick::is_asked(&self.on_disk.file.options))
         else {
-            return home.unmount_at(mount_point, lazy);
+            return home.unmount(mount, lazy);
         };
         // Before it is freed: others may have it a moment later.
         loop_device::set_discards(number, true);
-        home.unmount_at(mount_point, lazy)
+        home.unmount(mount, lazy)
             .inspect_err(|_| loop_device::set_discards(number, false))
     }
 
@@ -198,10 +197,18 @@ impl LoopVolume<'_> {
     pub fn or_unmount<T>(&self, mount_point: &Path, done: Result<T>) -> Result<T> {
         let home = self.on_disk.place.home;
         done.map_err(|error| {
-            let undone = home.unmount_at(mount_point, false);
+            let undone = self.unmount_alone();
             home.forget_mount_point(mount_point);
             with_undo_error(error, undone)
         })
+    }
+
+    /// Unmounts it where it was mounted by this call, and so has nothing that is still to be written.
+    pub fn unmount_alone(&self) -> Result<()> {
+        match self.on_disk.mounted(&MountTable::read()?)? {
+            Some((_, mount)) => self.on_disk.place.home.unmount(mount, false),
+            None => Ok(()),
+        }
     }
 
     /// Mounts the image, unless it is, and returns the mount point. A mount of the other mode was left by a call that was killed.
@@ -255,7 +262,7 @@ impl LoopVolume<'_> {
         let mounted =
             calls::mount(&source.to_string_lossy(), &mount_point, fs, options).and_then(|()| {
                 self.verify(&mount_point)
-                    .inspect_err(|_| drop(calls::unmount(&mount_point, false)))
+                    .inspect_err(|_| take_away_new(device.number(), table))
             });
         if mounted.is_err() {
             place.home.forget_mount_point(&mount_point);
@@ -272,5 +279,16 @@ impl LoopVolume<'_> {
             mounted_as::done(place, mount);
         }
         Ok(())
+    }
+}
+
+/// Takes away what was mounted from a device since `before`, wherever it is by now.
+fn take_away_new(device: u32, before: &MountTable) {
+    let Ok(now) = MountTable::read() else { return };
+    let is_new = |it: &&Mount| before.iter().all(|old| old.id != it.id);
+    for mount in now.iter().filter(is_new) {
+        if device_of(mount) == Some(device) {
+            let _ = take_away(mount, How::Detach);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A volume of a built-in driver that exists: what differs between the kinds of drivers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -32,8 +32,8 @@ pub trait Existing {
     /// a call that was killed.
     fn mount(&self, read_only: bool) -> Result<PathBuf>;
 
-    /// Takes away the mount at this mount point. If it is busy, the error names its users.
-    fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()>;
+    /// Takes away this mount of it. If it is busy, the error names its users.
+    fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()>;
 
     /// Refuses to hand it out where its file system takes nothing more that is written.
     fn refuse_broken(&self) -> Result<()> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::base::text::plain;
 use crate::driver::shared::aside::{Leftover, Swept};
 use crate::driver::shared::host_claim::Host;
 use crate::driver::shared::sharing;
@@ -17,8 +18,10 @@ use crate::invocation::Invocation;
 use crate::invocation::trust;
 use crate::sys::files::directory::{IfMissing, Obstacle, descend, remove_at};
 use crate::sys::files::resolve::{canonical_as_far_as_it_exists, trusted};
+use crate::sys::files::trusted::on_the_way;
+use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
-use crate::sys::mount::{busy, calls};
+use crate::sys::mount::take_away::{How, Stuck, take_away};
 
 /// How long a call deletes what others have left.
 const SWEEPING: Duration = Duration::from_secs(1);
@@ -111,19 +114,25 @@ impl<'a> Home<'a> {
         Place { home: self, name }
     }
 
-    /// Unmounts what is mounted at `mount_point`. If it is busy, the error names its users.
-    pub fn unmount_at(&self, mount_point: &Path, lazy: bool) -> Result<()> {
-        self.step(|| format!("unmounting {}", mount_point.display()));
-        match calls::unmount(mount_point, lazy) {
+    /// Takes away this mount and no other, wherever it is by now. If it is busy, the error names its users.
+    pub fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()> {
+        let place = &mount.mount_point;
+        self.step(|| format!("unmounting {}", place.display()));
+        match take_away(mount, How::lazy(lazy)) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-                let used_by = busy::used_by(mount_point);
-                bail!(Failure::busy(mount_point.display(), &used_by))
+            Err(Stuck::Covered(words)) => Err(Failure::in_use(words).into()),
+            Err(Stuck::Failed(error)) if error.kind() == ErrorKind::ResourceBusy => {
+                bail!(Failure::busy(place.display(), &busy::used_by(place)))
             }
-            Err(error) => {
-                Err(error).with_context(|| format!("unmounting {}", mount_point.display()))
+            Err(Stuck::Failed(error)) => {
+                Err(error).with_context(|| format!("unmounting {}", place.display()))
             }
         }
+    }
+
+    /// What lets others than root move directories on the way to a path, or put others in their place; `None` where nothing does.
+    pub fn flaw_on_the_way(&self, path: &Path) -> Option<String> {
+        on_the_way(path, self.owner).unwrap_or_else(|error| Some(plain(&error)))
     }
 
     /// Refuses a configured path whose links others than root could have made.

@@ -56,12 +56,10 @@ pub fn unmount_all(
             Ok(()) => volume.doubt(mount).map(Loss::Likely),
         };
         let going = Gone::of(mount);
-        volume
-            .unmount_at(&mount_point, lazy)
-            .map_err(|error| match &lost {
-                Some(lost) => with_more(error, &format!("data {lost}")),
-                None => error,
-            })?;
+        volume.unmount(mount, lazy).map_err(|error| match &lost {
+            Some(lost) => with_more(error, &format!("data {lost}")),
+            None => error,
+        })?;
         home.forget_mount_point(&mount_point);
         gone.push(going);
         let so_far = unmounted.take();
@@ -107,7 +105,7 @@ pub fn unmount_unread(place: Place, error: Error, lazy: bool) -> Result<Unmounte
         if let Err(error) = write_out(home, mount, lazy) {
             lost = format!("what was written last is lost: {}; and ", chain(&error));
         }
-        home.unmount_at(&mount.mount_point, lazy)?;
+        home.unmount(mount, lazy)?;
     }
     let (label, why) = (home.label(), chain(&error));
     let unread = format!("what is known of it cannot be read: {why}");

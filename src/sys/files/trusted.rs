@@ -99,6 +99,31 @@ pub fn flaw_at(path: &Path, also: Option<u32>) -> io::Result<Option<String>> {
     Ok(None)
 }
 
+/// What lets others than root move a directory on the way to a path, or put another one in its place: with the directory's path.
+/// `None` where nothing does, so that the path leads to the same place until root changes that.
+///
+/// `also` is a user who counts as root.
+pub fn on_the_way(path: &Path, also: Option<u32>) -> io::Result<Option<String>> {
+    let mut directories: Vec<&Path> = path.ancestors().skip(1).collect();
+    // Outermost first: what is below a directory of others may change while it is looked at.
+    directories.reverse();
+    for directory in directories {
+        let found = directory.symlink_metadata()?;
+        let flaw = match Some(directory) == path.parent() {
+            // The sticky bit does not keep others from making the last one.
+            true => flaw(&found, also),
+            false => flaw_above(&found, also),
+        };
+        if let Some(flaw) = flaw {
+            return Ok(Some(format!("{}: {flaw}", directory.display())));
+        }
+        if !found.is_dir() {
+            return Ok(Some(format!("{} is no directory", directory.display())));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether every user can read what this metadata is of.
 pub fn readable_by_all(metadata: &Metadata) -> Option<Flaw> {
     let mode = metadata.mode() & 0o7777;
@@ -174,6 +199,35 @@ mod tests {
                 assert!(fits, "{directory:o} {file:o} {name}: {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn who_can_move_a_directory_on_the_way_is_found() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let base = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| base.path().join(name);
+        fs::create_dir_all(at("a/b/c")).expect("directories");
+        symlink("a", at("link")).expect("a link");
+        let found = |name: &str| on_the_way(&at(name), Some(7)).expect("looked at");
+        for (outer, inner, owner, expected) in [
+            (0o755, 0o755, 0, None),
+            (0o755, 0o755, 7, None),
+            (0o1777, 0o755, 0, None),
+            (0o777, 0o755, 0, Some("a")),
+            (0o755, 0o1777, 0, Some("a/b")),
+            (0o755, 0o755, 8, Some("a")),
+        ] {
+            chmod(&at("a"), outer);
+            chmod(&at("a/b"), inner);
+            chown(at("a"), Some(owner), None).expect("an owner");
+            let flaw = found("a/b/c");
+            let place = flaw.as_deref().and_then(|flaw| flaw.split(": ").next());
+            let expected = expected.map(|name| at(name).display().to_string());
+            assert_eq!(place, expected.as_deref(), "{outer:o} {inner:o} {owner}");
+        }
+        assert!(found("link/b").is_some());
     }
 
     #[test]

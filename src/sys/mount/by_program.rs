@@ -83,16 +83,15 @@ fn take_away_strays(held: &HeldDirectory, target: &Path, before: &MountTable) {
     }
 }
 
-/// Unmounts by umount(8), with these arguments before the mount point.
+/// Unmounts by umount(8), which goes by the name: nobody but root may have it lead to another mount meanwhile.
 ///
 /// # Errors
 ///
 /// It fails, or has ended without an error and what was mounted there still is.
-pub fn unmount(mount_point: &Path, arguments: &[&str], lazy: bool, ends: Instant) -> Result<()> {
+pub fn unmount(mount_point: &Path, lazy: bool, ends: Instant) -> Result<()> {
     let program = child::find("umount", "mount")?;
-    let lazy: &[&str] = if lazy { &["--lazy"] } else { &[] };
-    let words = [arguments, lazy, &["--"]].concat();
-    let mut arguments: Vec<&OsStr> = words.into_iter().map(OsStr::new).collect();
+    let words: &[&str] = if lazy { &["--lazy", "--"] } else { &["--"] };
+    let mut arguments: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
     arguments.push(mount_point.as_os_str());
     let seen = |table: &MountTable| table.at(mount_point).map(|mount| mount.id);
     let table = MountTable::read()?;

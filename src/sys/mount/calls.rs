@@ -155,13 +155,8 @@ pub fn remount(target: &Path, flags: MountFlags) -> io::Result<()> {
     change(&path_of(&held), RESTRICT | flags)
 }
 
-/// Makes a mount and those below it private: unmounts below it are not passed on. Without this, unmounting a recursive
-/// bind would unmount the mounts of its source as well.
-pub fn make_private(target: &Path) -> io::Result<()> {
-    make_open_private(&held::open(target)?)
-}
-
-/// The same, of a mount that is open at its root.
+/// Makes a mount, open at its root, and those below it private: unmounts below it are not passed on. Without this, unmounting a
+/// recursive bind would unmount the mounts of its source as well.
 pub fn make_open_private(mount: &OwnedFd) -> io::Result<()> {
     change(&path_of(mount), mountopts::PRIVATE | MountFlags::REC)
 }
@@ -258,7 +253,8 @@ mod tests {
                     eprintln!("skipped, a mount namespace cannot be made: {error}");
                     return;
                 }
-                make_private(Path::new("/")).expect("a private mount table");
+                let root = held::open(Path::new("/")).expect("a directory");
+                make_open_private(&root).expect("a private mount table");
                 let directory = tempfile::tempdir().expect("a directory");
                 test(directory.path());
             });

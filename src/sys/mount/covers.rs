@@ -46,11 +46,16 @@ pub fn over<'t>(table: &'t MountTable, hidden: &'t Mount) -> Option<Cover<'t>> {
     if let Some(hiding) = above(table, hidden) {
         return Some(Cover::new(topmost(table, hiding), false));
     }
-    let mount = topmost(table, hidden);
-    (mount.id != hidden.id).then(|| Cover::new(mount, true))
+    on_top(table, hidden).map(|mount| Cover::new(mount, true))
 }
 
-/// What is seen where this mount is mounted, among those that lie on top of it.
+/// What is seen where this mount is mounted now, if that is another one, which lies on top of it.
+pub fn on_top<'t>(table: &'t MountTable, mount: &Mount) -> Option<&'t Mount> {
+    let mount = table.iter().find(|it| it.id == mount.id)?;
+    Some(topmost(table, mount)).filter(|top| top.id != mount.id)
+}
+
+/// The last one of this mount and those that lie on top of it.
 fn topmost<'t>(table: &'t MountTable, mount: &'t Mount) -> &'t Mount {
     let is_on = |it: &&Mount, top: &Mount| {
         it.parent == top.id && it.id != top.id && it.mount_point == top.mount_point

@@ -1,9 +1,9 @@
 //! Which mount it is: the kernel gives its ID, and the device number of its file system, to another one once it has gone.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use nix::sys::statvfs::statvfs;
+use nix::sys::statvfs::{fstatvfs, statvfs};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx};
 use rustix::path::Arg;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ const IN_MEMORY: &[&str] = &["tmpfs", "ramfs", "hugetlbfs"];
 
 /// And those that answer without asking anybody. One with a server might never answer.
 const ON_DISK: &[&str] = &["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat"];
+
+/// How often to look at a path that may be moved away for a moment.
+const ATTEMPTS: usize = 20;
 
 /// Distinguishes a mount from another one that was made later at the same place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,20 +39,17 @@ pub struct MountIdentity {
     file_system: Option<u64>,
 }
 
-/// How often to look at a path that may be moved away for a moment.
-const ATTEMPTS: usize = 20;
-
 impl MountIdentity {
     pub fn of(mount: &Mount) -> MountIdentity {
         MountIdentity {
             id: mount.id,
-            unique: unique(mount),
+            unique: unique_by_handle(mount),
             mount_point: mount.mount_point.clone(),
             device: mount.device.clone(),
             root: mount.root.clone(),
             fs_type: mount.fs_type.clone(),
             source: mount.source.clone(),
-            file_system: file_system(mount),
+            file_system: file_system_by_handle(mount),
         }
     }
 
@@ -72,9 +72,8 @@ impl MountIdentity {
 
     /// Whether it shows a part of the same file system.
     pub fn is_same_file_system(&self, mount: &Mount) -> bool {
-        let is_same = |known| file_system(mount).is_none_or(|found| found == known);
         (&self.device, &self.fs_type) == (&mount.device, &mount.fs_type)
-            && self.file_system.is_none_or(is_same)
+            && is_same(self.file_system, mount, file_system, file_system_by_handle)
     }
 
     pub fn id(&self) -> u32 {
@@ -84,7 +83,19 @@ impl MountIdentity {
 
 /// Whether a mount may have had this unique ID, as far as that is known.
 pub fn may_be_one(known: Option<u64>, mount: &Mount) -> bool {
-    known.is_none_or(|known| unique(mount).is_none_or(|found| found == known))
+    is_same(known, mount, unique, unique_by_handle)
+}
+
+/// Whether what is read of a mount at its path may be what is known of it. Another mount may be seen there while it is read, if users
+/// move directories: then a handle decides.
+fn is_same(
+    known: Option<u64>,
+    mount: &Mount,
+    at_path: fn(&Mount) -> Option<u64>,
+    by_handle: fn(&Mount) -> Option<u64>,
+) -> bool {
+    let is = |found: Option<u64>| found.is_none_or(|found| Some(found) == known);
+    known.is_none() || is(at_path(mount)) || is(by_handle(mount))
 }
 
 /// Whether the root of a mount can be opened, as far as that reads nothing, without a server being asked.
@@ -119,14 +130,18 @@ pub fn unique_by_handle(mount: &Mount) -> Option<u64> {
     if !is_known(&mount.fs_type) || is_on_paper() {
         return None;
     }
+    by_handle(mount, |root| id_of(root, c"", AtFlags::EMPTY_PATH, UNIQUE))
+}
+
+/// What is read of the root of a mount, opened at its mount point.
+fn by_handle(mount: &Mount, read: impl Fn(&OwnedFd) -> Option<u64>) -> Option<u64> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let by_handle = || {
+    let look = || {
         let root = open(&mount.mount_point, flags, Mode::empty()).ok()?;
         let seen = id_of(&root, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
-        let unique = id_of(&root, c"", AtFlags::EMPTY_PATH, UNIQUE)?;
-        (seen == u64::from(mount.id)).then_some(unique)
+        (seen == u64::from(mount.id)).then(|| read(&root))
     };
-    (0..ATTEMPTS).find_map(|_| by_handle())
+    (0..ATTEMPTS).find_map(|_| look())?
 }
 
 /// The ID of the mount that is seen at a place.
@@ -141,12 +156,21 @@ fn id_of(from: impl AsFd, path: impl Arg, flags: AtFlags, kind: StatxFlags) -> O
 }
 
 fn file_system(mount: &Mount) -> Option<u64> {
-    if !IN_MEMORY.contains(&mount.fs_type.as_str()) || is_on_paper() {
+    if !is_in_memory(mount) || is_on_paper() {
         return None;
     }
     let seen = id_at(&mount.mount_point, StatxFlags::MNT_ID)?;
     let id = statvfs(&mount.mount_point).ok()?.filesystem_id();
     (seen == u64::from(mount.id) && id != 0).then_some(id)
+}
+
+/// The same, read by one handle.
+fn file_system_by_handle(mount: &Mount) -> Option<u64> {
+    if !is_in_memory(mount) || is_on_paper() {
+        return None;
+    }
+    let read = |root: &OwnedFd| fstatvfs(root).ok().map(|found| found.filesystem_id());
+    by_handle(mount, read).filter(|id| *id != 0)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! A mount with all those inside it: looked at, and taken away, as a whole.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
 
 use crate::sys::mount::busy::{self, Place};
 use crate::sys::mount::calls;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
+use crate::sys::mount::take_away::{self, How, Stuck};
 
 /// The mount that is seen at a place, and those inside it, in this mount namespace.
 pub struct MountTree<'t> {
@@ -26,8 +26,9 @@ struct Elsewhere {
 }
 
 impl<'t> MountTree<'t> {
-    pub fn at(table: &'t MountTable, place: &Path) -> Option<MountTree<'t>> {
-        let top = table.at(place)?;
+    /// `None` where the mount with this ID has gone.
+    pub fn of(table: &'t MountTable, id: u32) -> Option<MountTree<'t>> {
+        let top = table.iter().find(|mount| mount.id == id)?;
         let mut ids = HashSet::from([top.id]);
         let mut inside = Vec::new();
         // A mount may stand before the one that it is mounted on, where that was moved.
@@ -66,12 +67,12 @@ impl<'t> MountTree<'t> {
     }
 
     /// Takes the whole tree away in one step, whoever uses it, in all mount namespaces where it came by itself.
-    pub fn take_away(&self) -> io::Result<()> {
-        let place = &self.top.mount_point;
+    pub fn take_away(&self) -> Result<(), Stuck> {
         if self.elsewhere().is_bound {
-            calls::make_private(place)?;
+            let made = take_away::open(self.top).and_then(|root| calls::make_open_private(&root));
+            made.map_err(Stuck::Failed)?;
         }
-        calls::unmount(place, true)
+        take_away::take_away(self.top, How::Detach)
     }
 
     fn has(&self, mount: &Mount) -> bool {
@@ -134,11 +135,11 @@ mod tests {
     #[test]
     fn what_is_inside_is_known_by_the_mount_that_it_is_on() {
         let table = MountTable::parse(TABLE);
-        let tree = MountTree::at(&table, Path::new("/v")).expect("a mount");
+        let tree = MountTree::of(&table, 42).expect("a mount");
         let ids: Vec<_> = tree.inside().iter().map(|mount| mount.id).collect();
         assert_eq!(ids, [43, 47, 44]);
         let outside: Vec<_> = tree.inside().iter().map(|it| tree.is_outside(it)).collect();
         assert_eq!(outside, [true, true, false]);
-        assert!(MountTree::at(&table, Path::new("/none")).is_none());
+        assert!(MountTree::of(&table, 99).is_none());
     }
 }

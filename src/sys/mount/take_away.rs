@@ -104,6 +104,19 @@ fn until_done(
     Err(Stuck::Failed(last))
 }
 
+/// Opens the root of a mount where the table has shown it.
+///
+/// # Errors
+///
+/// It is not there any more.
+pub fn open(mount: &Mount) -> io::Result<OwnedFd> {
+    let root = held::open(&mount.mount_point)?;
+    match held::is_on_paper() || mount_of(&root)? == u64::from(mount.id) {
+        true => Ok(root),
+        false => Err(io::Error::other("it was moved meanwhile")),
+    }
+}
+
 /// Unmounts a mount where the table has shown it, if it is there.
 fn attempt(mount: &Mount, lazy: bool) -> Result<(), Vain> {
     if held::is_on_paper() {

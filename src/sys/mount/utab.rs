@@ -44,9 +44,11 @@ pub fn lists(target: &Path) -> bool {
     helper_at(target).is_some_and(|helper| helper == OURS.as_bytes())
 }
 
-/// Whether umount(8) calls a helper other than dvdcli for what is mounted at `target`.
-pub fn lists_other_helper(target: &Path) -> bool {
-    helper_at(target).is_some_and(|helper| helper != OURS.as_bytes())
+/// The name of the helper other than dvdcli, `TYPE` in `umount.TYPE`, that umount(8) calls for a mount.
+pub fn other_helper(mount: &Mount) -> Option<String> {
+    let table = fs::read(TABLE).ok()?;
+    let helper = helper(&table, mount).filter(|helper| *helper != OURS.as_bytes())?;
+    Some(String::from_utf8_lossy(helper).into_owned())
 }
 
 /// The name of the helper, `TYPE` in `umount.TYPE`, that umount(8) calls for what is mounted at `target`.
@@ -87,16 +89,31 @@ impl Entry<'_> {
     }
 }
 
-/// Drops what is listed for a mount that has gone, by the places where it was. Where that is not possible the entry stays, which
-/// umount(8) passes over.
+/// Drops what is listed for a mount of ours that has gone, by the places where it was. Where that is not possible the entry stays,
+/// which umount(8) passes over.
 pub fn forget(places: &[&Path], root: &Path) {
     #[cfg(test)]
     if crate::sys::tests::fake_host::forget(places).is_some() {
         return;
     }
-    let is_listed = || fs::read(TABLE).is_ok_and(|table| without(&table, places, root).is_some());
+    drop_all(|entry| is_of(entry, places, root));
+}
+
+/// Whether it is an entry of ours for a mount that was at one of these places.
+fn is_of(entry: &Entry, places: &[&Path], root: &Path) -> bool {
+    let is_here = places.contains(&entry.target.as_path()) && entry.root == root;
+    is_here && entry.helper == Some(OURS.as_bytes())
+}
+
+/// The same for any mount, whatever helper is listed.
+pub fn forget_all(mount: &Mount) {
+    drop_all(|entry| entry.target == mount.mount_point && entry.root == mount.root);
+}
+
+fn drop_all(is_gone: impl Fn(&Entry) -> bool) {
+    let is_listed = || fs::read(TABLE).is_ok_and(|table| without(&table, &is_gone).is_some());
     if is_listed() {
-        let _ = rewrite(|table| without(table, places, root));
+        let _ = rewrite(|table| without(table, &is_gone));
     }
 }
 
@@ -123,32 +140,12 @@ fn rewrite(change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> io::Result<()> {
         .inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
-/// The table without our entries for a mount; `None` where it has none.
-fn without(table: &[u8], places: &[&Path], root: &Path) -> Option<Vec<u8>> {
-    let is_gone = |line: &[u8]| {
-        let entry = Entry::parse(line);
-        let is_here =
-            |entry: &Entry| places.contains(&entry.target.as_path()) && entry.root == root;
-        entry.is_some_and(|entry| is_here(&entry) && entry.helper == Some(OURS.as_bytes()))
-    };
+/// The table without the entries that `is_gone` names; `None` where it has none.
+fn without(table: &[u8], is_gone: impl Fn(&Entry) -> bool) -> Option<Vec<u8>> {
+    let stays = |line: &&[u8]| Entry::parse(line).is_none_or(|entry| !is_gone(&entry));
     let lines = table.split_inclusive(|byte| *byte == b'\n');
-    let left: Vec<u8> = lines
-        .filter(|line| !is_gone(line))
-        .flatten()
-        .copied()
-        .collect();
+    let left: Vec<u8> = lines.filter(stays).flatten().copied().collect();
     (left.len() < table.len()).then_some(left)
-}
-
-/// Unmounts by umount(8), which removes the target from the table.
-pub fn unmount(target: &Path, lazy: bool, ends: Instant) -> Result<()> {
-    // It must not call dvdcli again, nor look at the path, which may hang.
-    by_program::unmount(
-        target,
-        &["--internal-only", "--no-canonicalize"],
-        lazy,
-        ends,
-    )
 }
 
 #[cfg(test)]
@@ -193,9 +190,10 @@ garbage\n";
         ];
         let table = [&*ours, &other, "garbage\n", &twin, &elsewhere].concat();
         let places = [Path::new("/srv/a b"), Path::new("/srv/was")];
-        let left = without(table.as_bytes(), &places, Path::new("/x")).expect("changed");
+        let is_gone = |entry: &Entry| is_of(entry, &places, Path::new("/x"));
+        let left = without(table.as_bytes(), is_gone).expect("changed");
         let expected = [&*other, "garbage\n", &elsewhere].concat();
         assert_eq!(String::from_utf8_lossy(&left), expected);
-        assert_eq!(without(&left, &places, Path::new("/x")), None);
+        assert_eq!(without(&left, is_gone), None);
     }
 }

@@ -1,11 +1,14 @@
 //! `local` volumes of a type with a helper, `/sbin/mount.TYPE`: what helpers say is compared with the mount table.
 
+use std::os::unix::fs::chown;
+
 use pretty_assertions::assert_eq;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::host::Host;
 use crate::harness::mounts::mounted_at;
+use crate::harness::programs;
 use crate::harness::strace::under_strace;
 use crate::harness::volumes::{LOCAL, local_data, mounts, unmounts_and_removes};
 
@@ -142,6 +145,36 @@ fn the_helper_that_a_mount_names_is_called_to_unmount_it() {
         assert_eq!(words, format!("{}\n", path.display()));
         assert_eq!(host.utab(), "", "{umount}");
     }
+}
+
+/// umount(8) and helpers go by the name, so that whoever owns a directory above could have root unmount another mount.
+#[test]
+fn no_helper_is_called_where_a_user_can_move_the_mount() {
+    let Some(host) = with_helper("exec mount -i -t tmpfs none \"$2\" -o helper=odd") else {
+        return;
+    };
+    let env = &host.env;
+    host.write("/usr/sbin/umount.odd", "#!/bin/sh\nexec umount -i \"$1\"\n");
+    env.configure("libstorage.integration.volume.operations.mount.path: $ROOT/home/volumes\n");
+    chown(env.dir("home"), Some(1000), None).unwrap();
+    let victim = env.dir("victim/db");
+    env.mount_tmpfs(&victim);
+    let swap = "mv $HOMES/volumes $HOMES/moved; ln -s $HOMES/../victim $HOMES/volumes";
+    let swap = swap.replace("$HOMES", &env.path("home").display().to_string());
+    programs::replace(env, "umount", &format!("{swap}\nexec $ORIGINAL \"$@\""));
+    env.mount_created(&format!("mount -d local -n db {OPTIONS}"))
+        .prints("$ROOT/home/volumes/db\n")
+        .succeeds();
+    let found = env.dvdcli("unmount -d local -n db").output();
+    assert!(
+        mounted_at(&env.path("home/moved/db")).is_none(),
+        "{found:?}"
+    );
+    assert!(mounted_at(&victim).is_some(), "{found:?}");
+    let warning = "dvdcli: warning: volume db is unmounted without umount.odd, which others could lead astray: $ROOT/home: it belongs to user 1000; run chown root on it if it is to be trusted\n";
+    assert_eq!(found.parts(), (0, "", warning));
+    assert!(mounted_at(&env.path("home/volumes/db")).is_none());
+    assert_eq!(host.utab(), "");
 }
 
 /// Not every file system shows the device that it was given, nor is that always still there.

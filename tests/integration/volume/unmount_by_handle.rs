@@ -87,6 +87,32 @@ fn a_directory_that_is_exchanged_for_a_link_meanwhile_does_not_keep_the_view() {
     env.assert_nothing_is_left();
 }
 
+/// The mount of a volume, where it is made below a configured path.
+#[test]
+fn a_configured_path_that_is_exchanged_meanwhile_leads_to_no_other_mount() {
+    let Some(env) = Env::isolated() else { return };
+    env.configure("libstorage.integration.volume.operations.mount.path: $ROOT/home/one\n");
+    let (one, other) = (env.path("home/one"), env.path("home/other"));
+    let theirs = env.dir("home/other/db");
+    env.mount_tmpfs(&theirs);
+    for (driver, options) in [("local", "type=tmpfs,device=x"), ("loop", "size=20MiB")] {
+        env.dvdcli(&format!("create -d {driver} -n db --volumeopts={options}"))
+            .succeeds();
+        for round in 0..20 {
+            let mounted = env.dvdcli(&format!("mount -d {driver} -n db")).output();
+            assert_eq!(mounted.code, 0, "{mounted:?}");
+            let line = ["", "--lazy"][round % 2];
+            let line = format!("unmount -d {driver} -n db {line}");
+            let found = exchanging(&env, &one, &other, &line);
+            assert_eq!(found.parts(), (0, "", ""), "{driver} {round}");
+            assert_eq!(env.mounts(), [theirs.as_path()], "{driver} {round}");
+        }
+        env.dvdcli(&format!("remove -d {driver} -n db")).succeeds();
+    }
+    unmount(&theirs);
+    env.assert_nothing_is_left();
+}
+
 const USER: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
 
 /// A user of the host, with user and mount namespaces of his own that see nothing of what is mounted later.
