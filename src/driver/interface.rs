@@ -62,6 +62,11 @@ pub trait Volume: Send {
     /// Its canonical name, without options that the caller wrote into the name. It is locked and recorded under this name.
     fn name(&self) -> &str;
 
+    /// The name as the caller wrote it, which may have options in it.
+    fn called(&self) -> &str {
+        self.name()
+    }
+
     /// The canonical name of the volume of the same driver that `create` would copy, if any. Nothing is created or mounted.
     ///
     /// # Errors
@@ -259,8 +264,6 @@ pub enum Unmounted {
     Lost(String),
     /// It is not mounted here, but something keeps it in use on this host. The text says what.
     InUse(String),
-    /// It is not mounted in its place any more, but bound to another one in this mount namespace. The text says where.
-    Bound(String),
     /// There was nothing to unmount. The text says who says so: `driver loop: it is not mounted`.
     WasNot(String),
 }

@@ -1,5 +1,7 @@
 //! What is left of a mount after its driver was told to unmount it, and what is to be done about that.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
 
@@ -39,8 +41,9 @@ impl Locked<'_> {
         let is_certain = release.all || before.as_ref().is_some_and(|it| it.settled);
         let concluded = match (told, left) {
             (Ok(Unmounted::Lost(why)), left) => return self.is_lost(why, &left),
-            (Ok(Unmounted::Bound(why)), _) => return self.stays_bound(why, release.lazy),
-            (Ok(Unmounted::InUse(why)), _) => return self.stays_in_use(why, release.lazy),
+            (Ok(Unmounted::InUse(why)), _) => {
+                return self.stays_in_use(&why, before.as_ref(), release);
+            }
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
                 // What the driver leaves where it mounts nothing for anybody is the administrator's.
@@ -62,19 +65,17 @@ impl Locked<'_> {
             (Err(error), left) => self.go_on_without_driver(error, before.as_ref(), left, release),
         };
         if concluded.is_ok() {
-            return self.ledger.clear();
+            return self.forget_names();
         }
         // The record is as it was.
         let _ = before.map(|record| self.ledger.save(record));
         concluded
     }
 
-    /// It is no error to a caller that gives no ID and no target, as an agent that binds the volume for other containers, and has to
-    /// end those yet.
-    fn stays_bound(&mut self, why: String, is_expected: bool) -> Result<()> {
-        let holder = &self.holder;
-        let is_agent = holder.id.is_none() && holder.target.is_none() && holder.process.is_none();
-        self.stays_in_use(why, is_expected || is_agent)
+    /// Nothing keeps it, by whatever name.
+    fn forget_names(&mut self) -> Result<()> {
+        self.ledger.memory.await_names(BTreeSet::new())?;
+        self.ledger.clear()
     }
 
     fn is_lost(&mut self, why: String, left: &Left) -> Result<()> {
@@ -83,10 +84,18 @@ impl Locked<'_> {
         Err(Error::msg(why))
     }
 
-    /// Nothing is left to hold, but other hosts cannot have it yet. It is no error where that was to be expected: after a lazy unmount,
-    /// and where an agent still has to end other containers.
-    fn stays_in_use(&mut self, why: String, is_expected: bool) -> Result<()> {
+    /// Nothing is left to hold, but something keeps it. It is no error where that was to be expected: after a lazy unmount, and where
+    /// an agent that has the volume by another name as well has still to end the containers there.
+    fn stays_in_use(
+        &mut self,
+        why: &str,
+        before: Option<&HolderRecord>,
+        release: Release,
+    ) -> Result<()> {
+        let names = self.names_to_come(before, release);
+        let is_expected = release.lazy || !names.is_empty();
         self.ledger.clear()?;
+        self.ledger.memory.await_names(names)?;
         if is_expected {
             self.warn(&format!("volume {}: {why}", self.volume.name()));
             return Ok(());

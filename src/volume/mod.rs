@@ -9,6 +9,7 @@ pub mod lookup;
 pub mod mount;
 mod mount_anew;
 pub mod mount_point;
+mod names;
 pub mod release;
 mod release_dead;
 mod remove;

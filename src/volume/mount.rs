@@ -239,6 +239,7 @@ impl Locked<'_> {
         let old = record.mount.replace(mount.clone());
         record.settled = true;
         let is_new_holder = record.hold(&self.holder);
+        self.note_name(&mut record);
         let others = record.others(&self.holder);
         // The target is recorded before it is bound: after a kill, the next call finds it there.
         let shown = self

@@ -152,6 +152,7 @@ impl Locked<'_> {
             || record.held_elsewhere(table).is_some()
             || record.is_seen(table);
         let mut after = record.clone();
+        self.drop_name(&mut after, release);
         // Where the mount is gone, every holder is released.
         for target in after.release(&self.holder, release.all || !is_mounted) {
             self.unbind(&target, record, release.lazy)?;

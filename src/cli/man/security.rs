@@ -107,8 +107,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              a link, and nothing else is unmounted. What somebody has mounted over it is named (exit 4), and taken away with it by \
              unmount --lazy; over a directory above, and over a volume's own mount, only what a user has mounted by FUSE. A \
              volume of a built-in driver whose file system stays mounted after the last release, as in a user's own namespace, is \
-             an error (exit 4). It is a warning with --lazy, and where it is bound in this mount namespace and the caller gave neither \
-             --id nor --target.",
+             an error (exit 4). It is a warning with --lazy, and where a caller without --id has mounted the volume by another name as \
+             well (db and name=db,size=5), under which an agent has still to unmount it.",
         ),
         (
             "set-user-ID",

@@ -43,14 +43,12 @@ fn keeper_of(gone: &Gone, table: &MountTable) -> Option<Keeper> {
         // What is not in memory may be mounted for others, as another volume from the same server.
         return is_in_memory.then(|| Keeper {
             words: format!("mounted at {}", here.mount_point.display()),
-            is_bind: true,
         });
     }
     let (process, there) = busy::mounted_elsewhere(shown)?;
     let place = there.mount_point.display();
     Some(Keeper {
         words: format!("mounted at {place} in the mount namespace of {process}"),
-        is_bind: false,
     })
 }
 

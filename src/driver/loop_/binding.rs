@@ -115,10 +115,9 @@ pub fn kept_by(image: &File, ends: Instant) -> Result<Option<Keeper>> {
             thread::sleep(PAUSE * 50);
             // Whoever had it open may have closed it between two looks.
             if !is_closed_soon && loop_device::bound_to(id)?.contains(&number) {
-                let is_bind = bound_here(number).is_some();
                 let user = mounted.or(opened).unwrap_or_default();
                 let words = format!("bound to /dev/loop{number}{user}");
-                return Ok(Some(Keeper { words, is_bind }));
+                return Ok(Some(Keeper { words }));
             }
         }
         thread::sleep(PAUSE);

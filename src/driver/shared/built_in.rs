@@ -208,6 +208,10 @@ impl Volume for BuiltInVolume<'_> {
         &self.given.name
     }
 
+    fn called(&self) -> &str {
+        &self.given.called
+    }
+
     fn has_options(&self) -> bool {
         self.given.has_options
     }
@@ -294,15 +298,9 @@ impl Volume for BuiltInVolume<'_> {
             (Some(Unmounted::Lost(why)), Some(user)) => {
                 Unmounted::Lost(format!("{why}; it is still {}", user.words))
             }
-            (_, Some(Keeper { words, is_bind })) => {
-                let why = format!(
-                    "it is not mounted here any more, but still {words}; unmount it again when that has ended"
-                );
-                match is_bind {
-                    true => Unmounted::Bound(why),
-                    false => Unmounted::InUse(why),
-                }
-            }
+            (_, Some(Keeper { words })) => Unmounted::InUse(format!(
+                "it is not mounted here any more, but still {words}; unmount it again when that has ended"
+            )),
             (Some(unmounted), None) => unmounted,
             (None, None) => Unmounted::WasNot(format!("{label}: it is not mounted")),
         })

@@ -13,8 +13,6 @@ use crate::sys::mount::mountinfo::{Mount, MountTable};
 pub struct Keeper {
     /// `bound to /dev/loop0, which is open in PID 7 (sleep)`.
     pub words: String,
-    /// It is bound to another place in this mount namespace, as agents do for the containers that they have still to end.
-    pub is_bind: bool,
 }
 
 /// A volume that exists.

@@ -16,6 +16,8 @@ use crate::driver::shared::store::VolumeFile;
 pub struct Given {
     /// The volume's canonical name.
     pub name: String,
+    /// The name as it was written, with options in it.
+    pub called: String,
     /// Whether options are given beside the name.
     pub has_options: bool,
     /// The options as they were written, those in the name first.
@@ -30,9 +32,11 @@ impl Given {
     ///
     /// Wrong usage: a name that no volume can have.
     pub fn parse(known: &[Known], name: &str, options: &Options) -> Result<Given> {
+        let called = name.to_owned();
         let (name, mut written) = names::parse(name)?;
         written.extend(options.iter().cloned());
         Ok(Given {
+            called,
             name,
             has_options: !options.is_empty(),
             normal: options::read(known, &written).map_err(|error| chain(&error)),

@@ -1,6 +1,7 @@
 //! What is remembered of a volume while nobody holds it: how its driver handed it out. It is kept until the volume is removed, or
 //! the host restarts.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,9 @@ pub struct Memory {
     pub is_silent: bool,
     /// What was mounted there before, and stayed.
     pub foreign: Option<MountIdentity>,
+    /// The names under which the anonymous holder has still to unmount it, though it is not mounted any more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub names: BTreeSet<String>,
     /// Owner and mode of the container path that a plugin's volume has taken over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_over: Option<Ownership>,
@@ -70,6 +74,7 @@ impl MemoryFile {
                 was_mount: false,
                 is_silent: false,
                 foreign: None,
+                names: BTreeSet::new(),
                 taken_over: None,
             },
         }
@@ -103,6 +108,11 @@ impl MemoryFile {
             is_silent: true,
             ..before
         })
+    }
+
+    /// Remembers by which names it has still to be unmounted.
+    pub fn await_names(&self, names: BTreeSet<String>) -> Result<()> {
+        self.change(|before| Memory { names, ..before })
     }
 
     pub fn take_over(&self, ownership: Option<Ownership>) -> Result<()> {

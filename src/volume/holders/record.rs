@@ -1,6 +1,6 @@
 //! What is remembered about a mounted volume: its mount, and who holds it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,11 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Whether it is a caller that says nothing of itself.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.name(), Name::Anonymous)
+    }
+
     /// The name under which the holder is recorded: its process, else its ID, else its target.
     fn name(&self) -> Name {
         match (&self.process, &self.id, &self.target) {
@@ -53,6 +58,9 @@ pub struct HolderRecord {
     /// The mount; while the record is unsettled, the last one known.
     #[serde(rename = "mounted")]
     pub mount: Option<MountRecord>,
+    /// What the anonymous holder has called the volume when it mounted it, and not unmounted yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub names: BTreeSet<String>,
     holders: BTreeMap<Name, Hold>,
 }
 
@@ -75,6 +83,7 @@ impl HolderRecord {
             id: None,
             begun: None,
             mount: None,
+            names: BTreeSet::new(),
             holders: BTreeMap::new(),
         }
     }

@@ -80,17 +80,8 @@ fn unmount_says_what_keeps_a_volume_from_other_hosts() {
 
     a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
     bind(&env.path("shared/loop/db/mnt"), &elsewhere);
-    // As an agent does that has still to end another container: no error, and kept from other hosts all the same.
-    let warning = said(", which is mounted at $ROOT/elsewhere");
-    a.dvdcli(UNMOUNT)
-        .warns(&format!("dvdcli: warning: volume db: {warning}"))
-        .succeeds();
-    b.dvdcli(MOUNT).fails(4, &refused("a"));
-    a.enter();
-    unmount(&elsewhere);
-    a.dvdcli(UNMOUNT).warns(NOT_MOUNTED).succeeds();
-    b.dvdcli(MOUNT).prints(MOUNTED).succeeds();
-    b.dvdcli(UNMOUNT).succeeds();
+    let user = ", which is mounted at $ROOT/elsewhere";
+    is_kept(&a, &b, user, || unmount(&elsewhere));
 
     a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
     let device = format!("3</dev/loop{}", bound_below(&env)[0]);
@@ -98,6 +89,41 @@ fn unmount_says_what_keeps_a_volume_from_other_hosts() {
     let user = ", which is open in PID [..] (sleep)";
     is_kept(&a, &b, user, || drop(descriptor));
     a.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
+}
+
+/// To an agent these are two volumes: it unmounts one while containers still have the other, each in a mount namespace of its own.
+#[test]
+fn what_is_kept_by_another_name_is_no_error_until_that_is_unmounted_too() {
+    let Some(env) = Env::isolated() else { return };
+    let [one, two, three] = ["name=db,size=1", "db", "name=db,fs=ext4"];
+    let mount = |name: &str| {
+        let mounted = env.dvdcli(&format!("mount -d loop -n {name}")).output();
+        assert_eq!(mounted.code, 0, "{mounted:?}");
+    };
+    let unmount = |name: &str| env.dvdcli(&format!("unmount -d loop -n {name}"));
+    [one, two, three].into_iter().for_each(mount);
+    let args = ["--mount", "--propagation", "private"];
+    let container = keeper("unshare", &args, "");
+    let kept = said(", which is mounted at [..] in the mount namespace of PID [..] (sleep)");
+    let warning = format!("dvdcli: warning: volume db: {kept}");
+    unmount(one).warns(&warning).succeeds();
+    unmount(two).warns(&warning).succeeds();
+    // Another container comes and goes meanwhile.
+    mount(one);
+    unmount(one).warns(&warning).succeeds();
+    for _ in 0..2 {
+        unmount(three).fails(4, &format!("dvdcli: unmounting volume {three}: {kept}"));
+    }
+    drop(container);
+    unmount(three).warns(NOT_MOUNTED).succeeds();
+    // What was to be unmounted by other names is so no more where all is released.
+    [one, two].into_iter().for_each(mount);
+    let container = keeper("unshare", &args, "");
+    unmount(&format!("{one} --force"))
+        .fails(4, &format!("dvdcli: unmounting volume {one}: {kept}"));
+    drop(container);
+    env.dvdcli("remove -d loop -n db").succeeds();
     env.assert_nothing_is_mounted();
 }
 

@@ -74,19 +74,23 @@ impl<'a> Agent<'a> {
     }
 
     /// After another one has died; `known` are the containers that it still has to do with, alive or not. All others that
-    /// are written down it cleans up at once, one after the other.
+    /// are written down it cleans up at once, one after the other; those have no processes any more, or the launcher would know them.
     pub fn recover(env: &'a Env, known: &[&str]) -> Result<Agent<'a>, String> {
         let agent = Agent::new(env);
         for container in known {
             agent.read(container);
         }
         let found = fs::names(env.dir(CHECKPOINTS));
-        for name in found {
-            let container = name.to_str().unwrap();
-            if !known.contains(&container) {
-                agent.read(container);
-                agent.end(container)?;
-            }
+        let found = found.iter().map(|name| name.to_str().unwrap());
+        let unknown: Vec<_> = found.filter(|name| !known.contains(name)).collect();
+        for container in &unknown {
+            agent.read(container);
+            agent.container_dies(container);
+            agent.containers.lock().unwrap().remove(*container);
+        }
+        for container in unknown {
+            agent.read(container);
+            agent.clean_up(container)?;
         }
         Ok(agent)
     }

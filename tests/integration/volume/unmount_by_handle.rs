@@ -218,9 +218,8 @@ fn what_a_user_keeps_is_said() {
     }
 }
 
-/// An agent that knows a volume under two names, and names itself for neither, hears a warning only.
 #[test]
-fn what_is_bound_here_is_an_error_for_those_who_name_themselves() {
+fn what_is_bound_here_is_an_error() {
     let Some(env) = Env::isolated() else { return };
     let elsewhere = env.dir("elsewhere");
     for (driver, options, place) in [
@@ -237,12 +236,7 @@ fn what_is_bound_here_is_an_error_for_those_who_name_themselves() {
             bind(&env.path("var/lib/dvdcli").join(place), &elsewhere);
             let released = env.dvdcli(&format!("unmount -d {driver} -n db {id}"));
             let words = still("$ROOT/elsewhere");
-            match id {
-                "" => released
-                    .warns(&format!("dvdcli: warning: volume db: {words}"))
-                    .succeeds(),
-                _ => released.fails(4, &format!("dvdcli: unmounting volume db: {words}")),
-            }
+            released.fails(4, &format!("dvdcli: unmounting volume db: {words}"));
             assert_eq!(env.mounts(), [elsewhere.as_path()]);
             unmount(&elsewhere);
         }
