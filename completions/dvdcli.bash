@@ -62,6 +62,9 @@ _dvdcli() {
             dvdcli,path)
                 cmd="dvdcli__subcmd__path"
                 ;;
+            dvdcli,prune)
+                cmd="dvdcli__subcmd__prune"
+                ;;
             dvdcli,remove)
                 cmd="dvdcli__subcmd__remove"
                 ;;
@@ -113,6 +116,9 @@ _dvdcli() {
             dvdcli__subcmd__help,path)
                 cmd="dvdcli__subcmd__help__subcmd__path"
                 ;;
+            dvdcli__subcmd__help,prune)
+                cmd="dvdcli__subcmd__help__subcmd__prune"
+                ;;
             dvdcli__subcmd__help,remove)
                 cmd="dvdcli__subcmd__help__subcmd__remove"
                 ;;
@@ -132,7 +138,7 @@ _dvdcli() {
 
     case "${cmd}" in
         dvdcli)
-            opts="-d -n -o -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --force --lazy --format --help --version create mount unmount umount run remove rm path get list ls inspect exists drivers version completions man help"
+            opts="-d -n -o -f -y -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --force --lazy --filter --dry-run --yes --size --format --help --version create mount unmount umount run remove rm prune path get list ls inspect exists drivers version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -190,6 +196,10 @@ _dvdcli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --explicitcreate)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
@@ -207,6 +217,14 @@ _dvdcli() {
                     return 0
                     ;;
                 --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -272,7 +290,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__create)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --strict --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -330,6 +348,10 @@ _dvdcli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -381,7 +403,7 @@ _dvdcli() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "names table json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -492,7 +514,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__help)
-            opts="create mount unmount run remove path get list inspect exists drivers version completions man help"
+            opts="create mount unmount run remove prune path get list inspect exists drivers version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -659,6 +681,20 @@ _dvdcli() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dvdcli__subcmd__help__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dvdcli__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -716,7 +752,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__inspect)
-            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --format --help"
+            opts="-d -n -f -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -759,7 +795,11 @@ _dvdcli() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "names table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "names table json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -770,7 +810,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__list)
-            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --format --help"
+            opts="-d -n -f -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --filter --size --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -809,6 +849,14 @@ _dvdcli() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -874,7 +922,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__mount)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -929,6 +977,10 @@ _dvdcli() {
                     return 0
                     ;;
                 --opts-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1009,6 +1061,64 @@ _dvdcli() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dvdcli__subcmd__prune)
+            opts="-d -n -f -y -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --filter --dry-run --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --volumedriver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volumename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dvdcli__subcmd__remove)
             opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1060,7 +1170,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__run)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --explicitCreate --explicit-create --explicitcreate --id --target --read-only --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --explicitCreate --explicit-create --explicitcreate --id --target --read-only --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1115,6 +1225,10 @@ _dvdcli() {
                     return 0
                     ;;
                 --opts-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

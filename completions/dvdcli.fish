@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dvdcli_global_optspecs
-    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'chown' 'force' 'lazy' 'format=' h/help V/version
+    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'label=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'chown' 'force' 'lazy' 'f/filter=+' 'dry-run' 'y/yes' 'size' 'format=' h/help V/version
 end
 
 function __fish_dvdcli_needs_command
@@ -32,11 +32,13 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l config -d 'The configurat
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l label -d 'A label of a new volume, KEY=VALUE (built-in drivers only)' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l target -d 'A directory where the volume appears as well' -r -F
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -l format -d 'How to print them: names for one driver, else a table, unless given' -r -f -a "names\t''
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
 table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
@@ -46,6 +48,9 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l from-env -d 'Mount the vo
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l chown -d 'With --from-env: give volumes owner and mode of their container paths again, even if they are another\'s'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l dry-run -d 'Show what would be removed, and remove nothing'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s y -l yes -d 'Do not ask first'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l size -d 'Show what each was given, takes on the disk, and has used and free inside; and what all take together'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s V -l version -d 'Print version'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "create" -d 'Create a volume'
@@ -55,6 +60,7 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "umount" -d 'Unmount a
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "rm" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "get" -d 'Print a volume\'s name, if it exists'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "list" -d 'List the volumes of one driver, or of all'
@@ -74,6 +80,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l config -d 'The 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l label -d 'A label of a new volume, KEY=VALUE (built-in drivers only)' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l strict -d 'Fail where the volume exists with other options, instead of warning'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -85,6 +92,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l config -d 'The c
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l label -d 'A label of a new volume, KEY=VALUE (built-in drivers only)' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
@@ -126,6 +134,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l config -d 'The con
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l volumeopts -d 'Options of the volume, KEY=VALUE; a comma starts the next one where KEY= follows' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s o -l opt -d 'An option of the volume, KEY=VALUE or KEY alone, never split at commas; KEY=@FILE reads it from a file that only its owner can read (@@ is an @)' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l opts-file -d 'A file with options of the volume, KEY=VALUE on each line, that only its owner can read; - is stdin' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l label -d 'A label of a new volume, KEY=VALUE (built-in drivers only)' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l explicitcreate -l explicitCreate -l explicit-create -d 'Fail where the volume is absent, instead of creating it' -r -f -a "true\t''
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l id -d 'What the run is called among the holders' -r
@@ -149,6 +158,16 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l config -d 'The conf
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l force -d 'Let a volume that does not exist be no error'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l dry-run -d 'Show what would be removed, and remove nothing'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s y -l yes -d 'Do not ask first'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
@@ -168,27 +187,33 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s n -l volumename -
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l format -d 'How to print them: names for one driver, else a table, unless given' -r -f -a "names\t''
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
 table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l size -d 'Show what each was given, takes on the disk, and has used and free inside; and what all take together'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l format -d 'How to print them: names for one driver, else a table, unless given' -r -f -a "names\t''
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
 table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l size -d 'Show what each was given, takes on the disk, and has used and free inside; and what all take together'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l format -d 'How to print it' -r -f -a "json\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s f -l format -d 'How to print it: json, names, table, or a template such as \'{{.Mountpoint}}\'' -r -f -a "names\t''
+table\t''
+json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
@@ -203,7 +228,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s n -l volumenam
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l format -d 'How to print them' -r -f -a "table\t''
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l format -d 'How to print them: table, json, names, or a template such as \'{{.Name}} {{.Address}}\'' -r -f -a "names\t''
+table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s h -l help -d 'Print help'
@@ -228,18 +254,19 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l wait -d 'How long 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "create" -d 'Create a volume'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "version" -d 'Print the version and how the program was built'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "man" -d 'Print the man page'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove path get list inspect exists drivers version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "create" -d 'Create a volume'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "version" -d 'Print the version and how the program was built'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "man" -d 'Print the man page'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -4,6 +4,7 @@ pub mod boolean;
 pub mod duration;
 pub mod failure;
 pub mod hash;
+pub mod labels;
 pub mod option_list;
 pub mod options;
 pub mod pattern;

@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 use crate::base::duration::{parse_duration, parse_time_limit};
 use crate::base::option_list;
 use crate::base::options::{Gathered, Options};
+use crate::cli::format::{Format, FormatParser};
 use crate::cli::option_files;
 use crate::invocation::Limits;
 use crate::invocation::log::Log;
@@ -99,6 +100,14 @@ impl VolumeOptions {
     }
 }
 
+// The labels of a volume that is created.
+#[derive(Debug, Args)]
+pub struct LabelArgs {
+    /// A label of a new volume, KEY=VALUE (built-in drivers only)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+}
+
 // Whether `mount` and `run` create a volume that is absent.
 #[derive(Debug, Args)]
 pub struct CreationArgs {
@@ -135,6 +144,8 @@ pub struct CreateArgs {
     pub common: Common,
     #[command(flatten)]
     pub options: VolumeOptions,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// Fail where the volume exists with other options, instead of warning
     #[arg(long)]
     pub strict: bool,
@@ -147,6 +158,8 @@ pub struct MountArgs {
     #[command(flatten)]
     pub options: VolumeOptions,
     #[command(flatten)]
+    pub labels: LabelArgs,
+    #[command(flatten)]
     pub creation: CreationArgs,
     #[command(flatten)]
     pub holder: HolderArgs,
@@ -156,7 +169,7 @@ pub struct MountArgs {
     /// Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe
     #[arg(
         long,
-        conflicts_with_all = ["volumedriver", "volumename", "volumeopts", "opt", "opts_file", "target", "explicitcreate", "read_only"]
+        conflicts_with_all = ["volumedriver", "volumename", "volumeopts", "opt", "opts_file", "label", "target", "explicitcreate", "read_only"]
     )]
     pub from_env: bool,
     /// With --from-env: give volumes owner and mode of their container paths again, even if they are another's
@@ -189,6 +202,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub options: VolumeOptions,
     #[command(flatten)]
+    pub labels: LabelArgs,
+    #[command(flatten)]
     pub creation: CreationArgs,
     // Not `HolderArgs`: a run is a holder of its own, and both flags mean something else here.
     /// What the run is called among the holders
@@ -218,41 +233,55 @@ pub struct RemoveArgs {
 pub struct ListArgs {
     #[command(flatten)]
     pub common: Common,
-    /// How to print them: names for one driver, else a table, unless given
-    #[arg(long, value_enum)]
-    pub format: Option<ListFormat>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Show what each was given, takes on the disk, and has used and free inside; and what all take together
+    #[arg(long)]
+    pub size: bool,
+    /// How to print them: names, table, json, or a template such as '{{.Name}} {{.Mountpoint}}' [default: names for one
+    /// driver, else a table]
+    #[arg(long, value_parser = FormatParser, hide_possible_values = true)]
+    pub format: Option<Format>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    Names,
-    Table,
-    Json,
+// Which volumes are meant.
+#[derive(Debug, Args)]
+pub struct FilterArgs {
+    /// Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false
+    #[arg(short = 'f', long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask first
+    #[arg(short = 'y', long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     #[command(flatten)]
     pub common: Common,
-    // Nobody reads it: there is one format only.
-    /// How to print it
-    #[arg(long, value_parser = ["json"], default_value = "json")]
-    pub format: String,
+    /// How to print it: json, names, table, or a template such as '{{.Mountpoint}}'
+    #[arg(short = 'f', long, value_parser = FormatParser, hide_possible_values = true, default_value = "json")]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]
 pub struct DriversArgs {
     #[command(flatten)]
     pub common: Common,
-    /// How to print them
-    #[arg(long, value_enum, default_value_t = DriversFormat::Table)]
-    pub format: DriversFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DriversFormat {
-    Table,
-    Json,
+    /// How to print them: table, json, names, or a template such as '{{.Name}} {{.Address}}'
+    #[arg(long, value_parser = FormatParser, hide_possible_values = true, default_value = "table")]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -11,11 +11,15 @@ use crate::cli::verbs::Verb;
 
 pub mod arguments;
 pub mod completions;
+pub mod filter;
+pub mod format;
+pub mod keys;
 pub mod man;
 pub mod mount_helper;
 mod option_files;
 pub mod stdout;
 pub mod table;
+mod template;
 pub mod usage;
 pub mod verbs;
 mod words;
@@ -119,8 +123,12 @@ mod tests {
             "invalid value 'never' for '--wait <TIME>': 'never' is no duration such as 90s, 2m or 500ms",
         ),
         (
-            "inspect -d fake -n db --format=table",
-            "invalid value 'table' for '--format <FORMAT>' [possible values: json]",
+            "inspect -d fake -n db --format=yaml",
+            "invalid value 'yaml' for '--format <FORMAT>': it is names, table, json, or a template such as '{{.Name}}'",
+        ),
+        (
+            "list --format={{.Name",
+            "invalid value '{{.Name' for '--format <FORMAT>': the template is wrong: '{{' without '}}'",
         ),
         (
             "completions cmd",

@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
 use crate::invocation::budget::Budget;
 use crate::sys::process::interruption;
@@ -28,11 +27,6 @@ pub fn print(text: &str, budget: &Budget) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context(WRITING),
         _ => Ok(()),
     }
-}
-
-/// [`print()`]s a value as indented JSON, with a line end.
-pub fn print_json(value: &Value, budget: &Budget) -> Result<()> {
-    print(&format!("{value:#}\n"), budget)
 }
 
 /// Writes an answer that has to arrive, such as the path of a mount. Time to undo the mount is kept back.

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use crate::cli::arguments::{
-    Common, CompletionsArgs, CreateArgs, DriversArgs, InspectArgs, ListArgs, MountArgs, RemoveArgs,
-    RunArgs, UnmountArgs,
+    Common, CompletionsArgs, CreateArgs, DriversArgs, InspectArgs, ListArgs, MountArgs, PruneArgs,
+    RemoveArgs, RunArgs, UnmountArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +38,11 @@ pub enum Verb {
     /// Remove a volume and its data, unless it is held or mounted
     #[command(visible_alias = "rm")]
     Remove(RemoveArgs),
+    /// Remove the volumes that nobody holds and whose labels allow it
+    ///
+    /// Those with the label dvdcli.prune=true, or with the labels that --filter names; never one without a label. Only built-in drivers
+    /// keep labels. Prints what was removed, and the space that it took; asks first on a terminal.
+    Prune(PruneArgs),
     /// Print where a volume is mounted, or nothing where it is not
     Path(Common),
     /// Print a volume's name, if it exists
@@ -72,6 +77,7 @@ impl Verb {
             Verb::Run(args) => &args.common,
             Verb::Remove(args) => &args.common,
             Verb::List(args) => &args.common,
+            Verb::Prune(args) => &args.common,
             Verb::Inspect(args) => &args.common,
             Verb::Drivers(args) => &args.common,
             Verb::Completions(args) => &args.common,

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::ErrorKind;
+use crate::base::labels;
 use crate::base::options::Options;
 use crate::cli::arguments::{CreateArgs, RemoveArgs};
 use crate::commands::opening::{begin, catch_signals, open_volume, options, shown_name};
@@ -15,7 +16,8 @@ pub fn create(args: &CreateArgs, log: &mut Log) -> Result<u8> {
     catch_signals()?;
     let options = options(&args.options, &args.common, log)?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
-    let volume = open_volume(&invocation, &args.common, &options)?;
+    let mut volume = open_volume(&invocation, &args.common, &options)?;
+    volume.set_labels(labels::parse(&args.labels.label)?)?;
     let doing = || format!("creating volume {}", shown_name(&args.common));
     let created = Locked::lock(&invocation, volume.as_ref(), Holder::default())
         .and_then(|locked| locked.create());

@@ -9,7 +9,10 @@ use crate::base::secrets::fields;
 use crate::base::secrets::values::Secrets;
 use crate::base::text::escape_unprintable;
 use crate::cli::arguments::{Common, InspectArgs};
-use crate::cli::stdout::{self, print, print_json};
+use crate::cli::format::Row;
+use crate::cli::keys::INSPECTED;
+use crate::cli::stdout::{self, print};
+use crate::commands::list::sizes;
 use crate::commands::opening::{begin, open_volume, shown_name};
 use crate::driver::interface::Volume;
 use crate::invocation::log::Log;
@@ -17,13 +20,21 @@ use crate::invocation::{Invocation, TIMEOUT};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::holders::ledger;
 use crate::volume::lookup;
+use crate::volume::usage::usage;
 
 pub fn inspect(args: &InspectArgs, log: &mut Log) -> Result<u8> {
+    args.format.check(INSPECTED)?;
     let invocation = begin(&args.common, &Options::new(), TIMEOUT, log)?;
     let volume = open_volume(&invocation, &args.common, &Options::new())?;
-    let known = all_that_is_known(&invocation, volume.as_ref())
+    let keys = all_that_is_known(&invocation, volume.as_ref())
         .with_context(|| format!("inspecting volume {}", shown_name(&args.common)))?;
-    print_json(&json!([known]), &invocation.budget)?;
+    let row = Row {
+        name: volume.name().to_owned(),
+        cells: [volume.driver().name().to_owned(), volume.name().to_owned()],
+        keys,
+    };
+    let text = args.format.show(["DRIVER", "VOLUME NAME"], vec![row])?;
+    print(&text, &invocation.budget)?;
     Ok(0)
 }
 
@@ -67,7 +78,7 @@ pub fn exists(common: &Common, log: &mut Log) -> Result<u8> {
 }
 
 /// The keys of `docker volume inspect` and our own. Those that the driver does not know are null or empty.
-fn all_that_is_known(invocation: &Invocation, volume: &dyn Volume) -> Result<Value> {
+fn all_that_is_known(invocation: &Invocation, volume: &dyn Volume) -> Result<Map<String, Value>> {
     let found = lookup::find(invocation, volume)?;
     let scope = volume.driver().capabilities()?;
     let record = ledger::peek(invocation, volume)?;
@@ -76,25 +87,26 @@ fn all_that_is_known(invocation: &Invocation, volume: &dyn Volume) -> Result<Val
         .as_ref()
         .and_then(|record| record.live(&table).map(|mount| (record, mount)));
     let holders = live.map(|(record, _)| record.living()).unwrap_or_default();
+    let usage = usage(invocation, volume.driver(), &found, &table);
     let mountpoint = found
         .mountpoint
         .as_deref()
         .or(live.map(|(_, mount)| mount.path.as_path()));
-    let mut keys = json!({
-        "CreatedAt": found.created_at,
-        "Driver": volume.driver().name(),
-        "Labels": {},
-        "Mountpoint": mountpoint.map(|path| path.to_string_lossy()).unwrap_or_default(),
-        "Name": found.name,
-        "Options": found.options.map(masked),
-        "Scope": scope.as_str(),
-        "Status": masked_status(found.status.unwrap_or_default()),
-        "Holders": holders,
-    });
-    if let Value::Object(keys) = &mut keys {
-        keys.extend(found.details);
-    }
-    Ok(keys)
+    let mountpoint = mountpoint.map(|path| path.to_string_lossy());
+    let keys = [
+        ("CreatedAt", json!(found.created_at)),
+        ("Driver", json!(volume.driver().name())),
+        ("Labels", json!(found.labels)),
+        ("Mountpoint", json!(mountpoint.unwrap_or_default())),
+        ("Name", json!(found.name)),
+        ("Options", json!(found.options.map(masked))),
+        ("Scope", json!(scope.as_str())),
+        ("Status", masked_status(found.status.unwrap_or_default())),
+        ("Holders", json!(holders)),
+    ];
+    let keys = keys.into_iter().chain(sizes(&usage));
+    let keys = keys.map(|(key, value)| (key.to_owned(), value));
+    Ok(keys.chain(found.details).collect())
 }
 
 fn masked(options: Options) -> Map<String, Value> {

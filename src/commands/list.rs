@@ -1,171 +1,214 @@
-//! `list` and `drivers`.
+//! `list`.
 
-use std::time::Duration;
-
-use anyhow::{Context, Error, Result};
-use serde_json::{Value, json};
+use anyhow::{Context, Result, anyhow};
+use serde_json::{Map, Value, json};
 
 use crate::base::failure::ErrorKind;
 use crate::base::options::Options;
-use crate::base::secrets::values::Secrets;
-use crate::base::text::{chain, escape_unprintable, one_line};
-use crate::cli::arguments::{Common, DriversArgs, DriversFormat, ListArgs, ListFormat};
-use crate::cli::stdout::{print, print_json};
-use crate::cli::table::columns;
-use crate::commands::opening::begin;
-use crate::driver::interface::VolumeInfo;
-use crate::driver::overview::{self, DriverInfo};
-use crate::driver::{self};
-use crate::invocation::budget::Budget;
+use crate::base::size;
+use crate::base::text::chain;
+use crate::cli::arguments::ListArgs;
+use crate::cli::filter::{Filter, Subject};
+use crate::cli::format::{Format, Row};
+use crate::cli::keys::LISTED;
+use crate::cli::stdout::print;
+use crate::commands::opening::{begin, begin_overview, reading};
+use crate::driver::interface::{Driver, Usage, VolumeInfo};
+use crate::driver::{self, overview};
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, Limits, TIMEOUT};
+use crate::invocation::{Invocation, TIMEOUT};
+use crate::sys::mount::mountinfo::MountTable;
+use crate::volume::holders::held::Held;
+use crate::volume::usage::usage;
 
-/// The time limit of each driver for verbs that ask all drivers; absent plugins are not waited for.
-const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
+/// A volume in the list.
+struct Listed {
+    driver: String,
+    volume: VolumeInfo,
+    /// Where sizes are asked for.
+    usage: Usage,
+}
 
 pub fn list(args: &ListArgs, log: &mut Log) -> Result<u8> {
+    let filter = Filter::parse(&args.filter.filter)?;
+    if let Some(format) = &args.format {
+        format.check(LISTED)?;
+    }
     match args.common.volumedriver.as_deref() {
-        Some(driver) => list_one(args, driver, log),
-        None => list_all(args, log),
+        Some(driver) => list_one(args, &filter, driver, log),
+        None => list_all(args, &filter, log),
     }
 }
 
-fn list_one(args: &ListArgs, driver: &str, log: &mut Log) -> Result<u8> {
+fn list_one(args: &ListArgs, filter: &Filter, driver: &str, log: &mut Log) -> Result<u8> {
     let invocation = begin(&args.common, &Options::new(), TIMEOUT, log)?;
     let driver = driver::open(&invocation, driver)?;
-    let volumes = driver.list().context("listing volumes")?;
-    let rows: Vec<_> = volumes.iter().map(|it| (driver.name(), it)).collect();
-    let format = args.format.unwrap_or(ListFormat::Names);
-    print_list(rows, format, &invocation.budget)?;
+    let volumes = volumes(&invocation, args, filter, driver.as_ref()).context("listing volumes")?;
+    let format = match args.size {
+        true => &Format::Table,
+        false => &Format::Names,
+    };
+    let format = args.format.as_ref().unwrap_or(format);
+    let text = shown(args, volumes, format, &invocation)?;
+    print(&text, &invocation.budget)?;
     Ok(0)
 }
 
-fn list_all(args: &ListArgs, log: &mut Log) -> Result<u8> {
+fn list_all(args: &ListArgs, filter: &Filter, log: &mut Log) -> Result<u8> {
     let invocation = begin_overview(&args.common, log)?;
-    let answers = overview::ask_all(&invocation, |driver| driver.list())?;
-    let mut rows = Vec::new();
+    let ask = |driver: &dyn Driver| volumes(&invocation, args, filter, driver);
+    let answers = overview::ask_all(&invocation, ask)?;
+    let mut volumes = Vec::new();
     let mut errors: Vec<String> = Vec::new();
-    for (driver, answer) in &answers {
+    for (_, answer) in answers {
         match answer {
-            Ok(volumes) => rows.extend(volumes.iter().map(|it| (driver.as_str(), it))),
-            Err(error) => errors.push(chain(error)),
+            Ok(listed) => volumes.extend(listed),
+            Err(error) => errors.push(chain(&error)),
         }
     }
     // A wrong setting is one of both built-in drivers.
     errors.dedup();
     for error in &errors {
-        log.error(&anyhow::anyhow!("listing volumes: {error}"));
+        log.error(&anyhow!("listing volumes: {error}"));
     }
     let code = match errors.is_empty() {
         true => 0,
         false => ErrorKind::Other.exit_code(),
     };
-    let format = args.format.unwrap_or(ListFormat::Table);
-    print_list(rows, format, &reading(&args.common))?;
+    let format = args.format.as_ref().unwrap_or(&Format::Table);
+    let text = shown(args, volumes, format, &invocation)?;
+    print(&text, &reading(&args.common))?;
     Ok(code)
 }
 
-/// For a verb that asks every driver: `--timeout` counts, but not the configuration's times.
-fn begin_overview(common: &Common, log: &Log) -> Result<Invocation> {
-    let limits = Limits {
-        timeout: common.timeout.or(Some(OVERVIEW_TIMEOUT)),
-        default_timeout: OVERVIEW_TIMEOUT,
-        wait: Some(Duration::ZERO),
+/// The volumes of a driver that the filter asks for, in the order of their names. What has no name is left out. Who holds them is
+/// looked up only where the filter asks for that.
+fn volumes(
+    invocation: &Invocation,
+    args: &ListArgs,
+    filter: &Filter,
+    driver: &dyn Driver,
+) -> Result<Vec<Listed>> {
+    let mut volumes = driver.list()?;
+    let table = MountTable::read()?;
+    let held = filter
+        .asks_for_holders()
+        .then(|| Held::read(invocation, &table));
+    let held = held.transpose()?;
+    volumes.retain(|volume| {
+        let fits = filter.fits(&Subject {
+            name: &volume.name,
+            driver: driver.name(),
+            labels: &volume.labels,
+            is_held: held
+                .as_ref()
+                .is_some_and(|it| it.has(driver.name(), &volume.name)),
+            is_mounted: volume.is_mounted(&table),
+        });
+        fits && !volume.name.is_empty()
+    });
+    volumes.sort_by(|one, other| one.name.cmp(&other.name));
+    let listed = |volume: VolumeInfo| Listed {
+        driver: driver.name().to_owned(),
+        usage: match args.size && !volume.is_half_removed {
+            true => usage(invocation, driver, &volume, &table),
+            false => Usage::default(),
+        },
+        volume,
     };
-    Invocation::new(common.config.as_deref(), limits, log.clone())
+    Ok(volumes.into_iter().map(listed).collect())
 }
 
-/// The time of a person who reads an overview, which is not that of the drivers.
-fn reading(common: &Common) -> Budget {
-    Budget::new(common.timeout.unwrap_or(TIMEOUT))
-}
-
-/// Prints volumes with their drivers: those of each driver in the order of their names. What has no name is left out.
-fn print_list(
-    mut volumes: Vec<(&str, &VolumeInfo)>,
-    format: ListFormat,
-    budget: &Budget,
-) -> Result<()> {
-    volumes.retain(|(_, volume)| !volume.name.is_empty());
-    for volumes in volumes.chunk_by_mut(|(one, _), (other, _)| one == other) {
-        volumes.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+fn shown(
+    args: &ListArgs,
+    mut volumes: Vec<Listed>,
+    format: &Format,
+    invocation: &Invocation,
+) -> Result<String> {
+    const HEAD: [&str; 6] = ["DRIVER", "VOLUME NAME", "SIZE", "ALLOCATED", "USED", "FREE"];
+    if *format == Format::Names {
+        // A program that reads them takes each for that of a volume.
+        volumes.retain(|listed| !listed.volume.is_half_removed);
     }
-    match format {
-        ListFormat::Names => {
-            // A program that reads it takes each name for that of a volume.
-            volumes.retain(|(_, volume)| !volume.is_half_removed);
-            let line = |(_, volume): &(&str, &VolumeInfo)| escape_unprintable(&volume.name) + "\n";
-            print(&volumes.iter().map(line).collect::<String>(), budget)
-        }
-        ListFormat::Table => {
-            let row = |(driver, volume): &(&str, &VolumeInfo)| {
-                let state = match volume.is_half_removed {
-                    true => " (half removed)",
-                    false => "",
-                };
-                [(*driver).to_owned(), format!("{}{state}", volume.name)]
-            };
-            let rows: Vec<_> = volumes.iter().map(row).collect();
-            print(&columns(["DRIVER", "VOLUME NAME"], &rows), budget)
-        }
-        ListFormat::Json => {
-            let row = |(driver, volume): &(&str, &VolumeInfo)| {
-                let mut row =
-                    json!({"Driver": driver, "Name": volume.name, "Mountpoint": volume.mountpoint});
-                if volume.is_half_removed {
-                    row["Problem"] = "half removed".into();
-                }
-                row
-            };
-            print_json(&volumes.iter().map(row).collect(), budget)
-        }
+    if !args.size {
+        return format.show([HEAD[0], HEAD[1]], volumes.into_iter().map(row).collect());
+    }
+    let total = (*format == Format::Table).then(|| total(&volumes, invocation));
+    let rows = volumes.into_iter().map(row_with_sizes).chain(total);
+    format.show(HEAD, rows.collect())
+}
+
+fn row(listed: Listed) -> Row<2> {
+    let Listed { driver, volume, .. } = listed;
+    let problem = volume.is_half_removed.then_some("half removed");
+    let state = problem.map_or_else(String::new, |problem| format!(" ({problem})"));
+    let mut keys = Map::new();
+    keys.insert("Driver".into(), json!(driver));
+    keys.insert("Name".into(), json!(volume.name));
+    keys.insert("Mountpoint".into(), json!(volume.mountpoint));
+    keys.insert("Labels".into(), json!(volume.labels));
+    if let Some(problem) = problem {
+        keys.insert("Problem".into(), Value::from(problem));
+    }
+    Row {
+        cells: [driver, format!("{}{state}", volume.name)],
+        name: volume.name,
+        keys,
     }
 }
 
-pub fn drivers(args: &DriversArgs, log: &mut Log) -> Result<u8> {
-    const HEAD: [&str; 5] = ["DRIVER", "TYPE", "SCOPE", "ADDRESS", "STATUS"];
-    let invocation = begin_overview(&args.common, log)?;
-    let drivers = overview::drivers(&invocation)?;
-    let budget = reading(&args.common);
-    match args.format {
-        DriversFormat::Table => {
-            let rows: Vec<_> = drivers.iter().map(cells).collect();
-            print(&columns(HEAD, &rows), &budget)?;
-        }
-        DriversFormat::Json => print_json(&drivers.iter().map(keys).collect(), &budget)?,
+fn row_with_sizes(listed: Listed) -> Row<6> {
+    let usage = listed.usage;
+    let Row {
+        name,
+        cells: [driver, volume],
+        mut keys,
+    } = row(listed);
+    keys.extend(sizes(&usage).map(|(key, value)| (key.to_owned(), value)));
+    let [size, allocated, used, free] = in_order(&usage).map(cell);
+    Row {
+        name,
+        cells: [driver, volume, size, allocated, used, free],
+        keys,
     }
-    Ok(0)
 }
 
-/// An error, which may repeat secrets that nobody here knows.
-fn shown(error: &Error) -> String {
-    Secrets::default().mask(&chain(error))
-}
-
-fn cells(driver: &DriverInfo) -> [String; 5] {
-    let (scope, status) = match &driver.answer {
-        Ok(scope) => (scope.as_str(), "answers".to_owned()),
-        Err(_) if !driver.is_allowed => ("-", "not allowed".to_owned()),
-        Err(error) => ("-", one_line(&shown(error))),
+/// The last line of the table: the sums, and what is left on the disk of the built-in drivers' volumes.
+fn total(volumes: &[Listed], invocation: &Invocation) -> Row<6> {
+    let sum = |of: fn(&Usage) -> Option<u64>| {
+        let known = volumes.iter().filter_map(|listed| of(&listed.usage));
+        cell(Some(known.fold(0, u64::saturating_add)))
     };
+    let left = overview::left_for_built_ins(invocation);
+    Row {
+        name: String::new(),
+        cells: [
+            "TOTAL".to_owned(),
+            String::new(),
+            sum(|usage| usage.size),
+            sum(|usage| usage.allocated),
+            sum(|usage| usage.used),
+            format!("{} left on the disk", cell(left)),
+        ],
+        keys: Map::new(),
+    }
+}
+
+fn cell(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "-".to_owned(), size::show)
+}
+
+fn in_order(usage: &Usage) -> [Option<u64>; 4] {
+    [usage.size, usage.allocated, usage.used, usage.free]
+}
+
+/// The keys of sizes, in bytes.
+pub fn sizes(usage: &Usage) -> [(&'static str, Value); 4] {
+    let [size, allocated, used, free] = in_order(usage).map(|bytes| json!(bytes));
     [
-        driver.name.clone(),
-        driver.kind.into(),
-        scope.into(),
-        driver.address.clone(),
-        status,
+        ("Size", size),
+        ("Allocated", allocated),
+        ("Used", used),
+        ("Free", free),
     ]
-}
-
-fn keys(driver: &DriverInfo) -> Value {
-    let scope = driver.answer.as_ref().ok();
-    json!({
-        "Name": driver.name,
-        "Type": driver.kind,
-        "Scope": scope.map(|scope| scope.as_str()),
-        "Address": driver.address,
-        "Allowed": driver.is_allowed,
-        "Answers": driver.answer.is_ok(),
-        "Error": driver.answer.as_ref().err().map(shown),
-    })
 }

@@ -2,11 +2,13 @@
 
 mod about;
 mod create;
+mod drivers;
 mod from_env;
 mod inspect;
 mod list;
 mod mount;
 mod opening;
+mod prune;
 mod run;
 
 use anyhow::Result;
@@ -25,12 +27,13 @@ pub fn run(verb: &Verb, ignored: &[String], log: &mut Log) -> Result<u8> {
         Verb::Unmount(args) => mount::unmount(args, log),
         Verb::Run(args) => run::run(args, log),
         Verb::Remove(args) => create::remove(args, log),
+        Verb::Prune(args) => prune::prune(args, log),
         Verb::Path(common) => inspect::path(common, log),
         Verb::Get(common) => inspect::get(common, log),
         Verb::List(args) => list::list(args, log),
         Verb::Inspect(args) => inspect::inspect(args, log),
         Verb::Exists(common) => inspect::exists(common, log),
-        Verb::Drivers(args) => list::drivers(args, log),
+        Verb::Drivers(args) => drivers::drivers(args, log),
         Verb::Version(_) => about::version(),
         Verb::Completions(args) => about::completions(args),
         Verb::Man(_) => about::man(),

@@ -5,6 +5,7 @@ use std::path::absolute;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::{Failure, with_undo_error};
+use crate::base::labels;
 use crate::base::options::Options;
 use crate::cli::arguments::{HolderArgs, MountArgs, UnmountArgs};
 use crate::cli::stdout::{self, deliver};
@@ -28,7 +29,8 @@ pub fn mount(args: &MountArgs, log: &mut Log) -> Result<u8> {
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
     let doing = || format!("mounting volume {}", shown_name(&args.common));
     stdout::check().with_context(doing)?;
-    let volume = open_volume(&invocation, &args.common, &options)?;
+    let mut volume = open_volume(&invocation, &args.common, &options)?;
+    volume.set_labels(labels::parse(&args.labels.label)?)?;
     let creates = invocation.config.creates(args.creation.explicitcreate);
     let request = MountRequest {
         create: creates.then_some(Chooser::Caller),

@@ -10,8 +10,9 @@ use crate::base::secrets::values::Secrets;
 use crate::cli::arguments::{Common, VolumeOptions};
 use crate::driver;
 use crate::driver::interface::Volume;
+use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, TIMEOUT};
+use crate::invocation::{Invocation, Limits, TIMEOUT};
 use crate::sys::process::interruption;
 
 /// The volume's options that the command line gives. `log` learns which secrets to mask.
@@ -29,6 +30,24 @@ pub fn begin(
     let known = std::mem::take(&mut log.secrets);
     log.secrets = known.and(Secrets::of(options, shown_name(common)));
     start(common, default_timeout, log)
+}
+
+/// The time limit of each driver for verbs that ask all drivers; absent plugins are not waited for.
+const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For a verb that asks every driver: `--timeout` counts, but not the configuration's times.
+pub fn begin_overview(common: &Common, log: &Log) -> Result<Invocation> {
+    let limits = Limits {
+        timeout: common.timeout.or(Some(OVERVIEW_TIMEOUT)),
+        default_timeout: OVERVIEW_TIMEOUT,
+        wait: Some(Duration::ZERO),
+    };
+    Invocation::new(common.config.as_deref(), limits, log.clone())
+}
+
+/// The time of a person who reads an overview, which is not that of the drivers.
+pub fn reading(common: &Common) -> Budget {
+    Budget::new(common.timeout.unwrap_or(TIMEOUT))
 }
 
 /// As [`begin`], where `log` knows the secrets.

@@ -10,6 +10,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use nix::errno::Errno;
 
 use crate::base::failure::{ErrorKind, code_of_signal};
+use crate::base::labels;
 use crate::cli::arguments::RunArgs;
 use crate::commands::opening::{begin, open_volume, options, shown_name};
 use crate::driver;
@@ -41,7 +42,8 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
     // First of all: from now on, a signal lets us undo what we have begun.
     let foreground = Foreground::prepare().context("taking over the signals")?;
     let invocation = begin(&args.common, &options, TIMEOUT, log)?;
-    let volume = open_volume(&invocation, &args.common, &options)?;
+    let mut volume = open_volume(&invocation, &args.common, &options)?;
+    volume.set_labels(labels::parse(&args.labels.label)?)?;
     let (name, words) = (shown_name(&args.common), args.command.as_slice());
     let doing = || format!("running {} with volume {name}", words[0].display());
     let request = request(args, &invocation).with_context(doing)?;

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
+use crate::base::failure::Failure;
+use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
@@ -36,6 +38,16 @@ pub trait Driver: Send {
     /// All volumes (protocol: `List`), in no order.
     fn list(&self) -> Result<Vec<VolumeInfo>>;
 
+    /// Whether it keeps the labels of its volumes; the protocol has none.
+    fn keeps_labels(&self) -> bool {
+        false
+    }
+
+    /// What the driver knows of the space that a volume takes; the caller asks the file system of a mounted one itself.
+    fn usage(&self, _name: &str) -> Result<Usage> {
+        Ok(Usage::default())
+    }
+
     /// From where its volumes can be reached (protocol: `Capabilities`).
     fn capabilities(&self) -> Result<Scope>;
 
@@ -65,6 +77,21 @@ pub trait Volume: Send {
     /// The name as the caller wrote it, which may have options in it.
     fn called(&self) -> &str {
         self.name()
+    }
+
+    /// Sets the labels that `create` gives it.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: the driver keeps no labels, as the plugin protocol has none.
+    fn set_labels(&mut self, labels: Labels) -> Result<()> {
+        if !labels.is_empty() {
+            bail!(Failure::usage(format!(
+                "--label: {} keeps no labels, only the built-in drivers do",
+                self.driver().label()
+            )));
+        }
+        Ok(())
     }
 
     /// The canonical name of the volume of the same driver that `create` would copy, if any. Nothing is created or mounted.
@@ -149,7 +176,7 @@ pub trait Volume: Send {
         Ok(())
     }
 
-    /// Whether options were given beside its name.
+    /// Whether options or labels were given beside its name.
     fn has_options(&self) -> bool;
 
     /// Closes what is open between two calls; the next call opens it again. A plugin may serve one connection at a time, so
@@ -169,10 +196,34 @@ pub struct VolumeInfo {
     pub created_at: Option<String>,
     /// The options that it was created with, where the driver knows them.
     pub options: Option<Options>,
+    pub labels: Labels,
     /// Keys that `inspect` shows beside Docker's own: `Size`, `FsType`, `Device` and the like.
     pub details: Map<String, Value>,
     /// It is no volume any more: its removal was cut off. Only lists have such ones.
     pub is_half_removed: bool,
+}
+
+impl VolumeInfo {
+    /// Whether it is mounted where its driver says that it is: there or above, at a mount with the volume's name in its path.
+    pub fn is_mounted(&self, table: &MountTable) -> bool {
+        let mountpoint = self.mountpoint.as_deref();
+        let mount = mountpoint.and_then(|path| table.covering(path));
+        let mut names = mount.iter().flat_map(|mount| mount.mount_point.iter());
+        names.any(|part| part == self.name.as_str())
+    }
+}
+
+/// The space that a volume has and takes, in bytes; `None` where that is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// What it was given.
+    pub size: Option<u64>,
+    /// What it takes on the disk below.
+    pub allocated: Option<u64>,
+    /// What is used in its file system.
+    pub used: Option<u64>,
+    /// What is free in its file system.
+    pub free: Option<u64>,
 }
 
 /// What a driver knows about the existence of one volume.
@@ -252,7 +303,7 @@ pub enum Created {
     Existed,
     /// It existed, and has the options that were asked for.
     Same,
-    /// It existed, and differs from what was asked for in these options.
+    /// It existed, and differs from what was asked for in these options or labels.
     Otherwise(Vec<String>),
 }
 

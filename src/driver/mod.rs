@@ -14,11 +14,17 @@ use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::driver::interface::{Driver, Volume};
 use crate::driver::plugin::Plugin;
-use crate::driver::shared::built_in::{BuiltIn, BuiltInKind};
+use crate::driver::shared::built_in::BuiltIn;
+use crate::driver::shared::kind::BuiltInKind;
 use crate::invocation::Invocation;
 
 /// The built-in drivers. Their names win over those of plugins.
 const BUILT_INS: &[&dyn BuiltInKind] = &[&local::Local, &loop_::Loop];
+
+/// The names of the built-in drivers.
+pub fn built_ins() -> impl Iterator<Item = &'static str> {
+    BUILT_INS.iter().map(|kind| kind.name())
+}
 
 /// Opens the driver of that name, else the configured one.
 ///

@@ -11,6 +11,7 @@ use crate::driver::plugin::managed;
 use crate::driver::shared::home;
 use crate::driver::{BUILT_INS, open_exactly};
 use crate::invocation::Invocation;
+use crate::sys::block::fill;
 
 /// The answer of every driver: the built-in ones first, then the plugins by name. One that an administrator has disabled is left out,
 /// with a warning.
@@ -86,6 +87,14 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     let plugins = side_by_side(plugins(invocation)?, ask);
     let plugins = plugins.into_iter().map(|(_, row)| row);
     Ok(built_ins.chain(plugins).collect())
+}
+
+/// What is free on the disk where the built-in drivers have their volumes, in bytes.
+pub fn left_for_built_ins(invocation: &Invocation) -> Option<u64> {
+    let root = home::root(invocation);
+    let existing = root.ancestors().find(|path| path.is_dir())?;
+    let fill = fill::mounted(existing).ok().flatten();
+    fill.map(|fill| fill.free)
 }
 
 fn unless_refused<T>(

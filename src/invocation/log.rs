@@ -60,6 +60,11 @@ impl Log {
         self.line("", &chain(error), LONGEST);
     }
 
+    /// A question to whoever sits at the terminal, below what it is about. Neither holds anything that has to be masked or escaped.
+    pub fn ask(&self, about: &str, question: &str) {
+        self.shared().write(&format!("{about}{question}"));
+    }
+
     /// One write, so that lines of processes that share stderr do not mix.
     fn line(&self, prefix: &str, message: &str, longest: usize) {
         let said = one_line(&self.secrets.mask(message));

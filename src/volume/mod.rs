@@ -18,6 +18,7 @@ mod sighting;
 mod system_place;
 mod taken_over;
 mod undo;
+pub mod usage;
 
 use std::path::PathBuf;
 

@@ -9,6 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::cli::Cli;
 
+mod formats;
 mod sections;
 mod security;
 mod settings;
@@ -42,6 +43,11 @@ pub fn page() -> io::Result<Vec<u8>> {
     {
         heading(&mut text, "SH", title)?;
         paragraphs(&mut text, entries)?;
+    }
+    heading(&mut text, "SH", "FORMATS AND FILTERS")?;
+    paragraphs(&mut text, formats::FORMATS)?;
+    for (verb, keys) in &formats::keys() {
+        paragraphs(&mut text, &[(verb, keys)])?;
     }
     Ok(text)
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Error, Result, bail};
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::secrets::values::Secrets;
 use crate::base::text::chain;
-use crate::driver::interface::VolumeInfo;
+use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
 use crate::driver::local::{forbidden, inside, keepers};
@@ -18,6 +18,7 @@ use crate::driver::shared::mounted_as;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::unmount::unmount_to_mount_anew;
+use crate::sys::files::tree;
 use crate::sys::mount::apart;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
@@ -39,6 +40,19 @@ impl Existing for LocalVolume<'_> {
 
     fn describe(&self, table: &MountTable) -> Result<VolumeInfo> {
         Ok(self.on_disk.describe(table))
+    }
+
+    /// Of a plain directory; what is mounted elsewhere takes nothing here.
+    fn usage(&self) -> Result<Usage> {
+        if self.on_disk.source.is_some() {
+            return Ok(Usage::default());
+        }
+        let taken = Some(tree::space(&self.on_disk.data()));
+        Ok(Usage {
+            allocated: taken,
+            used: taken,
+            ..Usage::default()
+        })
     }
 
     fn mount(&self, read_only: bool) -> Result<PathBuf> {

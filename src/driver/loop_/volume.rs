@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::base::failure::with_undo_error;
 use crate::base::text::chain;
-use crate::driver::interface::VolumeInfo;
+use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk, device_of};
 use crate::driver::loop_::{binding, health, image, open, thick};
 use crate::driver::shared::data_directory;
@@ -19,7 +19,7 @@ use crate::driver::shared::mounted_as;
 use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::unmount::unmount_to_mount_anew;
-use crate::sys::block::loop_device;
+use crate::sys::block::{fill, loop_device};
 use crate::sys::errno::is_read_only;
 use crate::sys::files::in_place;
 use crate::sys::mount::calls;
@@ -43,6 +43,18 @@ impl Existing for LoopVolume<'_> {
 
     fn describe(&self, table: &MountTable) -> Result<VolumeInfo> {
         self.on_disk.describe(table)
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let path = self.on_disk.image();
+        let (length, allocated) = open::lengths(&path)?;
+        let fill = fill::of(&open::to_read(&path)?).context("reading the superblock")?;
+        Ok(Usage {
+            size: Some(length),
+            allocated: Some(allocated),
+            used: fill.map(|fill| fill.used),
+            free: fill.map(|fill| fill.free),
+        })
     }
 
     fn mount(&self, read_only: bool) -> Result<PathBuf> {

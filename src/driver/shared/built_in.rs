@@ -1,63 +1,31 @@
-//! A built-in driver and its volumes. What differs between the kinds is in `BuiltInKind` and `Existing`.
+//! A built-in driver and its volumes. What differs between the kinds is in `kind` and `existing`.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::interface::{
-    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
+    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Usage, Volume, VolumeInfo,
+    Whereabouts,
 };
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
+use crate::driver::shared::kind::BuiltInKind;
 use crate::driver::shared::leftovers;
-use crate::driver::shared::options::{self, Known, NormalOptions};
+use crate::driver::shared::options::{self, NormalOptions};
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::taken_over;
 use crate::driver::shared::unmount::{unmount_all, unmount_unread};
 use crate::invocation::Invocation;
-use crate::invocation::config::Config;
-use crate::invocation::config::allow::Allow;
 use crate::sys::files::immutable;
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
-
-/// What a kind of built-in driver has of its own.
-pub trait BuiltInKind: Sync {
-    /// The driver's name.
-    fn name(&self) -> &'static str;
-
-    /// The options that its volumes can have.
-    fn options(&self) -> &'static [Known];
-
-    /// Refuses a configuration that the driver cannot work with: wrong usage, with file and line.
-    fn check_configuration(&self, _config: &Config) -> Result<()> {
-        Ok(())
-    }
-
-    /// Refuses options that do not go together: wrong usage.
-    fn check(&self, options: &NormalOptions) -> Result<()>;
-
-    /// Refuses options that the host's owner does not allow to those who only mount: wrong usage.
-    fn refuse_not_allowed(&self, options: &NormalOptions, allow: &Allow) -> Result<()>;
-
-    /// The canonical name of the volume that `create` would copy.
-    fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>>;
-
-    /// Creates a volume that does not exist. Its options have been checked. False where another host has created it meanwhile.
-    fn create(&self, place: Place, given: &Given, chooser: Chooser) -> Result<bool>;
-
-    /// A volume that exists, with its record.
-    fn existing<'h>(
-        &self,
-        place: Place<'h>,
-        file: &'h VolumeFile,
-    ) -> Result<Box<dyn Existing + 'h>>;
-}
 
 /// A built-in driver, opened.
 pub struct BuiltIn<'a> {
@@ -91,6 +59,7 @@ impl<'a> BuiltIn<'a> {
             name: name.to_owned(),
             created_at: Some(file.created_at),
             options: Some(file.given),
+            labels: file.labels,
             ..info
         })
     }
@@ -156,6 +125,16 @@ impl Driver for BuiltIn<'_> {
         Ok(volumes)
     }
 
+    fn keeps_labels(&self) -> bool {
+        true
+    }
+
+    fn usage(&self, name: &str) -> Result<Usage> {
+        let place = self.home.place(name);
+        let file = place.existing_file()?;
+        self.kind.existing(place, &file)?.usage()
+    }
+
     fn capabilities(&self) -> Result<Scope> {
         Ok(Scope::Local)
     }
@@ -191,7 +170,10 @@ impl BuiltInVolume<'_> {
             return Ok(None);
         };
         let known = self.driver.kind.options();
-        let differing = options::differing(known, &file.options, wanted);
+        let mut differing = options::differing(known, &file.options, wanted);
+        let labels = self.given.labels.iter();
+        let other = labels.filter(|(key, value)| file.labels.get(*key) != Some(*value));
+        differing.extend(other.map(|(key, _)| format!("label {key}")));
         Ok(Some(match differing.is_empty() {
             true => Created::Same,
             false => Created::Otherwise(differing),
@@ -213,7 +195,12 @@ impl Volume for BuiltInVolume<'_> {
     }
 
     fn has_options(&self) -> bool {
-        self.given.has_options
+        self.given.has_options || !self.given.labels.is_empty()
+    }
+
+    fn set_labels(&mut self, labels: Labels) -> Result<()> {
+        self.given.labels = labels;
+        Ok(())
     }
 
     fn copy_source(&self, chooser: Chooser) -> Result<Option<String>> {

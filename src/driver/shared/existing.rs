@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::driver::interface::VolumeInfo;
+use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::shared::gone::Gone;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
@@ -25,6 +25,9 @@ pub trait Existing {
 
     /// What is shown of it, apart from its name and its record.
     fn describe(&self, table: &MountTable) -> Result<VolumeInfo>;
+
+    /// The space that it takes, as far as that can be known while it is not mounted.
+    fn usage(&self) -> Result<Usage>;
 
     /// Mounts it and returns the directory that users get. The caller knows of no mount; one that is there all the same was left by
     /// a call that was killed.

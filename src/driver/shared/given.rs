@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 
 use crate::base::failure::Failure;
+use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::shared::names;
@@ -20,6 +21,7 @@ pub struct Given {
     pub called: String,
     /// Whether options are given beside the name.
     pub has_options: bool,
+    pub labels: Labels,
     /// The options as they were written, those in the name first.
     written: Options,
     /// The options in normal form, or why they are wrong. Only verbs that can create a volume ask for them: `unmount` and
@@ -39,6 +41,7 @@ impl Given {
             called,
             name,
             has_options: !options.is_empty(),
+            labels: Labels::new(),
             normal: options::read(known, &written).map_err(|error| chain(&error)),
             written,
         })
@@ -58,6 +61,7 @@ impl Given {
             created_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             given: self.written.clone(),
             options,
+            labels: self.labels.clone(),
         }
     }
 }

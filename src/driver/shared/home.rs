@@ -41,8 +41,13 @@ pub struct Home<'a> {
 
 /// The directory of all volumes of a driver: `/var/lib/dvdcli/DRIVER`, or in the configured place.
 pub fn directory(driver: &str, invocation: &Invocation) -> PathBuf {
+    root(invocation).join(driver)
+}
+
+/// The directory above those of all built-in drivers.
+pub fn root(invocation: &Invocation) -> &Path {
     let configured = invocation.config.root.as_ref();
-    configured.unwrap_or(&invocation.paths.state).join(driver)
+    configured.unwrap_or(&invocation.paths.state)
 }
 
 impl<'a> Home<'a> {

@@ -9,6 +9,7 @@ pub mod given;
 pub mod gone;
 pub mod home;
 pub mod host_claim;
+pub mod kind;
 pub mod leftovers;
 pub mod mounted_as;
 pub mod names;

@@ -9,6 +9,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::driver::shared::aside::{Aside, lacks_space};
 use crate::driver::shared::data_directory;
@@ -38,6 +39,8 @@ pub struct VolumeFile {
     pub given: Options,
     /// The options that count, in normal form: those that were given, and defaults.
     pub options: NormalOptions,
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 /// The directory of all volumes of one driver.
@@ -291,6 +294,7 @@ mod tests {
             created_at: String::new(),
             given: vec![],
             options: vec![("size".into(), "1".into())].into(),
+            labels: Labels::new(),
         }
     }
 

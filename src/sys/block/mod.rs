@@ -2,6 +2,7 @@
 
 pub mod btrfs;
 pub mod ext_errors;
+pub mod fill;
 pub mod loop_device;
 pub mod mkfs;
 pub mod sectors;

@@ -1,6 +1,7 @@
-//! Deleting a directory with all that is in it, and nothing else.
+//! Whole trees: deleting a directory with all that is in it, and nothing else; looking through one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::fs::{self, Metadata};
 use std::io;
@@ -77,6 +78,25 @@ pub fn find_by(directory: &Path, is_wanted: impl Fn(&Path, &Metadata) -> bool) -
         }
     }
     None
+}
+
+/// The disk space that a directory takes with all below it, on the same file system, in bytes. A file with several names counts once;
+/// what cannot be read counts nothing.
+pub fn space(directory: &Path) -> u64 {
+    let Ok(top) = directory.symlink_metadata() else {
+        return 0;
+    };
+    let (device, sum) = (top.dev(), Cell::new(top.blocks()));
+    let linked = RefCell::new(HashSet::new());
+    find_by(directory, |_, found| {
+        let is_new =
+            found.is_dir() || found.nlink() == 1 || linked.borrow_mut().insert(found.ino());
+        if is_new && found.dev() == device {
+            sum.set(sum.get() + found.blocks());
+        }
+        false
+    });
+    sum.get() * 512
 }
 
 /// A tree that is being deleted.

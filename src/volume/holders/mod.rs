@@ -1,5 +1,6 @@
 //! Who holds which volume: the ledger, its records and locks, and holder processes.
 
+pub mod held;
 pub mod hold;
 pub mod ledger;
 pub mod lock;

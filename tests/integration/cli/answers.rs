@@ -140,8 +140,8 @@ fn list_has_formats() {
     assert_eq!(
         env.json("list -d fake --format json"),
         json!([
-            { "Driver": "fake", "Name": "a", "Mountpoint": null },
-            { "Driver": "fake", "Name": "b", "Mountpoint": "$ROOT/volumes/b" },
+            { "Driver": "fake", "Name": "a", "Mountpoint": null, "Labels": {} },
+            { "Driver": "fake", "Name": "b", "Mountpoint": "$ROOT/volumes/b", "Labels": {} },
         ])
     );
 }
@@ -177,6 +177,7 @@ fn inspect_speaks_in_the_keys_of_docker() {
         json!([{
             "CreatedAt": null, "Driver": "fake", "Labels": {}, "Mountpoint": "", "Name": "db", "Options": null,
             "Scope": "local", "Status": {}, "Holders": [],
+            "Size": null, "Allocated": null, "Used": null, "Free": null,
         }])
     );
     env.dvdcli("mount -d fake -n db --id task")
@@ -194,6 +195,7 @@ fn inspect_speaks_in_the_keys_of_docker() {
         json!([{
             "CreatedAt": "2026-01-02T03:04:05Z", "Driver": "fake", "Labels": {}, "Mountpoint": "$ROOT/volumes/db",
             "Name": "db", "Options": null, "Scope": "global", "Status": { "disk": [1, 2] }, "Holders": ["task"],
+            "Size": null, "Allocated": null, "Used": null, "Free": null,
         }])
     );
     assert_eq!(env.json("inspect -d fake -n db --format json"), inspected());

@@ -64,7 +64,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "list -d fake --format=xml",
-        "invalid value 'xml' for '--format <FORMAT>' [possible values: names, table, json]",
+        "invalid value 'xml' for '--format <FORMAT>': it is names, table, json, or a template such as '{{.Name}}'",
     ),
     (
         "mount -d .. -n db",

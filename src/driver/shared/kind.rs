@@ -1,0 +1,45 @@
+//! A kind of built-in driver: what differs between `local` and `loop` where a volume need not exist.
+
+use anyhow::Result;
+
+use crate::driver::interface::Chooser;
+use crate::driver::shared::existing::Existing;
+use crate::driver::shared::given::Given;
+use crate::driver::shared::home::Place;
+use crate::driver::shared::options::{Known, NormalOptions};
+use crate::driver::shared::store::VolumeFile;
+use crate::invocation::config::Config;
+use crate::invocation::config::allow::Allow;
+
+/// What a kind of built-in driver has of its own.
+pub trait BuiltInKind: Sync {
+    /// The driver's name.
+    fn name(&self) -> &'static str;
+
+    /// The options that its volumes can have.
+    fn options(&self) -> &'static [Known];
+
+    /// Refuses a configuration that the driver cannot work with: wrong usage, with file and line.
+    fn check_configuration(&self, _config: &Config) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses options that do not go together: wrong usage.
+    fn check(&self, options: &NormalOptions) -> Result<()>;
+
+    /// Refuses options that the host's owner does not allow to those who only mount: wrong usage.
+    fn refuse_not_allowed(&self, options: &NormalOptions, allow: &Allow) -> Result<()>;
+
+    /// The canonical name of the volume that `create` would copy.
+    fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>>;
+
+    /// Creates a volume that does not exist. Its options have been checked. False where another host has created it meanwhile.
+    fn create(&self, place: Place, given: &Given, chooser: Chooser) -> Result<bool>;
+
+    /// A volume that exists, with its record.
+    fn existing<'h>(
+        &self,
+        place: Place<'h>,
+        file: &'h VolumeFile,
+    ) -> Result<Box<dyn Existing + 'h>>;
+}
