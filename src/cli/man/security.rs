@@ -73,11 +73,21 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
         (
             "allow.loop.maxsize: 0",
             "The largest volume made on the way, 0 for any, also where its size is a default; create is not bound by it. A size that is given on the way is \
-             no more than what is free, either.",
+             no more than what is free, either, unless overcommit is true.",
         ),
         (
             "allow.loop.reserve: 10%",
-            "What stays free of the file system below, as a part or a size: every volume that is made, also by create, takes no space of it.",
+            "What stays free of the file system below, as a part or a size: every volume that is made, also by create, takes no space of it. \
+             A volume that is there already grows into it as it is written: nothing stops it when dvdcli has ended, and where the disk is full, \
+             writing to all of them fails. mount warns of that where less is free than this; \
+             volumeType=thick, which has all its space from the beginning, is the one guarantee.",
+        ),
+        (
+            "allow.loop.overcommit: warn",
+            "Whether volumes may be promised more than the file system below holds: the sizes of all volumes of loop there, less what they have \
+             taken (copies that share space seem to have taken theirs), against what is free, less the reserve. It is asked once, when a \
+             volume is made. warn says so and makes it. false refuses it to who only mounts (exit 2), also where its size is a default, \
+             and warns of what create or a line of fstab makes. true says and asks nothing.",
         ),
         (
             "allow.loop.copies: false",

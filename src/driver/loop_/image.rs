@@ -229,8 +229,7 @@ fn write_out(devices: &[u32]) -> Result<()> {
 
 /// Whether the disk that an image is on has no space left.
 pub fn disk_is_full(path: &Path) -> bool {
-    const LITTLE: u64 = 1 << 20;
-    statvfs(path).is_ok_and(|space| space.blocks() > 0 && space::free(&space) < LITTLE)
+    statvfs(path).is_ok_and(|space| space.blocks() > 0 && space::free(&space) < space::LITTLE)
 }
 
 #[cfg(test)]

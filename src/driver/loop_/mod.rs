@@ -9,6 +9,7 @@ mod on_disk;
 mod open;
 mod options;
 mod plan;
+mod promise;
 mod read_only;
 mod space;
 mod thick;
@@ -23,6 +24,7 @@ use crate::driver::interface::Chooser;
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
 use crate::driver::loop_::plan::{Plan, Source};
+use crate::driver::loop_::promise::Promise;
 use crate::driver::loop_::volume::LoopVolume;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
@@ -76,11 +78,10 @@ impl BuiltInKind for Loop {
         let allow = &home.invocation.config.allow.loop_;
         let defaults = options::configured_defaults(&home.invocation.config)?;
         let source = find_source(&options, home)?;
-        let chosen = options
-            .number("size")
-            .filter(|_| chooser == Chooser::Caller);
+        let is_given = options.has("size");
         let plan = plan::decide(&mut options, defaults, source)?;
-        if let (Chooser::Caller, Some(length)) = (chooser, options.number("size")) {
+        let length = options.number("size").unwrap_or(0);
+        if chooser == Chooser::Caller {
             allowed::refuse_large(length, allow)?;
         }
         if options.has("iops") {
@@ -91,11 +92,18 @@ impl BuiltInKind for Loop {
         home.step(|| format!("making volume {}", place.name));
         let file = given.new_file(options);
         home.store.create(place.name, &file, |directory| {
-            if let Some(length) = chosen {
-                space::refuse_promise(directory, length, allow.reserve)?;
-            }
+            let promise = Promise {
+                place,
+                directory,
+                length,
+                is_given,
+                chooser,
+            };
+            promise.refuse()?;
             host_claim::make_token(directory)?;
             make_image(plan, home, directory)?;
+            // Others may have been made at the same time.
+            promise.refuse_or_warn()?;
             try_mount_options(&file.options, home, directory)?;
             store::make_directory(&directory.join(MOUNT_POINT))
         })

@@ -4,16 +4,17 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statvfs::{Statvfs, fstatvfs};
 
-use crate::base::failure::Failure;
 use crate::base::size;
 use crate::invocation::config::allow::Reserve;
+
+/// Less than this is nothing, in bytes.
+pub const LITTLE: u64 = 1 << 20;
 
 /// What is free of a file system, in bytes. On a full one a kernel may tell a number below zero, which looks like a very large one.
 pub fn free(space: &Statvfs) -> u64 {
@@ -25,15 +26,15 @@ pub fn free(space: &Statvfs) -> u64 {
 }
 
 /// What a file system has, in bytes.
-struct Space {
-    free: u64,
+pub struct Space {
+    pub free: u64,
     /// What is kept of it.
-    kept: u64,
+    pub kept: u64,
 }
 
 impl Space {
     /// `None` where it does not know, as some network file systems.
-    fn of(file: &File, reserve: Reserve) -> Result<Option<Space>> {
+    pub fn of(file: &File, reserve: Reserve) -> Result<Option<Space>> {
         let space = fstatvfs(file).context("asking for free space")?;
         let bytes = |blocks: u64| blocks.saturating_mul(space.fragment_size());
         Ok((space.blocks() != 0).then(|| Space {
@@ -42,15 +43,14 @@ impl Space {
         }))
     }
 
-    fn has(&self, wanted: u64) -> bool {
+    pub fn has(&self, wanted: u64) -> bool {
         self.free >= wanted.saturating_add(self.kept)
     }
 
-    /// Why it has not.
-    fn refusal(&self, wanted: u64) -> String {
+    /// Why it has not got `wanted`, a text.
+    pub fn refusal(&self, wanted: &str) -> String {
         format!(
-            "{} is more than the {} that are free, less {} that stay free (setting dvdcli.allow.loop.reserve)",
-            size::show(wanted),
+            "{wanted} is more than the {} that are free, less {} that stay free (setting dvdcli.allow.loop.reserve)",
             size::show(self.free),
             size::show(self.kept)
         )
@@ -61,19 +61,9 @@ impl Space {
 /// appended to the error.
 pub fn ask(file: &File, wanted: u64, reserve: Reserve, advice: &str) -> Result<()> {
     match Space::of(file, reserve)? {
-        Some(space) if !space.has(wanted) => bail!("{}{advice}", space.refusal(wanted)),
-        _ => Ok(()),
-    }
-}
-
-/// Refuses to promise a length that the disk of `directory` could not hold by now: wrong usage.
-pub fn refuse_promise(directory: &Path, length: u64, reserve: Reserve) -> Result<()> {
-    let file = File::open(directory).context("asking for free space")?;
-    match Space::of(&file, reserve)? {
-        Some(space) if !space.has(length) => bail!(Failure::usage(format!(
-            "option size: {}; create the volume first if it is to grow later",
-            space.refusal(length)
-        ))),
+        Some(space) if !space.has(wanted) => {
+            bail!("{}{advice}", space.refusal(&size::show(wanted)))
+        }
         _ => Ok(()),
     }
 }

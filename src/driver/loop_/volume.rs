@@ -91,7 +91,9 @@ impl Existing for LoopVolume<'_> {
     }
 
     fn refuse_broken(&self) -> Result<()> {
-        self.on_disk.refuse_broken(false)
+        self.on_disk.refuse_broken(false)?;
+        self.on_disk.warn_of_little_space();
+        Ok(())
     }
 
     fn why_lost(&self) -> &'static str {
@@ -199,8 +201,7 @@ impl LoopVolume<'_> {
         let ownership = data_directory::ownership(&file.options);
         let directory = place.directory();
         let prepared = self
-            .on_disk
-            .refuse_broken(false)
+            .refuse_broken()
             .and_then(|()| data_directory::prepare(&mount_point, root_path, ownership, &directory));
         self.or_unmount(&mount_point, prepared)
     }

@@ -203,6 +203,14 @@ impl Aside {
         found
     }
 
+    /// The directories of volumes that are being made, or whose making was cut off, by any host.
+    pub fn being_made(&self) -> Vec<PathBuf> {
+        let all = self.leftovers_in(&self.root.join(DIRECTORY)).into_iter();
+        all.filter(|it| it.state == State::New)
+            .map(|it| it.path)
+            .collect()
+    }
+
     fn leftovers_in(&self, directory: &Path) -> Vec<Leftover> {
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         entries

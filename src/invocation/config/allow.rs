@@ -33,10 +33,22 @@ pub struct AllowLoop {
     pub max_size: Option<u64>,
     /// What every volume leaves free of the file system below.
     pub reserve: Reserve,
+    pub overcommit: Overcommit,
     /// Whether a copy may be made on the way to a mount.
     pub copies: bool,
     /// Words of the option `mountOpts`, of volumes that are made on the way: patterns.
     pub mount_options: Vec<String>,
+}
+
+/// Whether volumes may be promised more than the file system below could hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overcommit {
+    /// In silence.
+    Allowed,
+    /// With a warning.
+    Said,
+    /// Only by the host's owner, with a warning.
+    Refused,
 }
 
 /// A part of a file system.
@@ -72,6 +84,7 @@ impl Default for Allow {
             loop_: AllowLoop {
                 max_size: None,
                 reserve: Reserve::Percent(10),
+                overcommit: Overcommit::Said,
                 copies: false,
                 mount_options: harmless(),
             },

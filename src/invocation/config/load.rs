@@ -208,7 +208,7 @@ fn place(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invocation::config::allow::Reserve;
+    use crate::invocation::config::allow::{Overcommit, Reserve};
 
     fn file(text: &str, is_roots_alone: bool) -> SmallText {
         SmallText {
@@ -325,8 +325,26 @@ mod tests {
     }
 
     #[test]
+    fn whether_more_may_be_promised_than_there_is() {
+        for (text, expected) in [
+            ("", Overcommit::Said),
+            ("overcommit: WARN", Overcommit::Said),
+            ("overcommit: true", Overcommit::Allowed),
+            ("overcommit: no", Overcommit::Refused),
+        ] {
+            let text = format!("dvdcli: {{allow: {{loop: {{{text}}}}}}}");
+            let allow = read(&text, &[]).expect(&text).allow;
+            assert_eq!(allow.loop_.overcommit, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_rule_is_refused() {
         for (rule, why) in [
+            (
+                "loop: {overcommit: maybe}",
+                "'maybe' is neither true, false nor warn",
+            ),
             (
                 "loop: {reserve: 101%}",
                 "'101%' is no part of a hundred, such as 10%, and no size",

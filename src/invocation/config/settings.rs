@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use crate::base::boolean::parse_boolean;
 use crate::base::duration::{parse_duration, parse_time_limit};
 use crate::base::size;
-use crate::invocation::config::allow::Reserve;
+use crate::invocation::config::allow::{Overcommit, Reserve};
 use crate::invocation::config::yaml::Entry;
 use crate::invocation::config::{Config, CreateDefault};
 
@@ -106,6 +106,9 @@ pub const SETTINGS: &[Setting] = &[
     }),
     set(&["dvdcli.allow.loop.reserve"], |c, v| {
         reserve(v).map(|v| c.allow.loop_.reserve = v)
+    }),
+    set(&["dvdcli.allow.loop.overcommit"], |c, v| {
+        overcommit(v).map(|v| c.allow.loop_.overcommit = v)
     }),
     set(&["dvdcli.allow.loop.copies"], |c, v| {
         boolean(v).map(|v| c.allow.loop_.copies = v)
@@ -311,6 +314,18 @@ fn reserve(value: &str) -> Result<Reserve> {
     match percent.trim().parse() {
         Ok(percent) if percent <= 100 => Ok(Reserve::Percent(percent)),
         _ => bail!("'{value}' is no part of a hundred, such as 10%, and no size"),
+    }
+}
+
+/// A truth value, or `warn`.
+fn overcommit(value: &str) -> Result<Overcommit> {
+    if value.trim().eq_ignore_ascii_case("warn") {
+        return Ok(Overcommit::Said);
+    }
+    match parse_boolean(value) {
+        Some(true) => Ok(Overcommit::Allowed),
+        Some(false) => Ok(Overcommit::Refused),
+        None => bail!("'{value}' is neither true, false nor warn"),
     }
 }
 

@@ -268,7 +268,7 @@ fn a_setting_without_a_value_is_not_set() {
     let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
     for null in ["", "~", "null", "Null", "NULL", "\"\""] {
         env.configure(&format!(
-            "dvdcli:\n  driver: {null}\n  root: {null}\n  timeout: {null}\n  wait: {null}\n  aliases: {{fake: {null}}}\n\
+            "dvdcli:\n  driver: {null}\n  root: {null}\n  timeout: {null}\n  wait: {null}\n  aliases: {{fake: {null}}}\n  allow.loop.overcommit: true\n\
              linux.volume.rootPath: {null}\ndocker: {{size: {null}, fsType: {null}}}\n\
              rexray.volume: {{mount: {{preempt: {null}}}, unmount: {{ignoreUsedCount: {null}}}}}\n"
         ));
@@ -295,7 +295,10 @@ fn a_setting_without_a_value_is_not_set() {
 #[test]
 fn the_first_file_counts_and_variables_override_it() {
     let env = Env::new();
-    env.configure("rexray.volume.remove.disable: true\ndocker.size: 3\n");
+    let overcommit = "dvdcli.allow.loop.overcommit: true\n";
+    env.configure(&format!(
+        "rexray.volume.remove.disable: true\ndocker.size: 3\n{overcommit}"
+    ));
     env.dvdcli("create -d loop -n db").succeeds();
     assert_eq!(inspected(&env, "-d loop -n db")["Size"], json!(3_u64 << 30));
     env.dvdcli("remove -d loop -n db").fails(
@@ -323,7 +326,7 @@ fn the_first_file_counts_and_variables_override_it() {
     );
     env.write("etc/dvdcli/config.yml", "dvdcli.driver: loop\n");
     env.dvdcli("remove -n db").succeeds();
-    env.write("other.yml", "docker.size: 4\n");
+    env.write("other.yml", format!("docker.size: 4\n{overcommit}"));
     env.dvdcli("create -d loop -n db --config $ROOT/other.yml")
         .succeeds();
     assert_eq!(inspected(&env, "-d loop -n db")["Size"], json!(4_u64 << 30));

@@ -48,6 +48,7 @@ fn mounted_source(env: &Env, options: &str) {
 #[test]
 fn a_copy_has_a_uuid_of_its_own_keeps_holes_and_mounts_beside_its_source() {
     let Some(env) = Env::isolated() else { return };
+    env.overcommit();
     for fs_type in ["ext4", "xfs", "btrfs"] {
         mounted_source(&env, &format!("size=20,fs={fs_type},mode=0700"));
         env.dvdcli("unmount -d loop -n src").succeeds();

@@ -7,15 +7,19 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::{in_directory, mounted_at, unmount};
+use crate::harness::process::is_warnings;
 use crate::harness::volumes::{LOOP, data, volumes_on_disk_of};
 
 const DISK: u64 = 200 << 20;
 
 #[track_caller]
 fn mount(env: &Env, name: &str, options: &str) {
-    env.mount_created(&format!("mount -d loop -n {name} {options}"))
-        .prints(&format!("$ROOT/{LOOP}/{name}/mnt/data\n"))
-        .succeeds();
+    let line = format!("mount -d loop -n {name} {options}");
+    let found = env.mount_created(&line).output();
+    assert_eq!(found.code, 0, "{found:?}");
+    // Of a disk that is nearly full.
+    assert!(is_warnings(&found.stderr), "{found:?}");
+    assert_eq!(found.stdout, format!("$ROOT/{LOOP}/{name}/mnt/data\n"));
 }
 
 /// Writes so much to a file, to the disk.
@@ -27,6 +31,7 @@ fn write_to_disk(directory: &Path, megabytes: u32) -> Result<(), String> {
 #[test]
 fn what_does_not_fit_is_refused_and_the_other_volumes_go_on() {
     let Some(env) = Env::isolated() else { return };
+    env.overcommit();
     volumes_on_disk_of(&env, "ext4", DISK);
     mount(&env, "neighbour", "--volumeopts=size=100MiB");
     mount(&env, "src", "--volumeopts=size=1");
@@ -73,6 +78,7 @@ fn what_does_not_fit_is_refused_and_the_other_volumes_go_on() {
 #[test]
 fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
     let Some(env) = Env::isolated() else { return };
+    env.overcommit();
     for fs_type in ["ext4", "xfs", "btrfs"] {
         volumes_on_disk_of(&env, "ext4", DISK);
         let disk = env.path("var/lib/dvdcli");

@@ -11,7 +11,7 @@ use crate::harness::fs;
 use crate::harness::mounts::unmount;
 use crate::harness::process::Run;
 use crate::harness::site::Site;
-use crate::harness::strace::{killed_at_rename, under_strace};
+use crate::harness::strace::{killed_at_rename, slowly, under_strace};
 use crate::harness::volumes::{LOCAL, local_volume, volume};
 use crate::harness::waiting::{at_once, eventually};
 
@@ -29,15 +29,6 @@ fn killed_at_unlink(run: Run) {
     assert_ne!(killed.code, 0, "{killed:?}");
 }
 
-/// Starts a run that waits for three seconds in the first such system call.
-fn slowly<'a>(run: Run<'a>, call: &str) -> Run<'a> {
-    let (trace, inject) = (
-        format!("trace={call}"),
-        format!("inject={call}:delay_enter=3s:when=1"),
-    );
-    under_strace(run, &["-e", &trace, "-e", &inject, "-o", "/dev/null"])
-}
-
 fn store(env: &Env, driver: &str) -> PathBuf {
     env.path("var/lib/dvdcli").join(driver)
 }
@@ -52,6 +43,7 @@ fn left(env: &Env, driver: &str, volumes: &[&str]) -> Vec<String> {
 #[test]
 fn any_verb_deletes_what_killed_calls_have_left() {
     let Some(env) = Env::isolated() else { return };
+    env.overcommit();
     for driver in ["loop", "local"] {
         volume(&env, driver, "source");
         volume(&env, driver, "kept");
@@ -97,6 +89,7 @@ fn any_verb_deletes_what_killed_calls_have_left() {
 #[test]
 fn a_removal_that_was_cut_off_is_completed_by_any_call() {
     let Some(env) = Env::isolated() else { return };
+    env.overcommit();
     for driver in ["loop", "local"] {
         for verb in ["list", "create", "remove"] {
             volume(&env, driver, "db");
@@ -119,6 +112,7 @@ fn a_removal_that_was_cut_off_is_completed_by_any_call() {
 #[test]
 fn what_a_live_call_works_on_is_left_alone() {
     let Some(env) = Env::isolated() else { return };
+    env.overcommit();
     let env = &env;
     for driver in ["loop", "local"] {
         volume(env, driver, "other");

@@ -14,6 +14,7 @@ const KNOWN: &str = "(known: size, newFsType, overwriteFs, volumeName, volumeID,
 #[test]
 fn options_are_understood_in_any_case_and_spelling() {
     let env = Env::new();
+    env.overcommit();
     for (line, bytes, fs_type) in [
         ("", 16 << 30, "ext4"),
         ("--volumeopts=SIZE=2,NEWFSTYPE=XFS", 2 << 30, "xfs"),

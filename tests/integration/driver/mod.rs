@@ -22,6 +22,7 @@ mod mount_point_links;
 mod mount_secrets;
 mod planted;
 mod policy;
+mod promises;
 mod prune;
 mod rbind;
 mod read_only_store;

@@ -300,11 +300,12 @@ fn nobody_is_promised_more_than_there_is() {
     );
     assert_eq!(env.names(LOOP), [""; 0]);
     // Its owner may promise more.
+    env.overcommit();
     env.dvdcli("create -d loop -n large --volumeopts=size=1")
         .succeeds();
     for (limit, code) in [("64MiB", 0), ("63MiB", 2), ("0", 0)] {
         env.configure(&format!(
-            "dvdcli: {{allow: {{loop: {{maxsize: {limit}}}}}}}"
+            "dvdcli: {{allow: {{loop: {{maxsize: {limit}, overcommit: true}}}}}}"
         ));
         let found = env.dvdcli(&format!("{mount}64MiB")).output();
         assert_eq!(found.code, code, "{limit}: {found:?}");

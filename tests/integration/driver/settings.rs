@@ -53,7 +53,7 @@ fn create_and_remove_can_be_disabled() {
                 );
             }
             env.configure(&format!(
-                "{generation}.create.disable: false\n{generation}.remove.disable: true\n"
+                "{generation}.create.disable: false\n{generation}.remove.disable: true\ndocker.size: 100MiB\n"
             ));
             env.dvdcli(&line("create")).succeeds();
             // What exists is none to be created.

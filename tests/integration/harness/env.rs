@@ -181,6 +181,11 @@ impl Env {
         );
     }
 
+    /// Lets `loop` volumes be larger than the machine's disk, in silence.
+    pub fn overcommit(&self) {
+        self.configure("dvdcli.allow.loop.overcommit: true\n");
+    }
+
     /// A run of `dvdcli` with arguments that are split at blanks.
     pub fn dvdcli(&self, args: &str) -> Run<'_> {
         self.dvdcli_with(args.split_whitespace())

@@ -25,6 +25,15 @@ pub fn killed_at_rename(run: Run) {
     assert_ne!(killed.code, 0, "{killed:?}");
 }
 
+/// Starts a run that waits for three seconds in the first such system call.
+pub fn slowly<'a>(run: Run<'a>, call: &str) -> Run<'a> {
+    let (trace, inject) = (
+        format!("trace={call}"),
+        format!("inject={call}:delay_enter=3s:when=1"),
+    );
+    under_strace(run, &["-e", &trace, "-e", &inject, "-o", "/dev/null"])
+}
+
 pub fn step() -> usize {
     let step = std::env::var("DVDCLI_TEST_STEP").ok();
     step.map_or(7, |text| text.parse().unwrap())
