@@ -183,8 +183,7 @@ fn what_another_host_has_left_is_its_own() {
     let found = b.dvdcli("list -d local --format json").output();
     assert_eq!((found.code, found.stderr.as_str()), (0, warning));
     let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
-    let row =
-        json!({"Driver": "local", "Name": "db", "Mountpoint": null, "Problem": "half removed"});
+    let row = json!({"Driver": "local", "Name": "db", "Labels": {}, "Mountpoint": null, "Problem": "half removed"});
     assert_eq!(found, json!([row]));
     b.dvdcli("exists -d local -n db").fails(3, "");
     b.dvdcli("create -d local -n db").succeeds();
