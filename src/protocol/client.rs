@@ -1,5 +1,6 @@
 //! HTTP to a plugin: one connection for the calls of a command that may be repeated, over a unix socket, TCP or TLS.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -47,6 +48,16 @@ pub enum Line {
 pub struct Response {
     pub status: u16,
     pub body: Vec<u8>,
+}
+
+/// How much of an answer's text is looked at, in bytes, where it is shown or is to mean something.
+pub const BEGINNING: usize = 16 << 10;
+
+impl Response {
+    /// The beginning of the body, as text.
+    pub fn beginning(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body[..self.body.len().min(BEGINNING)])
+    }
 }
 
 /// Why there is no answer.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::base::text::{one_line, shorten_to_words};
-use crate::protocol::client::Response;
+use crate::protocol::client::{BEGINNING, Response};
 use crate::protocol::json::{Json, text};
 use crate::protocol::missing;
 
@@ -196,8 +196,8 @@ fn refusal(response: &Response, errors: Option<&Errors>) -> Option<Refusal> {
             })
     });
     let (words, unimplemented) = match said {
-        Some(words) if one_line(&words).is_empty() => ("an error without words".into(), false),
-        Some(words) => (quoted(&words), missing::in_words(&words)),
+        Some(words) if quoted(&words).is_empty() => ("an error without words".into(), false),
+        Some(words) => (quoted(&words), missing::in_words(beginning(&words))),
         None if response.status == 200 => return None,
         None => (describe(response), missing::in_answer(response)),
     };
@@ -211,8 +211,7 @@ const NOT_AS_EXPECTED: &str = "the answer is not as the protocol has it";
 
 /// A few words for an answer that holds no error in JSON: its status, and the text in it.
 fn describe(response: &Response) -> String {
-    let body = String::from_utf8_lossy(&response.body);
-    let text = one_line(&body);
+    let text = one_line(&response.beginning());
     let status = response.status;
     if text.is_empty() {
         format!("HTTP status {status} and an empty answer")
@@ -230,7 +229,16 @@ const LONGEST_WORDS: usize = 4 << 10;
 
 /// A plugin's words as an error shows them: on one line, and not without end.
 pub fn quoted(words: &str) -> String {
-    shorten_to_words(&one_line(words), LONGEST_WORDS).into_owned()
+    shorten_to_words(&one_line(beginning(words)), LONGEST_WORDS).into_owned()
+}
+
+/// As much of a text as is looked at: what it means stands at its beginning.
+fn beginning(words: &str) -> &str {
+    let words = words.trim_start();
+    let ends = (0..=words.len().min(BEGINNING)).rev();
+    ends.into_iter()
+        .find_map(|end| words.get(..end))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

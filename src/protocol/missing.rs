@@ -41,7 +41,7 @@ pub fn in_words(words: &str) -> bool {
 
 /// Whether an answer without an error in JSON says that there is no such method.
 pub fn in_answer(response: &Response) -> bool {
-    let text = one_line(&String::from_utf8_lossy(&response.body));
+    let text = one_line(&response.beginning());
     let is_of_server = || is_html(&text) || OF_SERVERS.contains(&normal(&text).as_str());
     in_words(&text) || (matches!(response.status, 404 | 405 | 501) && is_of_server())
 }

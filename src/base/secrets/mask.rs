@@ -2,6 +2,7 @@
 
 use crate::base::boolean::parse_boolean;
 use crate::base::secrets::names::is_secret;
+use crate::base::secrets::users;
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "****";
@@ -48,6 +49,42 @@ fn beginnings(text: &str, secret: &str, beginning: &str) -> String {
         rest = &found[length..];
     }
     masked + rest
+}
+
+/// The text with a secret masked where some of its bytes are written as in URLs: `%2F`, and a plus for a blank.
+pub fn in_percents(text: String, secret: &str) -> String {
+    if !text.contains(['%', '+']) || secret.len() < SHORTEST_INSIDE {
+        return text;
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(first) = rest.chars().next() {
+        let found = length_in_percents(rest.as_bytes(), secret.as_bytes());
+        let after = found.and_then(|length| rest.get(length..));
+        match after {
+            Some(_) => masked.push_str(MASK),
+            None => masked.push(first),
+        }
+        rest = after.unwrap_or(&rest[first.len_utf8()..]);
+    }
+    masked
+}
+
+/// How long a secret is at the beginning of a text, if it is there.
+fn length_in_percents(text: &[u8], secret: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    for byte in secret {
+        let code = rest.get(1..3).and_then(|code| str::from_utf8(code).ok());
+        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        let length = match rest.first()? {
+            b'%' if code == Some(*byte) => 3,
+            b'+' if *byte == b' ' => 1,
+            found if found == byte => 1,
+            _ => return None,
+        };
+        rest = &rest[length..];
+    }
+    Some(text.len() - rest.len())
 }
 
 fn whole_word(text: &str, secret: &str) -> String {
@@ -112,6 +149,11 @@ fn last_len(text: &str, at: usize) -> usize {
 /// Where the value behind a name begins and ends. What only says yes or no is none.
 fn value_in(text: &str, sign: &str) -> Option<(usize, usize)> {
     let start = text.len() - text.trim_start_matches([' ', '\\']).len();
+    let value = text[start..].trim_start_matches('"');
+    // What is masked, or stands for any value, as in help. A long text may have it often: its end is not looked for.
+    if value.starts_with(MASK) || value.starts_with("VALUE") {
+        return None;
+    }
     let (start, end) = match text[start..].strip_prefix('"') {
         Some(value) => (
             start + 1,
@@ -125,11 +167,7 @@ fn value_in(text: &str, sign: &str) -> Option<(usize, usize)> {
             (0, value.trim_end_matches(':').len())
         }
     };
-    let value = &text[start..end];
-    // What is masked, or stands for any value, as in help.
-    let is_none = value.starts_with(MASK) || value.starts_with("VALUE");
-    let is_one = !is_none && says_something(value);
-    is_one.then_some((start, end))
+    says_something(&text[start..end]).then_some((start, end))
 }
 
 /// Whether a value is more than a truth value or `none`, which say what is done about a secret.
@@ -137,42 +175,16 @@ pub fn says_something(value: &str) -> bool {
     !value.is_empty() && !value.eq_ignore_ascii_case("none") && parse_boolean(value).is_none()
 }
 
-/// The text with user and password masked in each URL.
+/// The text with user and password masked in each URL, and a password that stands before a host without a scheme.
 pub fn users_of_urls(text: &str) -> String {
-    let mut masked = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, url) = rest.split_at(at + 3);
-        masked.push_str(before);
-        rest = url;
-        if let Some((user, _)) = user_info(url) {
-            masked.push_str(MASK);
-            rest = &url[user.len()..];
-        }
+    let mut masked = String::with_capacity(text.len());
+    let mut after = 0;
+    for user in users::places(text) {
+        masked.push_str(&text[after..user.start]);
+        masked.push_str(MASK);
+        after = user.end;
     }
-    masked + rest
-}
-
-/// User and password at the beginning of a URL without its scheme, and what comes from the `@` on. A password may hold what it must
-/// not, such as a slash.
-pub fn user_info(url: &str) -> Option<(&str, &str)> {
-    let ends_url =
-        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | ',' | ';');
-    let url = &url[..url.find(ends_url).unwrap_or(url.len())];
-    let authority = &url[..url.find(['/', '?', '#', '\\']).unwrap_or(url.len())];
-    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let has_open_user = !authority.starts_with('[')
-        && authority
-            .split_once(':')
-            .is_some_and(|(_, port)| !is_port(port));
-    let within = match authority.contains('@') || !has_open_user {
-        true => authority,
-        false => url,
-    };
-    within
-        .rfind('@')
-        .filter(|at| *at > 0)
-        .map(|at| url.split_at(at))
+    masked + &text[after..]
 }
 
 #[cfg(test)]
@@ -191,6 +203,7 @@ mod tests {
             ("http://h/x@y, ssh://h a@b", "http://h/x@y, ssh://h a@b"),
             ("unix:///run/x.sock", "unix:///run/x.sock"),
             ("a://b:c@d e://f:g@h", "a://****@d e://****@h"),
+            ("on joe:pw@h:/x: no", "on joe:****@h:/x: no"),
         ] {
             assert_eq!(users_of_urls(text), expected);
         }
@@ -235,6 +248,29 @@ mod tests {
             ("x0123456789abcdefghijklmnopqrstuvwxyzx", "x****x"),
         ] {
             assert_eq!(cut_off(whole(text, long), long), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_masked_as_urls_write_it() {
+        for (text, expected) in [
+            ("p%40ss%2fw+rd!", "****!"),
+            ("x=p@ss%2Fw%20rd&y", "x=****&y"),
+            ("%70%40%73%73%2f%77%20%72%64", "****"),
+            ("100% p@ss%2fword %", "100% p@ss%2fword %"),
+            ("\u{fc}%p%40ss%2fw%20rd\u{fc}", "\u{fc}%****\u{fc}"),
+        ] {
+            assert_eq!(in_percents(text.into(), "p@ss/w rd"), expected);
+        }
+        assert_eq!(in_percents("%61bc".into(), "abc"), "%61bc");
+    }
+
+    /// It takes minutes where the rest of the text is read anew for each of them.
+    #[test]
+    fn many_names_are_masked_in_one_go() {
+        for value in ["VALUE", MASK, "x", "\"x", "\\\"VALUE"] {
+            let text = format!("pass={value}").repeat(100_000);
+            assert!(named_values(&text).len() < text.len() + 10, "{value}");
         }
     }
 

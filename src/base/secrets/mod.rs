@@ -4,4 +4,5 @@ pub mod fields;
 pub mod mask;
 pub mod names;
 mod spellings;
+pub mod users;
 pub mod values;

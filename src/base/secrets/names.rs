@@ -13,7 +13,7 @@ const WITHIN: [&str; 8] = [
 ];
 
 /// Parts of a name that do so as whole words: `author`, `pinned` and `sasl` are none.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "pass",
     "pwd",
     "psk",
@@ -28,7 +28,11 @@ const WORDS: [&str; 14] = [
     "jwt",
     "otp",
     "totp",
+    "dsn",
 ];
+
+/// Names for a whole address with its password, but for what separates their words.
+const ADDRESSES: [&str; 3] = ["connectionstring", "connstring", "connstr"];
 
 /// The same at the end of a word: `sshpass`, `oauth`.
 const AT_END: [&str; 4] = ["pass", "pwd", "psk", "auth"];
@@ -65,7 +69,10 @@ pub fn is_secret(name: &str) -> bool {
         return true;
     }
     // The signature of an address of Azure's. `ecryptfs_sig` only names a key.
-    lower == "sig" || words(name).iter().any(|word| is_secret_word(word)) || holds_key(name)
+    lower == "sig"
+        || words(name).iter().any(|word| is_secret_word(word))
+        || holds_key(name)
+        || is_address(&lower)
 }
 
 fn is_secret_word(word: &str) -> bool {
@@ -73,12 +80,20 @@ fn is_secret_word(word: &str) -> bool {
         && (WORDS.contains(&word) || AT_END.iter().any(|end| word.ends_with(end)))
 }
 
+fn is_address(lower: &str) -> bool {
+    let letters: String = lower.split(['_', '-', '.']).collect();
+    ADDRESSES.iter().any(|address| letters.contains(address))
+}
+
+/// Whether a word means a key: also the passphrase of an encrypted device, and what a file of keys holds.
+fn means_key(word: &str) -> bool {
+    word.contains("key") && !HARMLESS.contains(&word) || matches!(word, "luks" | "pem")
+}
+
 /// Whether the name is that of a key, and not of something about one.
 fn holds_key(name: &str) -> bool {
     let words = words(name);
-    let has_key = words
-        .iter()
-        .any(|word| word.contains("key") && !HARMLESS.contains(&word.as_str()));
+    let has_key = words.iter().any(|word| means_key(word));
     let is_about = words.last().is_some_and(|last| {
         let end = last
             .rsplit_once("key")
@@ -160,6 +175,15 @@ mod tests {
             "jwt",
             "totp",
             "admin.otp",
+            "dsn",
+            "dbDsn",
+            "connectionString",
+            "connection_string",
+            "db.connStr",
+            "luks",
+            "luks2",
+            "pem",
+            "client-pem",
         ] {
             assert!(is_secret(name), "{name}");
         }
@@ -193,6 +217,11 @@ mod tests {
             "",
             "-",
             "mapping",
+            "luksVersion",
+            "pemFile",
+            "pem_path",
+            "connection",
+            "string",
             "option",
         ] {
             assert!(!is_secret(name), "{name}");

@@ -33,10 +33,56 @@ pub fn of(secret: &str) -> Vec<String> {
         ]);
         all.extend([once, text.escape_debug().to_string()]);
     }
+    all.extend(encoded(secret));
+    all.extend(encoded(secret.trim()));
     all.retain(|text| !text.is_empty());
     all.sort();
     all.dedup();
     all
+}
+
+/// What is shorter is in many texts that hold no secret.
+const SHORTEST_ENCODED: usize = 8;
+
+/// As hexadecimal numbers, and as base64, also within a longer text that was encoded as a whole, such as `user:password`.
+fn encoded(secret: &str) -> Vec<String> {
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut all = vec![hex.to_uppercase(), hex];
+    for before in 0..3 {
+        let text = base64(&[&[0; 2][..before], secret.as_bytes()].concat());
+        // What the bytes before it and behind it have a part in is left out.
+        let whole = (before + secret.len()) * 8 / 6;
+        let inner = text
+            .get((before * 8).div_ceil(6)..whole)
+            .unwrap_or_default();
+        all.push(inner.to_owned());
+        if before == 0 {
+            all.push(text);
+        }
+    }
+    let for_urls = |text: &String| text.replace('+', "-").replace('/', "_");
+    let more: Vec<_> = all.iter().map(for_urls).collect();
+    all.extend(more);
+    all.retain(|text| text.len() >= SHORTEST_ENCODED);
+    all
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or_default());
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for place in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
+            text.push(if place > three.len() {
+                '='
+            } else {
+                char::from(letter)
+            });
+        }
+    }
+    text
 }
 
 fn in_json(text: &str) -> String {
@@ -103,6 +149,18 @@ mod tests {
             ("a/b", &["a\\/b"]),
             ("pä", &["p\\u00e4"]),
             ("a%2Fb%", &["a/b%"]),
+            (
+                "hunter2.0",
+                &[
+                    "aHVudGVyMi4w",
+                    "h1bnRlcjIuM",
+                    "odW50ZXIyLj",
+                    "68756e746572322e30",
+                    "68756E746572322E30",
+                ],
+            ),
+            ("hunter2\n", &["aHVudGVyMgo=", "aHVudGVyMg=="]),
+            (">>>???>>>", &["Pj4-Pz8_Pj4-"]),
             (
                 "first line\nsecond line\n",
                 &[

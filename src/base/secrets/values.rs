@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use crate::base::options::Options;
 use crate::base::secrets::names::is_secret;
-use crate::base::secrets::{mask, spellings};
+use crate::base::secrets::{mask, spellings, users};
 
 /// The secret values of one command, in all their forms.
 #[derive(Debug, Default, Clone)]
@@ -73,7 +73,9 @@ impl Secrets {
         let secrets = self.0.iter();
         let masked = secrets.fold(text.to_owned(), |text, secret| mask::whole(&text, secret));
         let secrets = self.0.iter();
-        let masked = secrets.fold(masked, |text, secret| mask::cut_off(text, secret));
+        let masked = secrets.fold(masked, |text, secret| {
+            mask::cut_off(mask::in_percents(text, secret), secret)
+        });
         mask::users_of_urls(&mask::named_values(&masked))
     }
 }
@@ -105,11 +107,8 @@ fn find_in(found: &mut Vec<String>, text: &str) {
             }
         }
     }
-    for (at, _) in text.match_indices("://") {
-        if let Some((user, _)) = mask::user_info(&text[at + 3..]) {
-            let password = user.split_once(':').map_or(user, |(_, password)| password);
-            take(found, password);
-        }
+    for password in users::passwords(text) {
+        take(found, password);
     }
     if text.trim_start().starts_with(['{', '[']) {
         find_in_json(found, serde_json::from_str(text).ok());

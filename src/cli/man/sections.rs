@@ -29,6 +29,12 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "",
+                "A known value is masked also where it is escaped as in JSON or URLs, or written in hexadecimal or base64, and a \
+                 password before a host without a scheme (joe:password@nas:/share). Not masked are values that are compressed, \
+                 hashed or split, shorter than four letters within a word, and secrets of others in names that do not say so.",
+            ),
+            (
+                "",
                 "A path is printed only if it is absolute, an existing directory on this host, and answers in time; otherwise \
                  what was mounted is unmounted again and the exit status is 1. path prints what the driver says, but \
                  nothing where that is not there, or a bare directory where the volume was mounted before; a plugin may name a \

@@ -4,8 +4,9 @@ use std::fs::File;
 
 use anyhow::{Context, Result, bail};
 
-use crate::base::secrets::mask::{says_something, user_info};
+use crate::base::secrets::mask::says_something;
 use crate::base::secrets::names::is_secret;
+use crate::base::secrets::users;
 use crate::sys::files::in_memory;
 
 /// How the program of a type reads secrets from a file.
@@ -108,8 +109,8 @@ fn refuse_password_in(device: &str, fs_type: &str) -> Result<()> {
 /// Whether there is a password before the host of a URL.
 fn has_password(device: &str) -> bool {
     let url = device.split_once("://").map(|(_, url)| url);
-    let user = url.and_then(user_info);
-    user.is_some_and(|(user, _)| user.contains(':'))
+    let user = url.and_then(users::of_url);
+    user.is_some_and(|user| user.contains(':'))
 }
 
 /// A secret in a mount option.

@@ -225,6 +225,74 @@ fn a_secret_is_masked_in_every_form_in_which_it_comes_back() {
     }
 }
 
+/// As plugins pass them on to others: in URLs, in headers and in keys.
+#[test]
+fn a_secret_is_masked_where_it_is_encoded() {
+    let env = Env::new();
+    let plugin = FakePlugin::start(&env, "fake");
+    for (option, words, shown) in [
+        (
+            "password=p@ss/word 1",
+            "GET /x?p=p%40ss%2Fword+1&q=p%40ss%2fword%201",
+            "GET /x?p=****&q=****",
+        ),
+        (
+            "password=hunter2.0",
+            "aHVudGVyMi4w, Basic am9lOmh1bnRlcjIuMA==, 68756e746572322e30",
+            "****, Basic am9lOm****A==, ****",
+        ),
+        (
+            "source=joe:hunter2.0@nas:/x",
+            "joe:hunter2.0@nas:/x and hunter2.0",
+            "joe:****@nas:/x and ****",
+        ),
+        ("x=1", "mount joe:hunter2.0@nas:/x", "mount joe:****@nas:/x"),
+        (
+            "dsn=Server=nas;Pwd=hunter2.0;Database=x",
+            "nas hunter2.0; Server=nas;Pwd=hunter2.0;Database=x",
+            "nas ****; ****",
+        ),
+        (
+            "luks=hunter2.0",
+            "cryptsetup: hunter2.0",
+            "cryptsetup: ****",
+        ),
+        ("connection_string=h2", "login h2", "login ****"),
+    ] {
+        plugin.on("Create", refuses(words));
+        env.dvdcli_with(["create", "-d", "fake", "-n", "db", "--opt", option])
+            .fails(
+                1,
+                &format!("dvdcli: creating volume db: plugin fake: VolumeDriver.Create: {shown}\n"),
+            );
+    }
+}
+
+/// Each would take minutes, or for ever, if it was read anew for each of its parts.
+#[test]
+fn words_without_end_are_masked_in_one_go() {
+    let (env, plugin) = FakePlugin::with_db();
+    for part in [
+        "://",
+        "a://b:",
+        "pass=VALUE",
+        "password=hunter2.0;",
+        "\u{e9}",
+    ] {
+        let words = part.repeat(1_000_000 / part.len());
+        plugin.on("Get", refuses(&words));
+        for flag in ["", "--verbose"] {
+            let found = env
+                .dvdcli(&format!("mount -d fake -n db --timeout 50s {flag}"))
+                .output();
+            assert_eq!((found.code, found.stdout.as_str()), (1, ""), "{part}");
+            assert!(!found.stderr.contains("hunter2"), "{part}");
+            let last = found.stderr.lines().last().unwrap();
+            assert!(last.len() < 5_000, "{part}: {}", last.len());
+        }
+    }
+}
+
 /// Of a volume that was made long ago, its options are not known any more.
 #[test]
 fn a_secret_is_known_by_the_name_before_it() {
