@@ -28,7 +28,8 @@ const LONGEST_SHOWN: usize = 4 << 10;
 /// The path is empty, relative or not UTF-8, has a line end, a NUL or blanks that a caller would trim, is not a directory on this
 /// host, or does not answer in time.
 pub fn check(invocation: &Invocation, path: &Path) -> Result<MountTable> {
-    let shown = path.to_string_lossy().escape_debug().to_string();
+    let shown = path.to_string_lossy();
+    let shown: String = shown.escape_debug().take(LONGEST_SHOWN + 1).collect();
     let shown = shorten_to_words(&shown, LONGEST_SHOWN);
     let bytes = path.as_os_str().as_bytes();
     if bytes.is_empty() {

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, bail};
+use nix::errno::Errno;
+use nix::libc::PATH_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::base::failure::{ErrorKind, Failure};
-use crate::base::text::chain;
+use crate::base::text::{chain, shorten_to_words};
 use crate::driver::plugin::cautions;
 use crate::driver::plugin::discovery::{self, Endpoint};
 use crate::driver::plugin::managed::Managed;
@@ -30,6 +32,9 @@ const TRIES: u32 = 3;
 /// How long a path may take to resolve. It never gets more than half of the time left, so that the rest is enough to unmount
 /// again.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// How much is shown of a path that is too long to be used, in bytes.
+const LONGEST_SHOWN: usize = 200;
 
 /// The method that has to be called before all others (protocol: Activation).
 const ACTIVATE: &str = "Plugin.Activate";
@@ -111,8 +116,13 @@ impl<'a> Connection<'a> {
     ///
     /// # Errors
     ///
-    /// The path of a managed plugin leads over too many symbolic links, or into a file system that does not answer.
+    /// The path is longer than any that can be used. That of a managed plugin leads over too many symbolic links, or into a file system that does not answer.
     pub fn on_host(&self, path: String) -> Result<PathBuf> {
+        if path.starts_with('/') && path.len() >= PATH_MAX as usize {
+            let shown: String = path.escape_debug().take(PATH_MAX as usize).collect();
+            let shown = shorten_to_words(&shown, LONGEST_SHOWN);
+            return Err(Error::from(Errno::ENAMETOOLONG).context(format!("mount point {shown}")));
+        }
         let path = PathBuf::from(path);
         match self.link.get().and_then(|link| link.managed.as_ref()) {
             Some(managed) if path.is_absolute() => {

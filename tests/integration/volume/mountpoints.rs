@@ -195,11 +195,31 @@ fn an_answer_without_a_mount_point_is_unmounted_again() {
 #[test]
 fn a_long_path_fails_in_one_line() {
     let (env, plugin) = FakePlugin::with_db();
-    let path = format!("/{}", "x/".repeat(5_000));
+    for length in [2_048, 5_000] {
+        let path = "/x".repeat(length);
+        plugin.on("Mount", json(json!({ "Mountpoint": path })));
+        env.dvdcli("mount -d fake -n db").fails(
+            1,
+            &format!(
+                "dvdcli: mounting volume db: plugin fake: mount point {} ...: file name too long\n",
+                "/x".repeat(100)
+            ),
+        );
+    }
+    assert_eq!(plugin.bodies("Unmount").len(), 2);
+}
+
+/// It is in memory no oftener than it has to be.
+#[test]
+fn a_path_of_many_megabytes_takes_little_memory() {
+    let (env, plugin) = FakePlugin::with_db();
+    // Blanks that are shown by their numbers.
+    let path = "/\u{a0}".repeat((8 << 20) / 3);
     plugin.on("Mount", json(json!({ "Mountpoint": path })));
-    env.dvdcli("mount -d fake -n db").fails(
+    let run = env.dvdcli("mount -d fake -n db");
+    run.through("prlimit", &["--data=33554432", "--"]).fails(
         1,
-        "dvdcli: mounting volume db: plugin fake: mount point [..]: file name too long\n",
+        "dvdcli: mounting volume db: plugin fake: mount point [..] ...: file name too long\n",
     );
     assert_eq!(plugin.bodies("Unmount").len(), 1);
 }
