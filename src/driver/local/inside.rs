@@ -58,6 +58,6 @@ pub fn remember(directory: &Path, source: &Path, table: &MountTable) {
 
 /// What was remembered last; a file that cannot be read remembers none.
 pub fn remembered(directory: &Path) -> Inside {
-    let text = small::read(&directory.join(FILE)).unwrap_or_default();
+    let text = small::read_own(&directory.join(FILE)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }

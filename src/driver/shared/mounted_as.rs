@@ -98,7 +98,7 @@ fn write(path: &Path, text: &[u8]) -> Result<()> {
 
 /// What was remembered last, in this boot. A file that cannot be read remembers nothing.
 pub fn remembered(place: Place) -> Option<MountedAs> {
-    let text = small::read(&path_in_run(place)).or_else(|_| small::read(&path(place)));
+    let text = small::read_own(&path_in_run(place)).or_else(|_| small::read_own(&path(place)));
     let text = text.ok()?;
     let found: MountedAs = serde_json::from_slice(&text).ok()?;
     let boot = host::boot_id().ok()?;

@@ -90,7 +90,7 @@ impl Store {
             }
         }
         let path = directory.join(RECORD);
-        let text = match small::read(&path) {
+        let text = match small::read_own(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // A new volume can take the place of an empty directory.

@@ -13,7 +13,7 @@ const FILE: &str = "taken-over";
 
 /// A damaged file counts as none.
 pub fn read(volume: &Path) -> Option<Ownership> {
-    let text = small::read(&volume.join(FILE)).ok()?;
+    let text = small::read_own(&volume.join(FILE)).ok()?;
     serde_json::from_slice(&text).ok()
 }
 

@@ -5,7 +5,7 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK, c_int};
 
 /// The most that is read, in bytes. Specs, records, keys and configurations are far smaller.
 pub const LIMIT: u64 = 1 << 20;
@@ -19,13 +19,24 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(read_with_metadata(path)?.0)
 }
 
+/// Reads a file of our own as [`read`] does. A symbolic link in its place is refused: another host could have made it in storage that
+/// both have, and it would show what only this host's root may read.
+pub fn read_own(path: &Path) -> Result<Vec<u8>> {
+    Ok(read_regular(path, &fs::symlink_metadata(path)?, O_NOFOLLOW)?.0)
+}
+
 /// Reads a file as [`read`] does, and returns what kind of file it was that was read.
 pub fn read_with_metadata(path: &Path) -> Result<(Vec<u8>, Metadata)> {
+    read_regular(path, &fs::metadata(path)?, 0)
+}
+
+/// `found` is what was seen at the path before it is opened.
+fn read_regular(path: &Path, found: &Metadata, flags: c_int) -> Result<(Vec<u8>, Metadata)> {
     // Opening some devices does something: a watchdog is started by it.
-    refuse_irregular(&fs::metadata(path)?)?;
+    refuse_irregular(found)?;
     let file: File = OpenOptions::new()
         .read(true)
-        .custom_flags(O_NONBLOCK)
+        .custom_flags(O_NONBLOCK | flags)
         .open(path)?;
     let metadata = file.metadata()?;
     refuse_irregular(&metadata)?;

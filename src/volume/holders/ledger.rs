@@ -202,7 +202,7 @@ impl fmt::Display for Damage {
 
 /// `None` where there is none, or none of this boot.
 fn read(path: &Path, boot: &str) -> Result<Result<Option<HolderRecord>, Damage>> {
-    let text = match small::read(path) {
+    let text = match small::read_own(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Ok(None));

@@ -86,7 +86,7 @@ impl MemoryFile {
 
     /// A damaged file counts as none.
     pub fn read(&self) -> Memory {
-        let text = small::read(&self.path).unwrap_or_default();
+        let text = small::read_own(&self.path).unwrap_or_default();
         serde_json::from_slice(&text)
             .ok()
             .filter(|memory: &Memory| memory.is_of(&self.empty))

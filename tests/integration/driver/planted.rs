@@ -87,9 +87,19 @@ fn a_record_that_is_none_hangs_nobody() {
     let Some(env) = Env::isolated() else { return };
     for driver in ["loop", "local"] {
         let directory = volume(&env, driver, "db");
+        // A link to what would be a good one, as a file that only root may read.
+        fs::copy(
+            directory.join("volume.json"),
+            env.path("var/lib/dvdcli/record"),
+        )
+        .unwrap();
         for (script, problem) in [
             ("mkfifo volume.json", "it is no regular file"),
             ("ln -s /dev/zero volume.json", "it is no regular file"),
+            (
+                "cp ../../record volume.json.aside; ln -s volume.json.aside volume.json",
+                "it is no regular file",
+            ),
             ("truncate -s 20G volume.json", "it is longer than 1 MiB"),
         ] {
             fs::remove_file(directory.join("volume.json")).unwrap();
