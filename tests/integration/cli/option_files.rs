@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
@@ -153,8 +154,11 @@ fn stdin_that_does_not_end_is_not_waited_for_without_end() {
         .unwrap();
     let mut run = env.dvdcli("create -d fake -n db --opts-file - --timeout 500ms");
     run.command.stdin(Stdio::from(stdin));
+    let started = Instant::now();
     run.fails(
         2,
         "dvdcli: --opts-file -: it has not ended before the time was over (--timeout)\n",
     );
+    // Far more than it was given, and far less than without `--timeout`.
+    assert!(started.elapsed() < Duration::from_secs(25));
 }

@@ -528,6 +528,27 @@ fn a_driver_that_is_not_allowed_makes_and_mounts_nothing() {
 }
 
 #[test]
+fn a_task_with_a_driver_that_is_not_allowed_gets_none_of_its_volumes() {
+    let Some((env, plugin)) = FakePlugin::isolated_with_db() else {
+        return;
+    };
+    env.configure("dvdcli: {allow: {drivers: fake}}");
+    let variables = [
+        ("DRIVER", "fake"),
+        ("NAME", "db"),
+        ("DRIVER1", "local"),
+        ("NAME1", "other"),
+    ];
+    task(&env, MOUNT, &variables).fails(
+        2,
+        "dvdcli: mounting volume other (DVDI_VOLUME_NAME1): driver local: it may not be used here (setting dvdcli.allow.drivers)\n",
+    );
+    // Nobody was asked to mount and to unmount again.
+    assert_eq!(plugin.bodies("Mount").len(), 0);
+    env.assert_nothing_is_left();
+}
+
+#[test]
 fn drivers_shows_what_is_allowed() {
     let env = Env::new();
     let plugin = FakePlugin::start(&env, "fake");
