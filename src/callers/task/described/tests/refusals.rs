@@ -71,34 +71,37 @@ fn variables_that_there_are_not_are_refused() {
     assert_eq!(volumes(&[("DVDI_VOLUME", "x"), ("DVDI_X", "")]), []);
 }
 
+/// Variables without their beginning, values, and what is said of them.
+const MEANINGLESS: &[(&str, &str, &str)] = &[
+    (
+        "EXPLICITCREATE",
+        "perhaps",
+        "'perhaps' is neither true nor false",
+    ),
+    ("EXPLICITCREATE", "1", "'1' is neither true nor false"),
+    ("CONTAINERPATH", "srv/db", "'srv/db' is no absolute path"),
+    (
+        "CONTAINERPATH",
+        "/srv/../etc",
+        "'/srv/../etc' leads over . or ..",
+    ),
+    ("CONTAINERPATH", "/srv/.", "'/srv/.' leads over . or .."),
+    (
+        "CONTAINERPATH",
+        "/a\nb",
+        "'/a\\nb' has a control character or ends in a blank",
+    ),
+    (
+        "CONTAINERPATH",
+        "/a ",
+        "'/a ' has a control character or ends in a blank",
+    ),
+    ("DRIVER", "..", "'..' is no name"),
+];
+
 #[test]
 fn values_that_mean_nothing_are_refused() {
-    for (kind, value, words) in [
-        (
-            "EXPLICITCREATE",
-            "perhaps",
-            "'perhaps' is neither true nor false",
-        ),
-        ("EXPLICITCREATE", "1", "'1' is neither true nor false"),
-        ("CONTAINERPATH", "srv/db", "'srv/db' is no absolute path"),
-        (
-            "CONTAINERPATH",
-            "/srv/../etc",
-            "'/srv/../etc' leads over . or ..",
-        ),
-        ("CONTAINERPATH", "/srv/.", "'/srv/.' leads over . or .."),
-        (
-            "CONTAINERPATH",
-            "/a\nb",
-            "'/a\\nb' has a control character or ends in a blank",
-        ),
-        (
-            "CONTAINERPATH",
-            "/a ",
-            "'/a ' has a control character or ends in a blank",
-        ),
-        ("DRIVER", "..", "'..' is no name"),
-    ] {
+    for (kind, value, words) in MEANINGLESS {
         let variable = format!("DVDI_VOLUME_{kind}2");
         let said = refusal(&[("DVDI_VOLUME_NAME2", "db"), (&variable, value)]);
         assert_eq!(said, format!("{variable}: {words}"));
