@@ -1,7 +1,6 @@
 //! The image file of a `loop` volume: making and copying it.
 
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::statvfs::statvfs;
-use nix::unistd::{sync, syncfs};
+use nix::unistd::sync;
 
 use crate::base::failure::Failure;
 use crate::base::size;
@@ -22,6 +21,7 @@ use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::{loop_device, signature};
 use crate::sys::files::id::FileId;
 use crate::sys::files::{copy, in_place};
+use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// Refuses a length, in bytes, that is too small for the file system: wrong usage.
@@ -162,7 +162,7 @@ fn copy_content(
                     "it is mounted, and a copy in one moment would share its space, which volumeType=thick forbids; unmount it first"
                 ));
             }
-            write_out(&devices)?;
+            write_out(&devices, ends)?;
             if copy::reflink(original, image)? {
                 return Ok(());
             }
@@ -210,15 +210,11 @@ fn copy_data(
 }
 
 /// Writes what the page cache has of a mounted volume into its image.
-fn write_out(devices: &[u32]) -> Result<()> {
+fn write_out(devices: &[u32], ends: Instant) -> Result<()> {
     let table = MountTable::read()?;
     let is_of = |mount: &&Mount| device_of(mount).is_some_and(|number| devices.contains(&number));
     match table.iter().find(is_of) {
-        Some(mount) => {
-            let opened = File::open(&mount.mount_point);
-            let synced = opened.and_then(|directory| syncfs(directory).map_err(io::Error::from));
-            synced.with_context(|| format!("syncing {}", mount.mount_point.display()))
-        }
+        Some(mount) => health::sync(mount, ends),
         // It is mounted in another mount namespace, and cannot be reached.
         None => {
             sync();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result};
 use nix::errno::Errno;
 
 use crate::base::failure::with_more;
@@ -121,19 +121,11 @@ fn has_failed(error: &Error) -> bool {
     matches!(errno, Some(Errno::EIO | Errno::ESTALE | Errno::EUCLEAN))
 }
 
-/// Writes out what the page cache has of a device's file system: the kernel does so at an unmount as well, but tells nobody where
-/// that fails. A lazy unmount, which may be meant for a disk that hangs, waits for half of the time.
+/// Writes out what the page cache has of it. A lazy unmount, which may be meant for a disk that hangs, waits for half of the time.
 fn write_out(home: &Home, mount: &Mount, lazy: bool) -> Result<()> {
-    if !health::is_of_device(mount) || mount.is_read_only() {
-        return Ok(());
-    }
     let ends = match lazy {
         true => Instant::now() + home.invocation.budget.left() / 2,
         false => home.ends(),
     };
-    let written = health::write_out(&mount.mount_point, ends);
-    match health::problem(mount) {
-        Some(problem) => Err(anyhow!(problem)),
-        None => written,
-    }
+    health::write_out(mount, ends)
 }

@@ -1,15 +1,17 @@
 //! Whether the file system of a mount still takes what is written, and writing out what it has taken.
 
 use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::unistd::syncfs;
 
 use crate::sys::errno::errno_of;
-use crate::sys::mount::mountinfo::Mount;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::{interruption, limit};
 
 /// File systems that become read-only where their disk fails. Others, such as squashfs, may always be.
@@ -52,26 +54,69 @@ pub fn is_of_device(mount: &Mount) -> bool {
     mount.source.starts_with("/dev/") && mount.root == Path::new("/")
 }
 
+/// Writes out what the page cache has of a device's file system: the kernel does so at an unmount as well, but tells nobody where
+/// that fails.
+///
+/// # Errors
+///
+/// Something is wrong with the file system, or as [`sync`] says.
+pub fn write_out(mount: &Mount, ends: Instant) -> Result<()> {
+    if !is_of_device(mount) || mount.is_read_only() {
+        return Ok(());
+    }
+    let written = sync(mount, ends);
+    // The kernel may have given it up meanwhile.
+    let table = MountTable::read()?;
+    let now = table.iter().find(|now| now.id == mount.id);
+    match problem(now.unwrap_or(mount)) {
+        Some(problem) => Err(anyhow!(problem)),
+        None => written,
+    }
+}
+
 /// Writes out what the page cache has of a file system.
 ///
 /// # Errors
 ///
 /// It could not be written, now or earlier, and nobody was told; or that takes longer than until `ends`.
-pub fn write_out(mount_point: &Path, ends: Instant) -> Result<()> {
-    let directory = mount_point.to_owned();
+pub fn sync(mount: &Mount, ends: Instant) -> Result<()> {
+    let directory = mount.mount_point.clone();
+    let has_journal = mount.fs_type.starts_with("ext");
     let sync = move || {
         // The mount is busy while it is open.
         let opened = File::open(directory)?;
-        Ok(syncfs(&opened)?)
+        syncfs(&opened)?;
+        if has_journal {
+            flush_journal(&opened)?;
+        }
+        Ok(())
     };
     let written = interruption::finishing(|| limit::within(ends, sync));
-    written.with_context(|| format!("writing {} to the disk", mount_point.display()))
+    written.with_context(|| format!("writing {} to the disk", mount.mount_point.display()))
+}
+
+/// Has ext4 write everything out of its journal. Where it has given its journal up, syncfs(2) tells that once, or never: not where the
+/// kernel was writing of its own accord.
+fn flush_journal(directory: &File) -> io::Result<()> {
+    let flags = 0;
+    // SAFETY: the kernel reads a number by the pointer.
+    #[allow(unsafe_code)]
+    let flushed = unsafe { ioctl::checkpoint(directory.as_raw_fd(), &raw const flags) };
+    match flushed {
+        // Linux before 5.14, a file system without a journal, or a user who may not ask.
+        Err(Errno::ENOTTY | Errno::ENODEV | Errno::EOPNOTSUPP | Errno::EPERM) => Ok(()),
+        flushed => Ok(flushed.map(drop)?),
+    }
+}
+
+mod ioctl {
+    // `EXT4_IOC_CHECKPOINT` of ext4.
+    nix::ioctl_write_ptr!(checkpoint, b'f', 43, u32);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::mount::mountinfo::MountTable;
 
     #[test]
     fn what_the_kernel_has_given_up_is_known_by_its_options() {

@@ -117,6 +117,32 @@ fn what_did_not_reach_the_disk_is_an_error_of_unmount_and_run() {
     }
 }
 
+/// The kernel tells it once, whoever asks first, and knows it from then on only where something is written.
+#[test]
+fn a_journal_that_was_given_up_is_an_error_to_everybody() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "xfs", 400 << 20);
+    let disk = env.path("var/lib/dvdcli");
+    mount(&env, "db", "--volumeopts=size=64MiB");
+    fill(&disk);
+    // Without data, so that there is nothing but the journal that cannot be written.
+    let make = "mkdir $(seq 1 200) || true; sync -f . || true";
+    in_directory(&data(&env, "db"), make).unwrap();
+    fs::remove_file(disk.join("fill")).unwrap();
+    let why = format!("writing $ROOT/{LOOP}/db/mnt to the disk: input/output error\n");
+    env.dvdcli("create -d loop -n copy --opt volumename=db")
+        .fails(
+            1,
+            &format!("dvdcli: creating volume copy: copying $ROOT/{LOOP}/db/image: {why}"),
+        );
+    env.dvdcli("unmount -d loop -n db").fails(
+        1,
+        &format!("dvdcli: unmounting volume db: it is unmounted, but what was written last is lost: {why}"),
+    );
+    unmount(&disk);
+    env.assert_nothing_is_mounted();
+}
+
 /// A writable mount of which nothing is recorded is taken away where the volume is wanted read-only.
 #[test]
 fn what_did_not_reach_the_disk_is_an_error_where_a_volume_is_mounted_anew() {
@@ -140,10 +166,15 @@ fn what_did_not_reach_the_disk_is_an_error_where_a_volume_is_mounted_anew() {
     env.assert_nothing_is_mounted();
 }
 
-/// Writes to a volume on a disk without any space. False if the unmount says that all is well, and it is not.
-fn keeps_its_promise(env: &Env, disk: &Path, unmount: &mut dyn FnMut() -> bool) -> bool {
+/// Leaves no space on the disk.
+fn fill(disk: &Path) {
     let fill = "for size in 1M 64k 4k; do while head -c $size /dev/zero 2>/dev/null >>fill; do :; done; done; sync -f . || true";
     in_directory(disk, fill).unwrap();
+}
+
+/// Writes to a volume on a disk without any space. False if the unmount says that all is well, and it is not.
+fn keeps_its_promise(env: &Env, disk: &Path, unmount: &mut dyn FnMut() -> bool) -> bool {
+    fill(disk);
     let directory = data(env, "db");
     let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     let written = fs::write(directory.join("file"), &bytes);
