@@ -184,25 +184,38 @@ fn named_like_ext(found: &str, wanted: &str) -> bool {
 }
 
 /// Gives the copy of a file system a new UUID, so that it can be mounted while the original is mounted.
+///
+/// # Errors
+///
+/// A program is missing, fails or takes too long, or has changed nothing: on a full disk, xfs_admin(8) says nothing of that.
 pub fn renew_uuid(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
+    let mount = |flags| {
+        let device = loop_device::attach(file, false, ends)?;
+        journal::replay(&device.path(), fs.name, flags)
+    };
     match &fs.replay {
         Replay::By(program) => run(fs, program, &[], file, ends)?,
-        Replay::ByMounting(flags) => {
-            let device = loop_device::attach(file, false, ends)?;
-            journal::replay(&device.path(), fs.name, flags)?;
-        }
+        Replay::ByMounting(flags) => mount(flags)?,
         Replay::Later => {}
     }
     match &fs.renew {
-        Renew::By(program) => run(fs, program, &[], file, ends)?,
+        Renew::By(program) => {
+            let uuid = || signature::uuid(file).context("reading its UUID");
+            let before = uuid()?;
+            run(fs, program, &[], file, ends)?;
+            if before == uuid()? {
+                bail!("{} has ended well, but has made no new UUID", program.0);
+            }
+        }
         Renew::Btrfs => {
             let uuid = btrfs::random_uuid().context("making a UUID")?;
             btrfs::set_uuid(file, uuid)?;
         }
     }
-    if btrfs::has_log(file).context("reading its superblock")? {
-        let device = loop_device::attach(file, false, ends)?;
-        journal::replay(&device.path(), fs.name, &[])?;
+    // Its journal has the old UUID where the program could write the superblock only.
+    let is_to_be_tried = matches!(fs.replay, Replay::ByMounting(_));
+    if is_to_be_tried || btrfs::has_log(file).context("reading its superblock")? {
+        mount(&[])?;
     }
     Ok(())
 }

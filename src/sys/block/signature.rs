@@ -26,11 +26,14 @@ const MAGIC: &[(&str, u64, &[u8])] = &[
 /// The offset of the superblock of ext2, ext3 and ext4. The other offsets are counted from there.
 const EXT_SUPERBLOCK: u64 = 1024;
 const EXT_MAGIC: (usize, [u8; 2]) = (56, [0x53, 0xef]);
+const EXT_UUID: u64 = 0x68;
 const EXT_COMPATIBLE: usize = 92;
 const EXT_INCOMPATIBLE: usize = 96;
 const EXT_HAS_JOURNAL: u8 = 0x04;
 /// The feature bit for extents, which only ext4 has.
 const EXT_EXTENTS: u8 = 0x40;
+
+const XFS_UUID: u64 = 32;
 
 /// The name of the format, as mount(8) and blkid(8) write it; `None` where the content is none that is known here.
 pub fn of(file: &File) -> io::Result<Option<&'static str>> {
@@ -54,6 +57,17 @@ pub fn ext_superblock(file: &File) -> io::Result<Option<[u8; 1024]>> {
     let is_ext =
         read(file, EXT_SUPERBLOCK, &mut superblock)? && superblock[at..at + magic.len()] == magic;
     Ok(is_ext.then_some(superblock))
+}
+
+/// The UUID of ext2, ext3, ext4 or xfs; `None` where the file holds none of them.
+pub fn uuid(file: &File) -> io::Result<Option<[u8; 16]>> {
+    let offset = match of(file)? {
+        Some("xfs") => XFS_UUID,
+        Some(found) if found.starts_with("ext") => EXT_SUPERBLOCK + EXT_UUID,
+        _ => return Ok(None),
+    };
+    let mut uuid = [0; 16];
+    Ok(read(file, offset, &mut uuid)?.then_some(uuid))
 }
 
 fn ext(file: &File) -> io::Result<Option<&'static str>> {

@@ -11,6 +11,7 @@ use crate::harness::fs;
 use crate::harness::loop_devices::bound_below;
 use crate::harness::mounts::unmount;
 use crate::harness::programs::finish;
+use crate::harness::programs::replace;
 use crate::harness::volumes::{LOOP, data, image, volumes_on};
 
 /// Runs a program of the system that has to succeed.
@@ -196,6 +197,29 @@ fn what_cannot_be_copied_is_refused() {
             ),
         );
     env.dvdcli("list -d loop").prints("other\nsrc\n").succeeds();
+}
+
+/// As xfs_admin(8) does where the disk is full.
+#[test]
+fn a_program_that_changes_nothing_makes_no_copy() {
+    let Some(env) = Env::isolated() else { return };
+    for (fs_type, size, program) in [("ext4", "16MiB", "tune2fs"), ("xfs", "300MiB", "xfs_admin")] {
+        env.dvdcli(&format!(
+            "create -d loop -n src --volumeopts=size={size},fs={fs_type}"
+        ))
+        .succeeds();
+        replace(&env, program, "exit 0");
+        env.dvdcli("create -d loop -n copy --opt volumeName=src")
+            .fails(
+                1,
+                &format!(
+                    "dvdcli: creating volume copy: copying $ROOT/{LOOP}/src/image: {program} has ended well, but has made no new UUID\n"
+                ),
+            );
+        env.dvdcli("list -d loop").prints("src\n").succeeds();
+        env.dvdcli("remove -d loop -n src").succeeds();
+    }
+    env.assert_nothing_is_left();
 }
 
 #[test]
