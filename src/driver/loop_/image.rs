@@ -16,6 +16,7 @@ use crate::base::size;
 use crate::driver::loop_::binding::{try_lock, wait};
 use crate::driver::loop_::on_disk::device_of;
 use crate::driver::loop_::{open, space, thick};
+use crate::driver::shared::told;
 use crate::invocation::config::allow::Reserve;
 use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::block::{loop_device, signature};
@@ -72,8 +73,11 @@ pub struct CopySpace {
 }
 
 /// Makes a copy of another image. It gets a new UUID, because xfs and btrfs cannot be mounted beside one of the same UUID.
+///
+/// What it is told of one that is mounted is kept in the file `told`.
 pub fn copy(
     source: &Path,
+    told: &Path,
     path: &Path,
     fs: &FileSystem,
     space: CopySpace,
@@ -90,7 +94,7 @@ pub fn copy(
         false => in_place::write(&image),
     }
     space::ask(&image, fs.overhead(length), kept, "").with_context(doing)?;
-    copy_content(&original, &image, space, kept, ends).with_context(doing)?;
+    copy_content(&original, told, &image, space, kept, ends).with_context(doing)?;
     mkfs::renew_uuid(fs, &image, ends).with_context(doing)?;
     if space.is_thick {
         thick::allocate(&image).with_context(doing)?;
@@ -148,6 +152,7 @@ pub fn file_system(path: &Path) -> Result<&'static FileSystem> {
 /// (reflink). Another one is locked meanwhile, so that it is not mounted and changed.
 fn copy_content(
     original: &File,
+    told: &Path,
     image: &File,
     space: CopySpace,
     kept: Reserve,
@@ -162,7 +167,7 @@ fn copy_content(
                     "it is mounted, and a copy in one moment would share its space, which volumeType=thick forbids; unmount it first"
                 ));
             }
-            write_out(&devices, ends)?;
+            write_out(&devices, told, ends)?;
             if copy::reflink(original, image)? {
                 return Ok(());
             }
@@ -210,11 +215,11 @@ fn copy_data(
 }
 
 /// Writes what the page cache has of a mounted volume into its image.
-fn write_out(devices: &[u32], ends: Instant) -> Result<()> {
+fn write_out(devices: &[u32], told: &Path, ends: Instant) -> Result<()> {
     let table = MountTable::read()?;
     let is_of = |mount: &&Mount| device_of(mount).is_some_and(|number| devices.contains(&number));
     match table.iter().find(is_of) {
-        Some(mount) => health::sync(mount, ends),
+        Some(mount) => told::keeping(told, ends, || health::sync(mount, ends)),
         // It is mounted in another mount namespace, and cannot be reached.
         None => {
             sync();

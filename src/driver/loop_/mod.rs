@@ -35,6 +35,7 @@ use crate::driver::shared::names;
 use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{self, VolumeFile};
+use crate::driver::shared::told;
 use crate::invocation::config::Config;
 use crate::invocation::config::allow::Allow;
 
@@ -133,6 +134,7 @@ fn find_source(options: &NormalOptions, home: &Home) -> Result<Option<Source>> {
     };
     Ok(Some(Source {
         image: source.directory().join(IMAGE),
+        told: told::path(source),
         is_thick: thick::is_asked(&file.options),
     }))
 }
@@ -141,7 +143,7 @@ fn find_source(options: &NormalOptions, home: &Home) -> Result<Option<Source>> {
 /// be old and a part new.
 fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
     let source = match &plan {
-        Plan::Copy { source, .. } => source.parent().map(Path::to_owned),
+        Plan::Copy { source, .. } => source.image.parent().map(Path::to_owned),
         Plan::Make { .. } => None,
     };
     let image = directory.join(IMAGE);

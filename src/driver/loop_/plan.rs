@@ -28,8 +28,7 @@ pub enum Plan {
         thick: bool,
     },
     Copy {
-        /// The image to copy.
-        source: PathBuf,
+        source: Source,
         fs: &'static FileSystem,
         space: CopySpace,
     },
@@ -39,6 +38,8 @@ pub enum Plan {
 #[derive(Debug)]
 pub struct Source {
     pub image: PathBuf,
+    /// Where is kept what the copy is told of it ([`told`](crate::driver::shared::told)).
+    pub told: PathBuf,
     pub is_thick: bool,
 }
 
@@ -50,7 +51,7 @@ impl Plan {
                 image::make(image, fs, length, thick, reserve, ends)
             }
             Plan::Copy { source, fs, space } => {
-                image::copy(&source, image, fs, space, reserve, ends)
+                image::copy(&source.image, &source.told, image, fs, space, reserve, ends)
             }
         }
     }
@@ -86,13 +87,14 @@ pub fn decide(
     defaults: NormalOptions,
     source: Option<Source>,
 ) -> Result<Plan> {
-    if let Some(Source { image, is_thick }) = source {
-        take_size(options, &image)?;
+    if let Some(source) = source {
+        let is_thick = source.is_thick;
+        take_size(options, &source.image)?;
         if is_thick {
             options.add("volumeType", Value::Text("thick".to_owned()));
         }
         if !options.is_true("overwriteFs") {
-            let fs = take_file_system(options, &image)?;
+            let fs = take_file_system(options, &source.image)?;
             options.complete(defaults);
             thick::check_mount_options(options)?;
             let is_copy_thick = thick::is_asked(options);
@@ -100,11 +102,7 @@ pub fn decide(
                 is_thick: is_copy_thick,
                 is_shared: !is_thick && !is_copy_thick,
             };
-            return Ok(Plan::Copy {
-                source: image,
-                fs,
-                space,
-            });
+            return Ok(Plan::Copy { source, fs, space });
         }
     }
     options.complete(defaults);

@@ -18,6 +18,7 @@ use crate::driver::shared::host_claim::{self, Claim, IfForeign};
 use crate::driver::shared::mounted_as;
 use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::read_only_store;
+use crate::driver::shared::told::{self, Loss};
 use crate::driver::shared::unmount::unmount_to_mount_anew;
 use crate::sys::block::{fill, loop_device};
 use crate::sys::errno::is_read_only;
@@ -103,25 +104,16 @@ impl Existing for LoopVolume<'_> {
         }
     }
 
-    fn doubt(&self, mount: &Mount) -> Option<String> {
-        let number = loop_device::number_of(&mount.source)?;
-        let path = self.on_disk.image();
-        let is_told = || {
-            let image = open::to_look_at(&path).ok().flatten();
-            loop_device::is_direct(number) && image.is_none_or(|image| in_place::is_written(&image))
-        };
-        let is_lossy = !mount.is_read_only() && image::disk_is_full(&path) && !is_told();
-        is_lossy.then(|| {
-            "the disk with its image is full, and Linux does not tell what it could not write there, as it does by direct I/O, \
-             which that disk or an older volume with small blocks or checksums does not allow"
-                .to_owned()
-        })
+    fn doubt(&self, mount: &Mount) -> Option<Loss> {
+        let told = told::found(self.on_disk.place);
+        told.or_else(|| self.may_be_untold(mount).map(Loss::Likely))
     }
 
     /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
     fn after_unmount(&self, _gone: &[Gone]) -> Result<Option<Keeper>> {
         let place = self.on_disk.place;
         mounted_as::forget(place);
+        told::forget(place);
         let user = self.user()?;
         if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
             return Ok(user);
@@ -156,6 +148,22 @@ impl Existing for LoopVolume<'_> {
 }
 
 impl LoopVolume<'_> {
+    /// Why the kernel may have lost what was written, and have told nobody.
+    fn may_be_untold(&self, mount: &Mount) -> Option<String> {
+        let number = loop_device::number_of(&mount.source)?;
+        let path = self.on_disk.image();
+        let is_told = || {
+            let image = open::to_look_at(&path).ok().flatten();
+            loop_device::is_direct(number) && image.is_none_or(|image| in_place::is_written(&image))
+        };
+        let is_lossy = !mount.is_read_only() && image::disk_is_full(&path) && !is_told();
+        is_lossy.then(|| {
+            "the disk with its image is full, and Linux does not tell what it could not write there, as it does by direct I/O, \
+             which that disk or an older volume with small blocks or checksums does not allow"
+                .to_owned()
+        })
+    }
+
     /// What the image is bound to, and what keeps it so; `None` where it is free.
     fn user(&self) -> Result<Option<Keeper>> {
         match open::to_look_at(&self.on_disk.image())? {
@@ -261,6 +269,7 @@ impl LoopVolume<'_> {
         let fs = fs.context("reading the record: it names no file system")?;
         let options = &health::sparing_the_host(image, options)?;
         place.make_mount_point(&mount_point)?;
+        told::forget(place);
         // The handle keeps the kernel from freeing the device before it is mounted.
         let device = binding::bind(image, options.read_only(), place.home.ends())?;
         loop_device::set_discards(

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::shared::gone::Gone;
+use crate::driver::shared::told::Loss;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// What keeps a volume in use after it was unmounted.
@@ -51,9 +52,9 @@ pub trait Existing {
         ""
     }
 
-    /// Why what was written to a mount, which is still there, may be lost though the kernel has reported no error; `None` where all
-    /// of it is on the disk.
-    fn doubt(&self, _: &Mount) -> Option<String> {
+    /// Why what was written to a mount, which is still there, is lost or may be, though the kernel has reported no error to this call;
+    /// `None` where all of it is on the disk.
+    fn doubt(&self, _: &Mount) -> Option<Loss> {
         None
     }
 

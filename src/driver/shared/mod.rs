@@ -20,5 +20,6 @@ pub mod sharing;
 pub mod still_mounted;
 pub mod store;
 pub mod taken_over;
+pub mod told;
 pub mod unmount;
 pub mod values;

@@ -12,19 +12,11 @@ use crate::driver::interface::Unmounted;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::gone::Gone;
 use crate::driver::shared::home::{Home, Place};
+use crate::driver::shared::told::Loss;
 use crate::sys::errno::errno_of;
 use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::interruption;
-
-/// Why data has not reached the disk.
-#[derive(Debug)]
-enum Loss {
-    /// The kernel has said so.
-    Told(String),
-    /// It may not have said so.
-    Likely(String),
-}
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -53,7 +45,7 @@ pub fn unmount_all(
                 chain(&error),
                 volume.why_lost()
             ))),
-            Ok(()) => volume.doubt(mount).map(Loss::Likely),
+            Ok(()) => volume.doubt(mount),
         };
         let going = Gone::of(mount);
         volume.unmount(mount, lazy).map_err(|error| match &lost {
