@@ -36,6 +36,9 @@ const BROKEN: [&str; 11] = [
     "allocating space",
 ];
 
+/// What is said where a copy was killed that had had the volume written out.
+const UNSURE: [&str; 1] = ["may be lost: a copy of it was cut off while it was told"];
+
 /// Whether the disk refused it before anything was done.
 pub fn is_refused_by_full_disk(found: &Output) -> bool {
     // Who only mounts has asked for a size that the disk could not hold: wrong usage.
@@ -65,8 +68,9 @@ pub fn check(verb: &str, found: &Output, may_be_broken: bool) -> Done {
     let is_right = match found.code {
         0 => is_warnings(&found.stderr),
         1 => {
-            has_words
-                && (makes && is_refused_by_full_disk(found) || may_be_broken && says(last, &BROKEN))
+            let is_broken = may_be_broken && says(last, &BROKEN);
+            let is_refused = makes && is_refused_by_full_disk(found);
+            has_words && (is_refused || is_broken || says(last, &UNSURE))
         }
         2 => has_words && verb != "create" && makes && is_refused_by_full_disk(found),
         3 if verb == "exists" => found.stderr.is_empty(),

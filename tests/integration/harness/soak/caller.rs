@@ -76,6 +76,7 @@ impl Caller {
             }
             4..14 => {
                 world.enter();
+                world.notes(&format!("EMPTIED {}", store.fs_type));
                 store.empty();
                 return Ok(());
             }
@@ -143,9 +144,10 @@ impl Caller {
         let volume = &world.volumes[at];
         let kills = self.dice.one_in(7);
         let begun = volume.begun.fetch_add(1, SeqCst) + 1;
-        volume.in_flight.fetch_add(1, SeqCst);
+        let was_alone = volume.in_flight.fetch_add(1, SeqCst) == 0;
         let called = self.call(world, node, volume, line, kills);
-        let is_alone = volume.in_flight.load(SeqCst) == 1 && volume.begun.load(SeqCst) == begun;
+        let is_alone =
+            was_alone && volume.in_flight.load(SeqCst) == 1 && volume.begun.load(SeqCst) == begun;
         if called.as_ref().is_ok_and(|found| {
             found
                 .as_ref()

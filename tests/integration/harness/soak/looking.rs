@@ -35,7 +35,11 @@ impl Caller {
             Ok(found) => found,
             Err(error) => {
                 model.doubt();
-                return ensure(may_be_broken, || format!("{}: {error}", volume.name));
+                // That it is not mounted, or has no directory, is no fault of a disk.
+                let is_missing = error.kind() == io::ErrorKind::NotFound;
+                return ensure(may_be_broken && !is_missing, || {
+                    format!("{}: {error}", volume.name)
+                });
             }
         };
         if may_be_broken && is_given_up(&world.path(volume)) {

@@ -145,10 +145,13 @@ impl<'a> World<'a> {
         failures.clone()
     }
 
-    /// With what has happened to the volume that is named first.
+    /// With what has happened to the volume that is named first. What has happened to all of them stays with what is kept of the
+    /// test.
     pub fn fails(&self, why: &str) {
         let volume = why.split([' ', ':']).next().unwrap_or_default();
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: Vec<&str> = events.iter().map(String::as_str).collect();
+        self.env.write("events", all.join("\n"));
         let is_about = |event: &&String| {
             event.split(' ').any(|word| {
                 word.strip_prefix("volumeName=").unwrap_or(word) == volume || word == "POWER"
