@@ -2,20 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Error, Result};
-use nix::errno::Errno;
+use anyhow::{Error, Result};
 
 use crate::base::failure::{Failure, with_more};
 use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
 use crate::sys::mount::mountinfo::MountTable;
-use crate::sys::mount::{busy, calls};
+use crate::volume::Locked;
 use crate::volume::due::{is_without_driver, may_come};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
 use crate::volume::request::Release;
 use crate::volume::sighting::Sighting;
-use crate::volume::{Locked, mount_point};
+use crate::volume::without_driver::is_over;
 
 /// What the mount table shows after the driver was told to unmount.
 enum Left {
@@ -64,8 +63,8 @@ impl Locked<'_> {
             }
             (Err(error), left) => self.go_on_without_driver(error, before.as_ref(), left, release),
         };
-        if concluded.is_ok() {
-            return self.forget_names();
+        if is_over(&concluded) {
+            return self.forget_names().and(concluded);
         }
         // The record is as it was.
         let _ = before.map(|record| self.ledger.save(record));
@@ -223,35 +222,6 @@ impl Locked<'_> {
         self.warn(&format!(
             "unmounting volume {name}: {why}; nothing was left to do"
         ));
-    }
-
-    /// Unmounts our own mount without its driver, which does not know it any more: it has been restarted, or is not there. Where
-    /// nobody serves the mount any more, it is detached.
-    fn take_away(&self, mount: &MountRecord, why: &str, release: Release) -> Result<()> {
-        let place = mount.mount_point();
-        let shown = place.display();
-        let is_abandoned = self.is_abandoned(mount);
-        calls::unmount(place, is_abandoned || release.lazy)
-            .map_err(
-                |error| match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
-                    Errno::EBUSY => Failure::busy(shown.to_string(), &busy::used_by(place)).into(),
-                    _ => Error::from(error).context(format!("unmounting {shown}")),
-                },
-            )
-            .with_context(|| why.to_owned())?;
-        let name = self.volume.name();
-        let state = match is_abandoned {
-            true => format!("nobody served {shown} any more, and it is unmounted"),
-            false => format!("{shown} was still mounted, and is unmounted without its driver"),
-        };
-        self.warn(&format!("unmounting volume {name}: {why}; {state}"));
-        Ok(())
-    }
-
-    /// Whether the process that served the mount has ended: it never answers again, and no plugin that was started anew knows it.
-    fn is_abandoned(&self, mount: &MountRecord) -> bool {
-        let answer = mount_point::answers(self.invocation, &mount.path);
-        answer.is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
     }
 }
 

@@ -19,6 +19,7 @@ mod system_place;
 mod taken_over;
 mod undo;
 pub mod usage;
+mod without_driver;
 
 use std::path::PathBuf;
 

@@ -180,6 +180,30 @@ fn what_a_copy_was_told_is_told_to_the_holder() {
     env.assert_nothing_is_mounted();
 }
 
+/// It is unmounted without its driver, which does not know the mount any more.
+#[test]
+fn what_did_not_reach_the_disk_is_an_error_where_the_image_was_replaced() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "xfs", 400 << 20);
+    let disk = env.path("var/lib/dvdcli");
+    mount(&env, "db", "--volumeopts=size=64MiB");
+    let replace = "mv image ../../moved; truncate -s 64M image";
+    in_directory(&env.path(&format!("{LOOP}/db")), replace).unwrap();
+    fill(&disk);
+    let write = "head -c 9000000 /dev/urandom > file || true";
+    in_directory(&data(&env, "db"), write).unwrap();
+    env.dvdcli("unmount -d loop -n db").fails(
+        1,
+        &format!(
+            "dvdcli: unmounting volume db: driver loop: it is not mounted; $ROOT/{LOOP}/db/mnt was still mounted, and is unmounted \
+             without its driver, but what was written last is lost: [..]\n"
+        ),
+    );
+    assert_eq!((env.mounts(), env.records()), (vec![disk.clone()], vec![]));
+    unmount(&disk);
+    env.assert_nothing_is_mounted();
+}
+
 /// A writable mount of which nothing is recorded is taken away where the volume is wanted read-only.
 #[test]
 fn what_did_not_reach_the_disk_is_an_error_where_a_volume_is_mounted_anew() {
