@@ -22,7 +22,7 @@ const ABSENT: [&str; 2] = ["no such volume", "there is no volume "];
 const REFUSED: [&str; 1] = ["that stay free (setting dvdcli.allow.loop.reserve)"];
 
 /// Of what a full disk has broken.
-const BROKEN: [&str; 11] = [
+const BROKEN: [&str; 16] = [
     "its file system was",
     "no space left on device",
     "input/output error",
@@ -34,6 +34,12 @@ const BROKEN: [&str; 11] = [
     "the disk with its image is full",
     "is full",
     "allocating space",
+    // Of a copy that could not be made whole, and was not made.
+    "e2fsck: exit status",
+    "tune2fs: exit status",
+    "xfs_admin: exit status",
+    "has made no new uuid",
+    "replaying the journal on",
 ];
 
 /// What is said where a copy was killed that had had the volume written out.
