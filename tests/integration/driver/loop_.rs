@@ -282,8 +282,8 @@ fn what_is_there_is_found_and_unmounted_once() {
     assert_eq!(
         env.json("list -d loop --format json"),
         json!([
-            {"Driver": "loop", "Name": "a", "Mountpoint": null},
-            {"Driver": "loop", "Name": "b", "Mountpoint": printed.trim_end()},
+            {"Driver": "loop", "Name": "a", "Mountpoint": null, "Labels": {}},
+            {"Driver": "loop", "Name": "b", "Mountpoint": printed.trim_end(), "Labels": {}},
         ])
     );
     env.dvdcli("unmount -d loop -n b").succeeds();

@@ -43,6 +43,8 @@ fn inspect_shows_what_is_known() {
         "Holders": [],
         "Size": 1_610_612_736,
         "Allocated": null,
+        "Used": null,
+        "Free": null,
         "FsType": "ext4",
         "Device": null,
     });
@@ -55,6 +57,8 @@ fn inspect_shows_what_is_known() {
         assert!(created.as_str().unwrap().ends_with('Z'), "{created}");
         let taken = found["Allocated"].take().as_u64().unwrap();
         assert!(before <= taken && taken <= allocated(), "{taken}");
+        let [used, free] = ["Used", "Free"].map(|key| found[key].take().as_u64().unwrap());
+        assert!(used + free <= 1_610_612_736, "{used} {free}");
         found
     };
     assert_eq!(found(), expected);
