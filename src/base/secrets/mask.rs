@@ -125,8 +125,8 @@ pub fn named_values(text: &str) -> String {
         let name = &name[name
             .rfind(|c| !is_of_name(c))
             .map_or(0, |at| at + last_len(name, at))..];
-        if is_secret(name)
-            && (sign == "=" || is_quoted)
+        if (sign == "=" || is_quoted)
+            && is_secret(name)
             && let Some((start, end)) = value_in(after, sign)
         {
             masked.push_str(&after[..start]);
