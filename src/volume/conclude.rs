@@ -8,7 +8,7 @@ use crate::base::failure::{Failure, with_more};
 use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
 use crate::sys::mount::mountinfo::MountTable;
-use crate::volume::Locked;
+use crate::volume::{Locked, still_bound};
 use crate::volume::due::{is_without_driver, may_come};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
@@ -36,13 +36,12 @@ impl Locked<'_> {
     ) -> Result<()> {
         let mount = before.as_ref().and_then(|it| it.mount.as_ref());
         let left = self.what_is_left(mount)?;
+        let told = self.with_keeper(told, &left, mount)?;
         // After a call that was cut off, our part may be released, and another caller hold what is there.
         let is_certain = release.all || before.as_ref().is_some_and(|it| it.settled);
         let concluded = match (told, left) {
             (Ok(Unmounted::Lost(why)), left) => return self.is_lost(why, &left),
-            (Ok(Unmounted::InUse(why)), _) => {
-                return self.stays_in_use(&why, before.as_ref(), release);
-            }
+            (Ok(Unmounted::InUse(why)), _) => return self.is_kept(&why, before.as_ref(), release),
             (Ok(Unmounted::Done), left) => {
                 self.say_what_stays(&left);
                 // What the driver leaves where it mounts nothing for anybody is the administrator's.
@@ -71,6 +70,29 @@ impl Locked<'_> {
         concluded
     }
 
+    /// What the driver has told, with what still uses a plugin's volume on this host. A built-in driver tells that itself.
+    fn with_keeper(
+        &self,
+        told: Result<Unmounted>,
+        left: &Left,
+        mount: Option<&MountRecord>,
+    ) -> Result<Result<Unmounted>> {
+        let (Ok(Unmounted::Done), Left::Nothing, Some(mount)) = (&told, left, mount) else {
+            return Ok(told);
+        };
+        let driver = self.volume.driver();
+        let kept = match driver.is_shared() {
+            true => still_bound::find(self.invocation, mount)?,
+            false => None,
+        };
+        Ok(kept.map_or(told, |kept| {
+            let label = driver.label();
+            Ok(Unmounted::InUse(format!(
+                "{label}: it is not mounted here any more, but still {kept}; end that before it is used elsewhere"
+            )))
+        }))
+    }
+
     /// Nothing keeps it, by whatever name.
     fn forget_names(&mut self) -> Result<()> {
         self.ledger.memory.await_names(BTreeSet::new())?;
@@ -85,7 +107,7 @@ impl Locked<'_> {
 
     /// Nothing is left to hold, but something keeps it. It is no error where that was to be expected: after a lazy unmount, and where
     /// an agent that has the volume by another name as well has still to end the containers there.
-    fn stays_in_use(
+    fn is_kept(
         &mut self,
         why: &str,
         before: Option<&HolderRecord>,

@@ -15,6 +15,7 @@ mod release_dead;
 mod remove;
 pub mod request;
 mod sighting;
+mod still_bound;
 mod system_place;
 mod taken_over;
 mod undo;

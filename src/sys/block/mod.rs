@@ -6,4 +6,5 @@ pub mod fill;
 pub mod loop_device;
 pub mod mkfs;
 pub mod sectors;
+pub mod sequence;
 pub mod signature;

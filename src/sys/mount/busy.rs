@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::sys::block::loop_device;
+use crate::sys::mount::held;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 
 /// How many users are named in a message.
@@ -186,7 +187,8 @@ fn loop_devices() -> impl Iterator<Item = (String, PathBuf)> {
 /// Searches the mount tables of all other mount namespaces, each by one of its processes. Returns the first mount that
 /// `search` finds, and the process.
 pub fn mounted_elsewhere(search: impl Fn(&MountTable) -> Option<Mount>) -> Option<(User, Mount)> {
-    others().find_map(|(process, _, table)| Some((process, search(&table)?)))
+    let mut others = others().filter(|_| !held::is_on_paper());
+    others.find_map(|(process, _, table)| Some((process, search(&table)?)))
 }
 
 /// The mount tables of all other mount namespaces, each with one of its processes, and with its name as `/proc/PID/ns/mnt` has it.

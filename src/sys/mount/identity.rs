@@ -76,6 +76,19 @@ impl MountIdentity {
             && is_same(self.file_system, mount, file_system, file_system_by_handle)
     }
 
+    /// Whether a mount shows a part of what this one has shown, though this one may have gone: what is in memory, and the file system of
+    /// a server, have numbers that others get then.
+    pub fn is_shown_by(&self, mount: &Mount) -> bool {
+        let own = (&self.device, &self.fs_type, &self.source);
+        own == (&mount.device, &mount.fs_type, &mount.source) && mount.root.starts_with(&self.root)
+    }
+
+    /// Whether no other volume is on its file system: a disk's, or that of a process that serves it alone, and all of it.
+    pub fn is_alone(&self) -> bool {
+        let is_fuse = self.fs_type == "fuse" || self.fs_type.starts_with("fuse.");
+        self.root == Path::new("/") && (is_fuse || !self.device.starts_with("0:"))
+    }
+
     pub fn id(&self) -> u32 {
         self.id
     }

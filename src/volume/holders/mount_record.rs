@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::sys::block::sequence;
 use crate::sys::mount::identity::MountIdentity;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::process::host;
@@ -27,6 +28,12 @@ pub struct MountRecord {
     real: PathBuf,
     /// The mount on which the path lies.
     on: Option<MountIdentity>,
+    /// The IDs of the mounts that showed the same before the driver was asked to mount, as other volumes from the same server do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<u32>,
+    /// The disk with the file system, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disk: Option<u64>,
     /// The number of the mount namespace in which all this was seen.
     namespace: u64,
 }
@@ -69,12 +76,18 @@ impl MountRecord {
         let was_there = before
             .zip(mount.as_ref())
             .is_some_and(|(before, mount)| before.iter().any(|earlier| mount.is_at_place(earlier)));
+        let on = table.covering(&real).map(MountIdentity::of);
+        let is_earlier = |it: &&Mount| on.as_ref().is_some_and(|on| on.is_shown_by(it));
+        let earlier = before.into_iter().flat_map(MountTable::iter);
+        let earlier = earlier.filter(is_earlier).map(|it| it.id).collect();
         Ok(MountRecord {
             read_only,
             is_read_only: table.covering(&real).is_some_and(Mount::is_read_only),
             is_mount: mount.is_some() && !was_there,
             foreign: mount.filter(|_| was_there),
-            on: table.covering(&real).map(MountIdentity::of),
+            earlier,
+            disk: on.as_ref().and_then(|on| sequence::of(&on.device)),
+            on,
             namespace: host::mount_namespace()?,
             real,
             path,
@@ -94,6 +107,37 @@ impl MountRecord {
     /// Whether this is the volume's own mount, and no view of it.
     pub fn is_own(&self, mount: &Mount) -> bool {
         self.on.as_ref().is_some_and(|on| on.id() == mount.id)
+    }
+
+    /// Whether a mount of this mount namespace was made from this one: it shows the same, and did not do so before, nor is it the
+    /// plugin's own mount of this volume or another, which is in the same directory. What the host has anyway is nobody's.
+    pub fn is_kept_by(&self, mount: &Mount, table: &MountTable) -> bool {
+        let Some(on) = self.on.as_ref().filter(|on| on.is_shown_by(mount)) else {
+            return false;
+        };
+        let is_whole = |it: &Mount| {
+            it.device == on.device && it.root != on.root && on.root.starts_with(&it.root)
+        };
+        self.is_same_disk(on)
+            && mount.mount_point.parent() != on.mount_point.parent()
+            && !self.earlier.contains(&mount.id)
+            && !table.iter().any(is_whole)
+    }
+
+    /// The same in another mount namespace. Nobody knows what was there before, so it is told only of a file system that the volume has
+    /// for itself.
+    pub fn is_kept_elsewhere_by(&self, mount: &Mount) -> bool {
+        let Some(on) = self.on.as_ref().filter(|on| on.is_shown_by(mount)) else {
+            return false;
+        };
+        let place = &mount.mount_point;
+        let is_others = place.parent() == on.mount_point.parent() && *place != on.mount_point;
+        on.is_alone() && self.earlier.is_empty() && self.is_same_disk(on) && !is_others
+    }
+
+    /// Whether the disk is still there, as far as it is on one.
+    fn is_same_disk(&self, on: &MountIdentity) -> bool {
+        on.device.starts_with("0:") || self.disk.is_some() && self.disk == sequence::of(&on.device)
     }
 
     /// The path without symbolic links.

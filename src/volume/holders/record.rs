@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::volume::holders::hold::{Hold, Run, listed, now};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::name::Name;
@@ -108,6 +108,12 @@ impl HolderRecord {
             mounted.is_some_and(|it| it.is_seen_at(target, table)) || view.find(table).is_some()
         };
         self.views().any(is_seen)
+    }
+
+    /// Whether a mount is the volume's own, or what a holder has at a target.
+    pub fn has_mount(&self, mount: &Mount) -> bool {
+        self.mount.as_ref().is_some_and(|it| it.is_own(mount))
+            || self.views().any(|(_, view)| view.is(mount))
     }
 
     fn views(&self) -> impl Iterator<Item = (&PathBuf, &ViewRecord)> {

@@ -107,6 +107,13 @@ pub fn bind(source: &Path, target: &Path) {
     mount(Some(source), target, none, MsFlags::MS_BIND, none).unwrap();
 }
 
+/// From a loop device that goes with the mount.
+#[track_caller]
+pub fn mount_image(image: &Path, target: &Path) {
+    let script = format!("mount -o loop image {}", target.display());
+    in_directory(image.parent().unwrap(), &script).unwrap();
+}
+
 /// Unmounts by system call, as soon as nobody looks at what is mounted any more.
 #[track_caller]
 pub fn unmount(point: &Path) {

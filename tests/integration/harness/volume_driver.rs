@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::fs;
 use crate::harness::http::{Answer, Request, response};
-use crate::harness::mounts::{bind, unmount};
+use crate::harness::mounts::{bind, mount_image, unmount};
 use crate::harness::real::RealPlugin;
 use crate::harness::waiting::eventually;
 
@@ -131,7 +131,11 @@ impl State {
                 if volume.mounts.is_empty()
                     && let Some(disk) = self.disk(name)
                 {
-                    bind(&disk, &self.directory.join(name));
+                    let (image, place) = (disk.join("image"), self.directory.join(name));
+                    match image.exists() {
+                        true => mount_image(&image, &place),
+                        false => bind(&disk, &place),
+                    }
                 }
                 volume.mounts.push(id.to_owned());
                 json!({ "Mountpoint": mountpoint(name, volume), "Err": "" })

@@ -13,6 +13,7 @@ mod retry;
 mod secrets;
 mod shapes;
 mod specs;
+mod still_bound;
 mod tls;
 mod trust;
 mod waiting;
