@@ -233,7 +233,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "The directory at which the volume is to appear, absolute and without . and ..; it is printed instead of the \
                  volume's own. It lies below a directory that dvdcli.allow.containerpaths names, /tmp unless set. Below /tmp/ it is \
                  made where it is missing, in a user's directory as that user's; elsewhere it has to exist. No symbolic link is \
-                 followed, and the directories on the way are root's or those of the last one's owner. A volume \
+                 followed, and the directories on the way are root's or those of the last one's owner, and root's are not for everybody to write, \
+                 unless they have the sticky bit. A volume \
                  takes over its owner and mode once, while it is new (root's, and empty), and the same directory's are no matter later, \
                  whatever the volume's users have changed; another owner or mode is refused with exit status 4, unless it is root's with \
                  mode 755, as one that is made, or --chown is given. What is mounted inside the volume does not appear there. A path inside another volume's comes after \

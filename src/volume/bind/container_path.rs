@@ -21,6 +21,9 @@ use crate::volume::mount_point;
 /// Missing directories below it are made; elsewhere, they have to be there.
 const TMP: &str = "/tmp";
 
+const OTHERS_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
 /// How often a path is walked again because another task removed a part of it meanwhile.
 const TRIES: usize = 10;
 
@@ -175,7 +178,7 @@ pub fn remove(mut made: Vec<PathBuf>) {
 #[derive(Debug)]
 pub enum Refused {
     Stopped(Stopped),
-    /// A directory on the way could be moved by somebody else than the owner of the last one.
+    /// A directory on the way could be moved, or replaced, by somebody else than the owner of the last one.
     Others(String),
     Failed(io::Error),
 }
@@ -184,16 +187,24 @@ pub enum Refused {
 /// of its owner.
 pub fn open(path: &Path) -> Result<Arrival, Refused> {
     let reached = walk(path)?;
-    let owner = |directory: &OwnedFd| Ownership::of(directory).map(|found| found.uid.unwrap_or(0));
-    let last = owner(&reached.directory).map_err(Refused::Failed)?;
+    let look = |directory: &OwnedFd| Ownership::of(directory).map_err(Refused::Failed);
+    let last = look(&reached.directory)?.uid.unwrap_or(0);
     let mut directory = reached.parent.try_clone().map_err(Refused::Failed)?;
     for above in path.ancestors().skip(1) {
-        let other = owner(&directory).map_err(Refused::Failed)?;
+        let found = look(&directory)?;
+        let other = found.uid.unwrap_or(0);
         if other != 0 && other != last {
             return Err(Refused::Others(format!(
                 "{} belongs to user {other}, and {} to user {last}; directories on the way have to be root's or that user's",
                 above.display(),
                 path.display(),
+            )));
+        }
+        let mode = found.mode.unwrap_or_default();
+        if other == 0 && mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+            return Err(Refused::Others(format!(
+                "{} is root's, and every user can replace what is in it (mode {mode:04o}); run chmod +t on it",
+                above.display(),
             )));
         }
         directory = directory::above(&directory).map_err(Refused::Failed)?;

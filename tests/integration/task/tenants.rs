@@ -188,6 +188,35 @@ fn directories_on_the_way_are_roots_or_those_of_one_user() {
     }
 }
 
+/// Any user could put another directory in the place of what is there, which root would make another's.
+#[test]
+fn directories_on_the_way_are_no_place_for_everybody() {
+    let Some(env) = Env::isolated() else { return };
+    owned(&env, "jobs/a", TENANT);
+    let mode = |mode: u32| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(env.path("jobs"), mode).unwrap();
+    };
+    let variables = [
+        ("NAME", "a"),
+        ("DRIVER", "local"),
+        ("CONTAINERPATH", "$ROOT/jobs/a"),
+    ];
+    mode(0o777);
+    task(&env, MOUNT, &variables).fails(
+        2,
+        "dvdcli: DVDI_VOLUME_CONTAINERPATH: $ROOT/jobs is root's, and every user can replace what is in it (mode 0777); run chmod +t on it\n",
+    );
+    assert_eq!(env.mounts().len(), 0);
+    for good in [0o1777, 0o775] {
+        mode(good);
+        task(&env, MOUNT, &variables)
+            .prints("$ROOT/jobs/a\n")
+            .succeeds();
+        task(&env, UNMOUNT, &variables).succeeds();
+    }
+}
+
 /// A program as mkfs, which says that it was run.
 fn evil_mkfs(env: &Env) -> String {
     let script = format!("#!/bin/sh\n: >{}/evil-ran\nexit 1\n", env.root());
