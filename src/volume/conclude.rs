@@ -8,13 +8,13 @@ use crate::base::failure::{Failure, with_more};
 use crate::base::text::chain;
 use crate::driver::interface::Unmounted;
 use crate::sys::mount::mountinfo::MountTable;
-use crate::volume::{Locked, still_bound};
 use crate::volume::due::{is_without_driver, may_come};
 use crate::volume::holders::mount_record::MountRecord;
 use crate::volume::holders::record::HolderRecord;
 use crate::volume::request::Release;
 use crate::volume::sighting::Sighting;
 use crate::volume::without_driver::is_over;
+use crate::volume::{Locked, still_bound};
 
 /// What the mount table shows after the driver was told to unmount.
 enum Left {

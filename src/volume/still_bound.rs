@@ -46,6 +46,9 @@ fn here(mount: &MountRecord, known: &[HolderRecord]) -> Result<Option<String>> {
 }
 
 fn elsewhere(mount: &MountRecord) -> Option<String> {
+    if !mount.may_be_kept_elsewhere() {
+        return None;
+    }
     let shown = |table: &MountTable| {
         let mut kept = table.iter().filter(|it| mount.is_kept_elsewhere_by(it));
         kept.next().cloned()

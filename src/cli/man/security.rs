@@ -117,8 +117,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              a link, and nothing else is unmounted. What somebody has mounted over it is named (exit 4), and taken away with it by \
              unmount --lazy; over a directory above, and over a volume's own mount, only what a user has mounted by FUSE. A \
              volume whose file system stays mounted after the last release, as in a user's own namespace, is an error (exit 4); of a \
-             plugin's volume, that is told of what was bound since it was mounted, and in other namespaces of a disk or FUSE mount \
-             that it has for itself. It is a warning with --lazy, and where a caller without --id has mounted the volume by another name as \
+             plugin's volume, that is told of what was bound since it was mounted, and in other namespaces of a disk that it has \
+             for itself. It is a warning with --lazy, and where a caller without --id has mounted the volume by another name as \
              well (db and name=db,size=5), under which an agent has still to unmount it.",
         ),
         (

@@ -83,10 +83,9 @@ impl MountIdentity {
         own == (&mount.device, &mount.fs_type, &mount.source) && mount.root.starts_with(&self.root)
     }
 
-    /// Whether no other volume is on its file system: a disk's, or that of a process that serves it alone, and all of it.
-    pub fn is_alone(&self) -> bool {
-        let is_fuse = self.fs_type == "fuse" || self.fs_type.starts_with("fuse.");
-        self.root == Path::new("/") && (is_fuse || !self.device.starts_with("0:"))
+    /// Whether it shows all that is on a disk.
+    pub fn is_of_whole_disk(&self) -> bool {
+        self.root == Path::new("/") && !self.device.starts_with("0:")
     }
 
     pub fn id(&self) -> u32 {

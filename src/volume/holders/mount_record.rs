@@ -124,15 +124,16 @@ impl MountRecord {
             && !table.iter().any(is_whole)
     }
 
-    /// The same in another mount namespace. Nobody knows what was there before, so it is told only of a file system that the volume has
-    /// for itself.
+    /// Whether other mount namespaces may tell what keeps it. Nobody knows what was there before, so it has to be a disk that the volume
+    /// has for itself.
+    pub fn may_be_kept_elsewhere(&self) -> bool {
+        let is_own = |on: &MountIdentity| on.is_of_whole_disk() && self.is_same_disk(on);
+        self.earlier.is_empty() && self.on.as_ref().is_some_and(is_own)
+    }
+
+    /// Whether a mount of another mount namespace was made from this one.
     pub fn is_kept_elsewhere_by(&self, mount: &Mount) -> bool {
-        let Some(on) = self.on.as_ref().filter(|on| on.is_shown_by(mount)) else {
-            return false;
-        };
-        let place = &mount.mount_point;
-        let is_others = place.parent() == on.mount_point.parent() && *place != on.mount_point;
-        on.is_alone() && self.earlier.is_empty() && self.is_same_disk(on) && !is_others
+        self.on.as_ref().is_some_and(|on| on.is_shown_by(mount))
     }
 
     /// Whether the disk is still there, as far as it is on one.
