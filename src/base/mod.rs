@@ -1,8 +1,9 @@
-//! What every room above needs: kinds of failure, a volume's options, secrets, suggestions, values, patterns, hashes and text.
+//! What every room above needs: kinds of failure, findings, a volume's options, secrets, suggestions, values, patterns, hashes and text.
 
 pub mod boolean;
 pub mod duration;
 pub mod failure;
+pub mod finding;
 pub mod hash;
 pub mod labels;
 pub mod option_list;

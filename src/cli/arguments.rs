@@ -285,6 +285,18 @@ pub struct DriversArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Repair what can be repaired without any risk, and say so
+    #[arg(long)]
+    pub fix: bool,
+    /// How to print it: table, json, names, or a template such as '{{.Subject}}: {{.Problem}}' [default: a line for each]
+    #[arg(long, value_parser = FormatParser, hide_possible_values = true)]
+    pub format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
 pub struct CompletionsArgs {
     #[command(flatten)]
     pub common: Common,

@@ -47,7 +47,7 @@ pub const INSPECTED: &[Key] = &[
     ),
     (
         "Problem",
-        "text, only where there is one: what is wrong with the file system",
+        "text, only where there is one: what is wrong with the file system, or that the disk below is full",
     ),
 ];
 
@@ -66,6 +66,21 @@ pub const DRIVERS: &[Key] = &[
     ),
     ("Answers", "boolean"),
     ("Error", "text or null: why it does not answer"),
+];
+
+/// Of what is wrong.
+pub const FOUND: &[Key] = &[
+    (
+        "Subject",
+        "text: what it is about, such as loop/db or plugin rexray",
+    ),
+    ("Problem", "text: what is wrong"),
+    (
+        "Repair",
+        "text or null: what there is to do, where the problem does not say so itself",
+    ),
+    ("Fixable", "boolean: whether doctor --fix repairs it"),
+    ("Fixed", "text or null: what was done about it"),
 ];
 
 const SIZE: &str = "bytes or null: what the volume was given";

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use crate::cli::arguments::{
-    Common, CompletionsArgs, CreateArgs, DriversArgs, InspectArgs, ListArgs, MountArgs, PruneArgs,
-    RemoveArgs, RunArgs, UnmountArgs,
+    Common, CompletionsArgs, CreateArgs, DoctorArgs, DriversArgs, InspectArgs, ListArgs, MountArgs,
+    PruneArgs, RemoveArgs, RunArgs, UnmountArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +59,13 @@ pub enum Verb {
     Exists(Common),
     /// List every driver found, where it is, and whether it answers
     Drivers(DriversArgs),
+    /// Look for what is wrong on this host, and say what to do
+    ///
+    /// Drivers that do not answer, holders that have died, mounts that nobody holds, what killed calls have left, file systems with
+    /// errors, full disks, missing programs, wrong settings. A line for each; the exit code is 1 where anything is wrong. Nothing
+    /// is changed without --fix, and with it only what is safe: nothing in use is unmounted, and no file system is checked. What only
+    /// root can see is left out for others, with a warning.
+    Doctor(DoctorArgs),
     /// Print the version and how the program was built
     Version(Common),
     /// Print a shell's completion script
@@ -80,6 +87,7 @@ impl Verb {
             Verb::Prune(args) => &args.common,
             Verb::Inspect(args) => &args.common,
             Verb::Drivers(args) => &args.common,
+            Verb::Doctor(args) => &args.common,
             Verb::Completions(args) => &args.common,
             Verb::Path(common)
             | Verb::Get(common)

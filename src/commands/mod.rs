@@ -2,6 +2,7 @@
 
 mod about;
 mod create;
+mod doctor;
 mod drivers;
 mod from_env;
 mod inspect;
@@ -34,6 +35,7 @@ pub fn run(verb: &Verb, ignored: &[String], log: &mut Log) -> Result<u8> {
         Verb::Inspect(args) => inspect::inspect(args, log),
         Verb::Exists(common) => inspect::exists(common, log),
         Verb::Drivers(args) => drivers::drivers(args, log),
+        Verb::Doctor(args) => doctor::doctor(args, log),
         Verb::Version(_) => about::version(),
         Verb::Completions(args) => about::completions(args),
         Verb::Man(_) => about::man(),

@@ -1,5 +1,6 @@
 //! What the verbs begin with: an invocation, and the volume that the command line names.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -37,12 +38,21 @@ const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For a verb that asks every driver: `--timeout` counts, but not the configuration's times.
 pub fn begin_overview(common: &Common, log: &Log) -> Result<Invocation> {
+    begin_overview_with(common.config.as_deref(), common, log)
+}
+
+/// The same with another configuration file.
+pub fn begin_overview_with(
+    config: Option<&Path>,
+    common: &Common,
+    log: &Log,
+) -> Result<Invocation> {
     let limits = Limits {
         timeout: common.timeout.or(Some(OVERVIEW_TIMEOUT)),
         default_timeout: OVERVIEW_TIMEOUT,
         wait: Some(Duration::ZERO),
     };
-    Invocation::new(common.config.as_deref(), limits, log.clone())
+    Invocation::new(config, limits, log.clone())
 }
 
 /// The time of a person who reads an overview, which is not that of the drivers.

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
 use crate::base::failure::Failure;
+use crate::base::finding::{Care, Finding};
 use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::sys::files::ownership::Ownership;
@@ -50,6 +51,25 @@ pub trait Driver: Send {
 
     /// From where its volumes can be reached (protocol: `Capabilities`).
     fn capabilities(&self) -> Result<Scope>;
+
+    /// What is wrong with it, its volumes apart. Nothing is changed, unless it is to be fixed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    fn examine(&self, _care: Care) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    /// The names of the volumes that can be examined.
+    fn examinable(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// What is wrong with one of these volumes. To have it fixed, the caller holds its lock.
+    fn examine_volume(&self, _name: &str, _care: Care) -> Result<Examined> {
+        Ok(Examined::default())
+    }
 
     /// Whether others than dvdcli use it as well, as Docker does with a plugin. What they have mounted is not ours to unmount, and a
     /// mount goes on there after its caller was killed, so that it may appear later.
@@ -211,6 +231,14 @@ impl VolumeInfo {
         let mut names = mount.iter().flat_map(|mount| mount.mount_point.iter());
         names.any(|part| part == self.name.as_str())
     }
+}
+
+/// What is found where a volume is examined.
+#[derive(Debug, Default)]
+pub struct Examined {
+    pub findings: Vec<Finding>,
+    /// Where it is mounted in this mount namespace.
+    pub mounted: Option<PathBuf>,
 }
 
 /// The space that a volume has and takes, in bytes; `None` where that is not known.

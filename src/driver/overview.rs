@@ -38,6 +38,32 @@ pub fn ask_all<T: Send>(
     }))
 }
 
+/// The names of the drivers to examine: the one that is meant by `only`, or all that may be used and are not disabled.
+///
+/// # Errors
+///
+/// Wrong usage: a name that no driver can have. The plugins cannot be searched for.
+pub fn to_examine(invocation: &Invocation, only: Option<&str>) -> Result<Vec<String>> {
+    if let Some(name) = only {
+        let name = invocation.config.aliases.get(name).map_or(name, |it| it);
+        discovery::check_name(name)?;
+        return Ok(vec![name.to_owned()]);
+    }
+    let plugins = plugins(invocation)?.into_iter();
+    let enabled = plugins.filter(|(_, origin)| *origin != Origin::Disabled);
+    let allowed = enabled.filter(|(name, _)| is_allowed(invocation, name));
+    let built_ins = BUILT_INS.iter().map(|kind| kind.name().to_owned());
+    Ok(built_ins.chain(allowed.map(|(name, _)| name)).collect())
+}
+
+/// What a driver of this name is called in messages.
+pub fn label(name: &str) -> String {
+    match BUILT_INS.iter().any(|kind| kind.name() == name) {
+        true => format!("driver {name}"),
+        false => format!("plugin {name}"),
+    }
+}
+
 /// A driver as `drivers` lists it.
 #[derive(Debug)]
 pub struct DriverInfo {

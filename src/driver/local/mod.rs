@@ -2,6 +2,7 @@
 
 mod allowed;
 mod credentials;
+mod examine;
 mod forbidden;
 mod inside;
 mod keepers;
@@ -13,6 +14,7 @@ mod volume;
 
 use anyhow::Result;
 
+use crate::base::finding::{Care, Finding};
 use crate::driver::interface::Chooser;
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::options::OPTIONS;
@@ -21,7 +23,7 @@ use crate::driver::local::volume::LocalVolume;
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
-use crate::driver::shared::home::Place;
+use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::kind::BuiltInKind;
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::{self, VolumeFile};
@@ -88,6 +90,11 @@ impl BuiltInKind for Local {
                 Some(_) => Ok(()),
             }
         })
+    }
+
+    /// What a volume needs depends on its type.
+    fn examine(&self, _: &Home, _: &[NormalOptions], _: Care) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
     }
 
     fn existing<'h>(

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::{ErrorKind, Failure};
+use crate::base::finding::{Care, Finding};
 use crate::base::secrets::values::Secrets;
 use crate::base::text::chain;
 use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::source::Source;
-use crate::driver::local::{forbidden, inside, keepers};
+use crate::driver::local::{examine, forbidden, inside, keepers};
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::files_in_use;
 use crate::driver::shared::gone::Gone;
@@ -60,6 +61,10 @@ impl Existing for LocalVolume<'_> {
             Some(source) => self.mount_source(source, read_only),
             None => self.mount_directory(read_only),
         }
+    }
+
+    fn examine(&self, table: &MountTable, _care: Care) -> Result<Vec<Finding>> {
+        examine::volume(&self.on_disk, table)
     }
 
     /// What somebody else has made keeps its owner.

@@ -124,6 +124,11 @@ pub fn kept_by(image: &File, ends: Instant) -> Result<Option<Keeper>> {
     }
 }
 
+/// What uses a loop device, to be appended to a message; `None` where nothing is seen to.
+pub fn used_by(number: u32) -> Option<String> {
+    mounted_by(number).or_else(|| opened_by(number))
+}
+
 /// Where a loop device is mounted, to be appended to a message.
 fn mounted_by(number: u32) -> Option<String> {
     let source = format!("/dev/loop{number}");

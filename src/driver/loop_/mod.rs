@@ -2,6 +2,7 @@
 
 mod allowed;
 mod binding;
+mod examine;
 mod health;
 mod hidden;
 mod image;
@@ -20,6 +21,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::base::finding::{Care, Finding};
 use crate::driver::interface::Chooser;
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
@@ -108,6 +110,10 @@ impl BuiltInKind for Loop {
             try_mount_options(&file.options, home, directory)?;
             store::make_directory(&directory.join(MOUNT_POINT))
         })
+    }
+
+    fn examine(&self, home: &Home, options: &[NormalOptions], care: Care) -> Result<Vec<Finding>> {
+        examine::driver(home, options, care)
     }
 
     fn existing<'h>(

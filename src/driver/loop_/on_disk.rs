@@ -82,7 +82,11 @@ impl OnDisk<'_> {
             ("Device", device.into()),
         ];
         let mut details = object(details);
-        if let Some(problem) = self.problem(table)? {
+        let full = || {
+            let problem = self.full_disk()?;
+            Some(format!("{problem}; {}", self.repair_of_full_disk()))
+        };
+        if let Some(problem) = self.problem(table)?.or_else(full) {
             details.insert("Problem".into(), problem.into());
         }
         Ok(VolumeInfo {

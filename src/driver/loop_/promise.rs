@@ -92,22 +92,57 @@ impl Promise<'_> {
 }
 
 impl OnDisk<'_> {
-    /// Warns of a disk that is nearly full, where the volume may take more of it. One that is thick has its space.
+    /// Warns of a disk that is nearly full, where the volume may take more of it.
     pub fn warn_of_little_space(&self) {
-        let Place { home, name } = self.place;
-        let more = growth(&self.place.directory()).unwrap_or(0);
-        if more == 0 || thick::is_asked(&self.file.options) {
-            return;
-        }
-        let below = home.store.root();
         // It is mounted all the same.
-        let space = space_below(home, below).ok().flatten();
-        if let Some(problem) = space.and_then(|space| little(&space, more)) {
-            let below = below.display();
+        let problem = self.space().and_then(|(space, more)| little(&space, more));
+        if let Some(problem) = problem {
+            let Place { home, name } = self.place;
+            let repair = self.repair_of_full_disk();
             let log = &home.invocation.log;
-            log.warn(&format!("volume {name}: {problem}; make space at {below}"));
+            log.warn(&format!("volume {name}: {problem}; {repair}"));
         }
     }
+
+    /// What is wrong where the disk is full, and the volume may take more of it.
+    pub fn full_disk(&self) -> Option<String> {
+        let (space, more) = self.space()?;
+        let is_full = space.free < LITTLE;
+        little(&space, more).filter(|_| is_full)
+    }
+
+    /// What to do then.
+    pub fn repair_of_full_disk(&self) -> String {
+        let below = self.place.home.store.root().display();
+        format!("make space at {below}")
+    }
+
+    /// The space on the disk, and what the volume may still take of it. One that is thick has its space.
+    fn space(&self) -> Option<(Space, u64)> {
+        let home = self.place.home;
+        let more = growth(&self.place.directory()).filter(|more| *more > 0)?;
+        if thick::is_asked(&self.file.options) {
+            return None;
+        }
+        let space = space_below(home, home.store.root()).ok().flatten()?;
+        Some((space, more))
+    }
+}
+
+/// That the disk of all volumes has less space than is to stay free.
+pub fn little_for_all(home: &Home) -> Result<Option<String>> {
+    let root = home.store.root();
+    if !root.exists() {
+        return Ok(None);
+    }
+    let space = space_below(home, root)?.filter(|space| space.free < space.kept);
+    Ok(space.map(|space| {
+        format!(
+            "the disk with its volumes has {} free, less than the {} that are to stay free (setting dvdcli.allow.loop.reserve)",
+            size::show(space.free),
+            size::show(space.kept)
+        )
+    }))
 }
 
 /// What is wrong with a disk of which a volume may still take so many bytes `more`.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::base::failure::with_undo_error;
+use crate::base::finding::{Care, Finding};
 use crate::base::text::chain;
 use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk, device_of};
-use crate::driver::loop_::{binding, health, image, open, thick};
+use crate::driver::loop_::{binding, examine, health, image, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::gone::Gone;
@@ -95,6 +96,10 @@ impl Existing for LoopVolume<'_> {
         self.on_disk.refuse_broken(false)?;
         self.on_disk.warn_of_little_space();
         Ok(())
+    }
+
+    fn examine(&self, table: &MountTable, care: Care) -> Result<Vec<Finding>> {
+        examine::volume(&self.on_disk, table, care)
     }
 
     fn why_lost(&self) -> &'static str {

@@ -92,6 +92,10 @@ impl<'a> Connection<'a> {
         })
     }
 
+    pub fn invocation(&self) -> &'a Invocation {
+        self.invocation
+    }
+
     /// The plugin's name. That of a managed plugin is its own, with its tag, even if the caller gave an ID or no tag.
     pub fn name(&self) -> &str {
         &self.name

@@ -3,6 +3,7 @@
 mod cautions;
 mod connection;
 pub mod discovery;
+mod examine;
 pub mod managed;
 mod methods;
 mod refusals;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail};
 
 use crate::base::failure::Failure;
+use crate::base::finding::{Care, Finding};
 use crate::base::options::Options;
 use crate::driver::interface::{
     Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
@@ -82,6 +84,12 @@ impl Driver for Plugin<'_> {
 
     fn capabilities(&self) -> Result<Scope> {
         self.methods.capabilities()
+    }
+
+    fn examine(&self, _care: Care) -> Result<Vec<Finding>> {
+        let connection = &self.methods.connection;
+        let finding = |error| examine::finding(connection.invocation(), self.name(), &error);
+        Ok(self.capabilities().err().map(finding).into_iter().collect())
     }
 
     fn is_shared(&self) -> bool {

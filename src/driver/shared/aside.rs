@@ -211,6 +211,21 @@ impl Aside {
             .collect()
     }
 
+    /// As [`leftovers`](Aside::leftovers), of all places, for who changes nothing.
+    pub fn all_leftovers(&self) -> Vec<Leftover> {
+        let mut found = self.leftovers_in(&self.root.join(DIRECTORY));
+        found.extend(self.leftovers_in(&self.root));
+        found
+    }
+
+    /// Whether a path, which need not exist any more, is that of something in a volume that was being deleted.
+    pub fn was_being_deleted(&self, path: &Path) -> bool {
+        let inside = path.strip_prefix(&self.root).unwrap_or(Path::new(""));
+        let mut names = inside.iter().filter(|name| *name != DIRECTORY);
+        let first = names.next().and_then(|name| parse(name.to_str()?));
+        first.is_some_and(|(_, _, state)| state == State::Gone)
+    }
+
     fn leftovers_in(&self, directory: &Path) -> Vec<Leftover> {
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         entries
@@ -225,6 +240,11 @@ impl Aside {
                 })
             })
             .collect()
+    }
+
+    /// Whether a leftover is of a call of this host that has ended.
+    pub fn is_dead(&self, leftover: &Leftover) -> bool {
+        leftover.is_own && matches!(grip(&leftover.path), Grip::Locked(_))
     }
 
     /// Deletes a leftover of this host if nobody works on it. What is not done when the time is over is left to the next call.

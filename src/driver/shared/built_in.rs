@@ -5,19 +5,21 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::finding::{Care, Finding};
 use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::interface::{
-    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Usage, Volume, VolumeInfo,
-    Whereabouts,
+    Chooser, Created, Driver, Examined, Lookup, MountMode, Scope, Unmounted, Usage, Volume,
+    VolumeInfo, Whereabouts,
 };
+use crate::driver::shared::examine;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::kind::BuiltInKind;
 use crate::driver::shared::leftovers;
-use crate::driver::shared::options::{self, NormalOptions};
+use crate::driver::shared::options::NormalOptions;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
 use crate::driver::shared::taken_over;
@@ -139,6 +141,18 @@ impl Driver for BuiltIn<'_> {
         Ok(Scope::Local)
     }
 
+    fn examine(&self, care: Care) -> Result<Vec<Finding>> {
+        examine::driver(self.kind, &self.home, care)
+    }
+
+    fn examinable(&self) -> Result<Vec<String>> {
+        self.home.store.names()
+    }
+
+    fn examine_volume(&self, name: &str, care: Care) -> Result<Examined> {
+        examine::volume(self.kind, self.home.place(name), care)
+    }
+
     fn can_mount_read_only(&self) -> bool {
         true
     }
@@ -166,18 +180,9 @@ impl BuiltInVolume<'_> {
 
     /// Compares the volume with what is wanted; `None` where it does not exist.
     fn compare(&self, wanted: &NormalOptions) -> Result<Option<Created>> {
-        let Some(file) = self.place().file()? else {
-            return Ok(None);
-        };
         let known = self.driver.kind.options();
-        let mut differing = options::differing(known, &file.options, wanted);
-        let labels = self.given.labels.iter();
-        let other = labels.filter(|(key, value)| file.labels.get(*key) != Some(*value));
-        differing.extend(other.map(|(key, _)| format!("label {key}")));
-        Ok(Some(match differing.is_empty() {
-            true => Created::Same,
-            false => Created::Otherwise(differing),
-        }))
+        let file = self.place().file()?;
+        Ok(file.map(|file| self.given.compare(known, &file, wanted)))
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::base::finding::{Care, Finding};
 use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::shared::gone::Gone;
 use crate::driver::shared::told::Loss;
@@ -41,6 +42,9 @@ pub trait Existing {
     fn refuse_broken(&self) -> Result<()> {
         Ok(())
     }
+
+    /// What is wrong with it. To have it fixed, the caller holds its lock.
+    fn examine(&self, table: &MountTable, care: Care) -> Result<Vec<Finding>>;
 
     /// Whether dvdcli has made the directory that users get, so that it can be given an owner.
     fn may_be_given_owner(&self) -> bool {

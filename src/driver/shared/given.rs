@@ -8,6 +8,7 @@ use crate::base::failure::Failure;
 use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::base::text::chain;
+use crate::driver::interface::Created;
 use crate::driver::shared::names;
 use crate::driver::shared::options::{self, Known, NormalOptions};
 use crate::driver::shared::store::VolumeFile;
@@ -53,6 +54,18 @@ impl Given {
     pub fn options(&self) -> Result<&NormalOptions> {
         let usage = |words: &String| Failure::usage(words.clone()).into();
         self.normal.as_ref().map_err(usage)
+    }
+
+    /// Compares a volume that exists with what is wanted of it.
+    pub fn compare(&self, known: &[Known], file: &VolumeFile, wanted: &NormalOptions) -> Created {
+        let mut differing = options::differing(known, &file.options, wanted);
+        let labels = self.labels.iter();
+        let other = labels.filter(|(key, value)| file.labels.get(*key) != Some(*value));
+        differing.extend(other.map(|(key, _)| format!("label {key}")));
+        match differing.is_empty() {
+            true => Created::Same,
+            false => Created::Otherwise(differing),
+        }
     }
 
     /// The record of a volume that is created now, with the options that were decided on.

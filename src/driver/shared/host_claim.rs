@@ -208,6 +208,12 @@ pub fn is_of(directory: &Path, host: &Host) -> Result<bool> {
     Ok(claimants.any(|claimant| claimant.is(host)))
 }
 
+/// This host's claim: whether it is of the present boot. `None` where there is none.
+pub fn own(directory: &Path, host: &Host) -> Result<Option<bool>> {
+    let own = claimants(directory)?.find(|claimant| claimant.is(host));
+    Ok(own.map(|claimant| claimant.boot_id == host.boot_id))
+}
+
 /// The other host that has claimed the volume.
 pub fn foreign(directory: &Path, host: &Host) -> Result<Option<Host>> {
     Ok(claimants(directory)?.find(|claimant| !claimant.is(host)))

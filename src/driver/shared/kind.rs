@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
+use crate::base::finding::{Care, Finding};
 use crate::driver::interface::Chooser;
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
-use crate::driver::shared::home::Place;
+use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::options::{Known, NormalOptions};
 use crate::driver::shared::store::VolumeFile;
 use crate::invocation::config::Config;
@@ -35,6 +36,9 @@ pub trait BuiltInKind: Sync {
 
     /// Creates a volume that does not exist. Its options have been checked. False where another host has created it meanwhile.
     fn create(&self, place: Place, given: &Given, chooser: Chooser) -> Result<bool>;
+
+    /// What is wrong with what its volumes need on this host. `options` are those of its volumes.
+    fn examine(&self, home: &Home, options: &[NormalOptions], care: Care) -> Result<Vec<Finding>>;
 
     /// A volume that exists, with its record.
     fn existing<'h>(

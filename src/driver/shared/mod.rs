@@ -3,6 +3,7 @@
 pub mod aside;
 pub mod built_in;
 pub mod data_directory;
+pub mod examine;
 pub mod existing;
 pub mod files_in_use;
 pub mod given;

@@ -27,6 +27,13 @@ pub fn problem(home: &Home) -> Result<Option<String>> {
     )))
 }
 
+/// Whether the kernel has made the file system of the store read-only.
+pub fn is_given_up(home: &Home) -> Result<bool> {
+    let table = MountTable::read()?;
+    let mount = table.covering(home.store.root());
+    Ok(mount.is_some_and(|mount| !mount.is_read_only() && has_given_up(mount)))
+}
+
 /// Whether the file system of a writable mount is read-only.
 fn has_given_up(mount: &Mount) -> bool {
     let mut options = mount.fs_options.split(',');

@@ -176,7 +176,7 @@ fn refuse_foreign_policy(entries: &[Entry], file: &SmallText) -> Result<()> {
 
 /// The first file that exists, with its text. One that was asked for has to exist; candidates are not looked at then. `/dev/null`
 /// stands for no configuration, as everywhere.
-fn first_file<'a>(
+pub fn first_file<'a>(
     asked: Option<&'a Path>,
     candidates: &'a [PathBuf],
 ) -> Result<Option<(&'a Path, SmallText)>> {

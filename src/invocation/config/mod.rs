@@ -11,6 +11,7 @@ use crate::invocation::config::allow::Allow;
 
 pub mod allow;
 mod load;
+mod misspelt;
 mod nesting;
 mod settings;
 mod yaml;

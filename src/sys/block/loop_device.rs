@@ -13,7 +13,8 @@ use nix::errno::Errno;
 
 use crate::sys::block::sectors;
 use crate::sys::files::id::FileId;
-use crate::sys::process::interruption;
+use crate::sys::mount::file_systems::has_module;
+use crate::sys::process::{host, interruption};
 
 /// `struct loop_info64` of `<linux/loop.h>`.
 #[repr(C)]
@@ -45,6 +46,9 @@ const READ_ONLY: u32 = 1;
 const AUTOCLEAR: u32 = 4;
 const DIRECT_IO: u32 = 16;
 
+/// The Linux that has LOOP_CONFIGURE.
+const CONFIGURABLE: (u32, u32) = (5, 8);
+
 /// How long to wait for a device's node in `/dev`.
 const NODE: Duration = Duration::from_secs(2);
 
@@ -58,6 +62,7 @@ mod ioctl {
     nix::ioctl_none_bad!(get_free, 0x4C82);
     nix::ioctl_write_ptr_bad!(configure, 0x4C0A, LoopConfig);
     nix::ioctl_read_bad!(get_status, 0x4C05, LoopInfo64);
+    nix::ioctl_none_bad!(clear, 0x4C01);
 }
 
 /// A loop device that is open and bound to a file. The kernel frees it (autoclear) once it is neither open nor mounted.
@@ -198,6 +203,43 @@ pub fn all_bound() -> Result<Vec<(u32, FileId)>> {
     };
     let numbers = bound(&text).filter_map(|number| Some((number, file(number).ok()?)));
     Ok(numbers.collect())
+}
+
+/// The number of the file system that a device's file is on; `None` where it is bound to none.
+pub fn file_system_of(number: u32) -> Option<u64> {
+    let info = File::open(node(number)).and_then(|device| status(&device));
+    info.ok().map(|info| info.device)
+}
+
+/// Detaches a device from its file. Where it is in use, the kernel does so when it is free.
+pub fn detach(number: u32) -> Result<()> {
+    let name = node(number);
+    let detached = File::open(&name).and_then(|device| {
+        // SAFETY: LOOP_CLR_FD takes no argument.
+        Ok(unsafe { ioctl::clear(device.as_raw_fd()) }?)
+    });
+    detached
+        .map(drop)
+        .with_context(|| format!("detaching {}", name.display()))
+}
+
+/// Why no loop device can be bound on this host, with the repair; `None` where nothing is known against it.
+pub fn problem() -> Option<(&'static str, &'static str)> {
+    if !Path::new("/dev/loop-control").exists() && has_module("loop") != Some(true) {
+        return Some((
+            "there is no /dev/loop-control",
+            "load the kernel's module loop (modprobe loop)",
+        ));
+    }
+    let release = host::release()?;
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|number| number.parse::<u32>().ok());
+    let version = (numbers.next()?, numbers.next()?);
+    (version < CONFIGURABLE).then_some((
+        "the kernel is older than Linux 5.8, and has no LOOP_CONFIGURE",
+        "boot a newer one",
+    ))
 }
 
 /// The numbers of the loop devices in `/proc/partitions`, which lists devices that have blocks, in lines like

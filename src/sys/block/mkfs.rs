@@ -10,7 +10,7 @@ use crate::sys::mount::journal;
 use crate::sys::process::child;
 
 /// A program and its arguments, which the file's name follows.
-type Program = (&'static str, &'static [&'static str]);
+pub type Program = (&'static str, &'static [&'static str]);
 
 /// A file system, and the programs that make it and that make its copy differ from the original.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct FileSystem {
     renew: Renew,
     /// The mount option with which a read-only mount leaves out replaying the journal.
     pub unreplayed: &'static str,
+    /// What checks and repairs it while it is not mounted; the file's name follows.
+    pub check: Program,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,22 @@ struct Overhead {
 }
 
 impl FileSystem {
+    /// The programs without which it cannot be made, copied or checked.
+    pub fn programs(&self) -> impl Iterator<Item = &'static str> {
+        let replay = match &self.replay {
+            Replay::By((program, _)) => Some(*program),
+            Replay::ByMounting(_) | Replay::Later => None,
+        };
+        let renew = match &self.renew {
+            Renew::By((program, _)) => Some(*program),
+            Renew::Btrfs => None,
+        };
+        let check = (replay != Some(self.check.0)).then_some(self.check.0);
+        [Some(self.make.0), replay, renew, check]
+            .into_iter()
+            .flatten()
+    }
+
     /// About the most that a file system of this length takes when it is made, in bytes.
     pub fn overhead(&self, length: u64) -> u64 {
         let Overhead {
@@ -111,6 +129,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         replay: Replay::By(("e2fsck", &["-p", "-E", "journal_only"])),
         renew: Renew::By(("tune2fs", &["-U", "random"])),
         unreplayed: "noload",
+        check: ("e2fsck", &["-f"]),
     },
     FileSystem {
         name: "xfs",
@@ -129,6 +148,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         replay: Replay::ByMounting(&["nouuid"]),
         renew: Renew::By(("xfs_admin", &["-U", "generate"])),
         unreplayed: "norecovery",
+        check: ("xfs_repair", &[]),
     },
     FileSystem {
         name: "btrfs",
@@ -146,6 +166,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         replay: Replay::Later,
         renew: Renew::Btrfs,
         unreplayed: "rescue=nologreplay",
+        check: ("btrfs", &["check", "--repair"]),
     },
 ];
 

@@ -5,6 +5,7 @@ pub mod busy;
 pub mod by_program;
 pub mod calls;
 pub mod covers;
+pub mod file_systems;
 pub mod health;
 pub mod held;
 pub mod identity;

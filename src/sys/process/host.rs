@@ -46,6 +46,11 @@ pub fn name() -> String {
     read("/proc/sys/kernel/hostname").unwrap_or_default()
 }
 
+/// The release of the running kernel, such as `6.1.0-35-amd64`.
+pub fn release() -> Option<String> {
+    read("/proc/sys/kernel/osrelease").ok()
+}
+
 /// Whether a host's name tells it from other hosts, unlike those that hosts have until they are given one.
 pub fn is_own_name(name: &str) -> bool {
     let first = name.split('.').next().unwrap_or_default();

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::base::hash::hash;
-use crate::base::text::plain;
+use crate::base::text::{chain, plain};
 use crate::driver::interface::Volume;
 use crate::invocation::Invocation;
 use crate::invocation::trust;
 use crate::sys::files::small;
 use crate::sys::process::host;
-use crate::volume::holders::lock::Lock;
+use crate::volume::holders::lock::{self, Lock};
 use crate::volume::holders::memory::{Memory, MemoryFile};
 use crate::volume::holders::record::HolderRecord;
 
@@ -35,27 +35,79 @@ pub fn memory(invocation: &Invocation, volume: &dyn Volume) -> Result<Memory> {
 
 /// The records of this boot, without their locks; those that cannot be read are passed over.
 pub fn all(invocation: &Invocation) -> Result<Vec<HolderRecord>> {
+    let record = |(_, kept)| match kept {
+        Kept::Record(record) => Some(*record),
+        Kept::Earlier | Kept::Damaged(_) => None,
+    };
+    Ok(files(invocation)?.into_iter().filter_map(record).collect())
+}
+
+fn record_path(directory: &Path, volume: &dyn Volume) -> PathBuf {
+    path_of(directory, volume.driver().key(), volume.name())
+}
+
+fn path_of(directory: &Path, driver: &str, volume: &str) -> PathBuf {
+    let name = hash(&[driver, volume]);
+    directory.join(name).with_extension("json")
+}
+
+/// Whether a call is at work on a volume now. Nothing is changed.
+pub fn is_at_work(invocation: &Invocation, driver: &str, volume: &str) -> bool {
+    let path = path_of(&invocation.paths.holders, driver, volume);
+    lock::is_held(&path.with_extension("lock"))
+}
+
+/// What a file of the ledger holds, for who examines it.
+pub enum Kept {
+    Record(Box<HolderRecord>),
+    /// Of an earlier boot: it counts no more.
+    Earlier,
+    /// Why it cannot be read.
+    Damaged(String),
+}
+
+/// All files of the ledger, by their paths.
+pub fn files(invocation: &Invocation) -> Result<Vec<(PathBuf, Kept)>> {
     let directory = &invocation.paths.holders;
     let boot = host::boot_id()?;
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.with_context(|| format!("reading {}", directory.display()))?,
     };
-    let mut records = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|kind| kind == "json")
-            && let Ok(Ok(Some(record))) = read(&path, &boot)
+            && let Some(kept) =
+                kept(&path, &boot).unwrap_or_else(|error| Some(Kept::Damaged(chain(&error))))
         {
-            records.push(record);
+            found.push((path, kept));
         }
     }
-    Ok(records)
+    Ok(found)
 }
 
-fn record_path(directory: &Path, volume: &dyn Volume) -> PathBuf {
-    let name = hash(&[volume.driver().key(), volume.name()]);
-    directory.join(name).with_extension("json")
+/// One of them as it is by now; `None` where it has gone.
+pub fn reread(path: &Path) -> Result<Option<Kept>> {
+    kept(path, &host::boot_id()?)
+}
+
+fn kept(path: &Path, boot: &str) -> Result<Option<Kept>> {
+    Ok(match read(path, boot)? {
+        Ok(Some(record)) => Some(Kept::Record(Box::new(record))),
+        Ok(None) => path.exists().then_some(Kept::Earlier),
+        Err(damage) => Some(Kept::Damaged(damage.to_string())),
+    })
+}
+
+/// Removes the record of an earlier boot.
+pub fn drop_earlier(invocation: &Invocation, path: &Path) -> Result<()> {
+    let lock = Lock::acquire(invocation, path.with_extension("lock"))?;
+    if let Some(Kept::Earlier) = kept(path, &host::boot_id()?)? {
+        remove(path).with_context(|| format!("removing {}", path.display()))?;
+        lock.remove_file();
+    }
+    Ok(())
 }
 
 /// Refuses the record of another volume: the file's name is a hash, which two volumes may share.

@@ -50,6 +50,12 @@ impl Lock {
     }
 }
 
+/// Whether a call holds the lock now. Nothing is changed, and others that look as well are none of these calls.
+pub fn is_held(path: &Path) -> bool {
+    let file = File::open(path);
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 fn open(path: &Path) -> io::Result<File> {
     let open = || {
         let mut options = OpenOptions::new();

@@ -3,6 +3,7 @@
 mod answers;
 mod completions;
 mod docs;
+mod doctor;
 mod flags;
 mod formats;
 mod go_flags;

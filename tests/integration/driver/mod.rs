@@ -5,6 +5,7 @@ mod config;
 mod copy;
 mod creation;
 mod devices;
+mod doctor;
 mod foreign_mounts;
 mod full_disk;
 mod full_store;

@@ -192,6 +192,9 @@ fn a_disk_that_is_nearly_full_is_said_where_a_volume_may_grow() {
                1[..] MiB that stay free (setting dvdcli.allow.loop.reserve); make space at $ROOT/var/lib/dvdcli/loop\n";
     mounts(&env, "db", "", low);
     mounts(&env, "db", "--id other", low);
+    let little = "driver loop: the disk with its volumes has 1[..] MiB free, less than the 1[..] MiB that are to stay free \
+                  (setting dvdcli.allow.loop.reserve); make space at $ROOT/var/lib/dvdcli/loop\n";
+    env.dvdcli("doctor").prints(little).fails(1, "");
     env.dvdcli("unmount -d loop -n db --force").succeeds();
     mounts(&env, "db", "--read-only", "");
     unmounts("db");
@@ -205,6 +208,12 @@ fn a_disk_that_is_nearly_full_is_said_where_a_volume_may_grow() {
     let full = "dvdcli: warning: volume db: it may still take 4[..] MiB, but the disk with its image is full, so that writing fails; \
                 make space at $ROOT/var/lib/dvdcli/loop\n";
     mounts(&env, "db", "", full);
+    let problem = full.strip_prefix("dvdcli: warning: volume db: ").unwrap();
+    let inspect = "inspect -d loop -n db --format {{.Problem}}";
+    env.dvdcli(inspect).prints(problem).succeeds();
+    env.dvdcli("doctor")
+        .prints(&format!("loop/db: {problem}"))
+        .fails(1, "");
     unmounts("db");
     ends(&env);
 }

@@ -92,10 +92,21 @@ pub fn mount_type(fs_type: &str, point: &Path, data: &str) {
 /// As fusermount(1) mounts for a user; nobody serves it, and root cannot look into it.
 #[track_caller]
 pub fn mount_fuse(at: &Path) -> File {
+    mount_fuse_with(at, "")
+}
+
+/// The same for all users: who looks into it waits for an answer.
+#[track_caller]
+pub fn mount_fuse_for_all(at: &Path) -> File {
+    mount_fuse_with(at, ",allow_other")
+}
+
+#[track_caller]
+fn mount_fuse_with(at: &Path, option: &str) -> File {
     let device = File::options().read(true).write(true).open("/dev/fuse");
     let device = device.unwrap();
     let fd = device.as_raw_fd();
-    let data = format!("fd={fd},rootmode=40000,user_id=65534,group_id=65534");
+    let data = format!("fd={fd},rootmode=40000,user_id=65534,group_id=65534{option}");
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("theirs"), at, Some("fuse"), flags, Some(&*data)).unwrap();
     device

@@ -1,5 +1,6 @@
 //! One volume on this host, and who holds it.
 
+mod doctor;
 mod holders;
 mod interrupted;
 mod lookups;
