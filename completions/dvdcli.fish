@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dvdcli_global_optspecs
-    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'label=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'chown' 'force' 'lazy' 'f/filter=+' 'dry-run' 'y/yes' 'size' 'format=' 'fix' h/help V/version
+    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'label=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'chown' 'force' 'lazy' 'f/filter=+' 'dry-run' 'y/yes' 'O/output=' 'size' 'format=' 'fix' h/help V/version
 end
 
 function __fish_dvdcli_needs_command
@@ -38,6 +38,7 @@ false\t''"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l target -d 'A directory where the volume appears as well' -r -F
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s O -l output -d 'The file to write, which gets its name when it is complete; - is stdout [default: stdout]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
 table\t''
 json\t''"
@@ -62,6 +63,8 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "run" -d 'Run a comman
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "rm" -d 'Remove a volume and its data, unless it is held or mounted'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "export" -d 'Write the content of a volume as a tar archive'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "import" -d 'Fill an empty volume from a tar archive'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "get" -d 'Print a volume\'s name, if it exists'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "list" -d 'List the volumes of one driver, or of all'
@@ -170,6 +173,21 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l verbose -d 'Show
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l dry-run -d 'Show what would be removed, and remove nothing'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s y -l yes -d 'Do not ask first'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s O -l output -d 'The file to write, which gets its name when it is complete; - is stdout [default: stdout]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s n -l volumename -l name -d 'The volume' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
@@ -267,20 +285,22 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l wait -d 'How long 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "create" -d 'Create a volume'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "doctor" -d 'Look for what is wrong on this host, and say what to do'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "version" -d 'Print the version and how the program was built'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "man" -d 'Print the man page'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune path get list inspect exists drivers doctor version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "create" -d 'Create a volume'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "export" -d 'Write the content of a volume as a tar archive'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "import" -d 'Fill an empty volume from a tar archive'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "doctor" -d 'Look for what is wrong on this host, and say what to do'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "version" -d 'Print the version and how the program was built'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "man" -d 'Print the man page'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -21,8 +21,10 @@ const ROOMS: [&str; 10] = [
 ];
 
 /// Crates that only one room knows, so that another can take their place.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 6] = [
     ("clap", "cli"),
+    ("indicatif", "cli"),
+    ("tar_core", "sys"),
     ("ureq", "protocol"),
     ("sys_mount", "sys"),
     ("rustix", "sys"),

@@ -267,6 +267,23 @@ pub struct PruneArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The file to write, which gets its name when it is complete; - is stdout [default: stdout]
+    #[arg(short = 'O', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The archive to read; - is stdin [default: stdin]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct InspectArgs {
     #[command(flatten)]
     pub common: Common,

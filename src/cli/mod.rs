@@ -17,6 +17,7 @@ pub mod keys;
 pub mod man;
 pub mod mount_helper;
 mod option_files;
+pub mod progress;
 pub mod stdout;
 pub mod table;
 mod template;

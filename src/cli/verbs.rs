@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use crate::cli::arguments::{
-    Common, CompletionsArgs, CreateArgs, DoctorArgs, DriversArgs, InspectArgs, ListArgs, MountArgs,
-    PruneArgs, RemoveArgs, RunArgs, UnmountArgs,
+    Common, CompletionsArgs, CreateArgs, DoctorArgs, DriversArgs, ExportArgs, ImportArgs,
+    InspectArgs, ListArgs, MountArgs, PruneArgs, RemoveArgs, RunArgs, UnmountArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +43,18 @@ pub enum Verb {
     /// Those with the label dvdcli.prune=true, or with the labels that --filter names; never one without a label. Only built-in drivers
     /// keep labels. Prints what was removed, and the space that it took; asks first on a terminal.
     Prune(PruneArgs),
+    /// Write the content of a volume as a tar archive
+    ///
+    /// With owners, modes, times, extended attributes, access control lists, hard links, devices and holes, for import and for GNU tar
+    /// (--xattrs --acls). The volume is mounted as long as needed. One that is in use is read file by file, as it is at that moment.
+    /// --timeout is for mounting, and again for unmounting [default: 110s, 590s].
+    Export(ExportArgs),
+    /// Fill an empty volume from a tar archive
+    ///
+    /// The volume has to exist and to be empty, but for lost+found. All of the archive is put into it, or nothing: not if it is cut
+    /// off, does not fit, or has a member that leads out of the volume. Owners are taken as numbers. An import that is killed is
+    /// undone by the next one, or completed. --timeout is for mounting, and again for unmounting [default: 110s, 590s].
+    Import(ImportArgs),
     /// Print where a volume is mounted, or nothing where it is not
     Path(Common),
     /// Print a volume's name, if it exists
@@ -85,6 +97,8 @@ impl Verb {
             Verb::Remove(args) => &args.common,
             Verb::List(args) => &args.common,
             Verb::Prune(args) => &args.common,
+            Verb::Export(args) => &args.common,
+            Verb::Import(args) => &args.common,
             Verb::Inspect(args) => &args.common,
             Verb::Drivers(args) => &args.common,
             Verb::Doctor(args) => &args.common,

@@ -5,12 +5,14 @@ mod create;
 mod doctor;
 mod drivers;
 mod from_env;
+mod held;
 mod inspect;
 mod list;
 mod mount;
 mod opening;
 mod prune;
 mod run;
+mod transfer;
 
 use anyhow::Result;
 
@@ -29,6 +31,8 @@ pub fn run(verb: &Verb, ignored: &[String], log: &mut Log) -> Result<u8> {
         Verb::Run(args) => run::run(args, log),
         Verb::Remove(args) => create::remove(args, log),
         Verb::Prune(args) => prune::prune(args, log),
+        Verb::Export(args) => transfer::export(args, log),
+        Verb::Import(args) => transfer::import(args, log),
         Verb::Path(common) => inspect::path(common, log),
         Verb::Get(common) => inspect::get(common, log),
         Verb::List(args) => list::list(args, log),

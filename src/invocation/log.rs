@@ -10,6 +10,7 @@ use anyhow::Error;
 use crate::base::secrets::values::Secrets;
 use crate::base::text::{chain, one_line, shorten};
 use crate::sys::process::output::STDERR;
+use crate::sys::process::progress;
 
 /// How much of an error or a warning is shown, in characters. They repeat names and paths, which plugins and tasks make as long as
 /// they like.
@@ -88,6 +89,7 @@ impl Log {
 
 impl Shared {
     fn write(&mut self, line: &str) {
+        progress::hide();
         self.waiting.extend(line.as_bytes());
         while !self.waiting.is_empty() {
             match STDERR.write_now(&self.waiting) {

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "system calls that no crate wraps")]
 
+pub mod archive;
 pub mod block;
 pub mod errno;
 pub mod files;

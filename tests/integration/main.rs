@@ -19,4 +19,6 @@ mod fstab;
 
 mod run;
 
+mod transfer;
+
 mod faults;

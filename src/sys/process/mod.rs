@@ -11,3 +11,4 @@ pub mod interruption;
 pub mod limit;
 pub mod output;
 pub mod probe;
+pub mod progress;

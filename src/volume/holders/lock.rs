@@ -73,6 +73,27 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// The lock of a volume that an import fills, for as long as that takes; its other lock is free meanwhile.
+#[derive(Debug)]
+pub struct ImportLock(Lock);
+
+impl ImportLock {
+    /// Waits within the time budget.
+    pub fn acquire(invocation: &Invocation, driver: &str, volume: &str) -> Result<ImportLock> {
+        let directory = &invocation.paths.holders;
+        let name = hash(&["--import", driver, volume]);
+        let path = directory.join(name).with_extension("lock");
+        let lock = Lock::acquire(invocation, path).context("waiting for another import")?;
+        Ok(ImportLock(lock))
+    }
+}
+
+impl Drop for ImportLock {
+    fn drop(&mut self) {
+        self.0.remove_file();
+    }
+}
+
 /// The lock of a target: another volume may be on its way to the same one.
 #[derive(Debug)]
 pub struct TargetLock(Lock);

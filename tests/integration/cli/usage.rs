@@ -12,7 +12,7 @@ use crate::harness::plugin::FakePlugin;
 const WRONG: &[(&str, &str)] = &[
     (
         "mout",
-        "unrecognized subcommand 'mout'; some similar subcommands exist: 'umount', 'mount'",
+        "unrecognized subcommand 'mout'; some similar subcommands exist: 'import', 'umount', 'mount'",
     ),
     (
         "--bogus mount -d fake -n db",

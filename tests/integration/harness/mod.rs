@@ -1,6 +1,7 @@
 //! What the tests share: hosts, plugins, volumes and tasks to run the program against.
 
 pub mod agent;
+pub mod archive;
 pub mod backend;
 pub mod backlog;
 pub mod dice;

@@ -1,0 +1,7 @@
+//! `export` and `import`: the content of a volume as a tar archive.
+
+mod cut_off;
+mod interrupted;
+mod kinds;
+mod members;
+mod volumes;
