@@ -127,7 +127,7 @@ pub trait Volume: Send {
     ///
     /// Wrong usage: options that it cannot have, even where it exists; options that are not allowed to who chooses them, where it does
     /// not.
-    fn create(&self, chooser: Chooser) -> Result<Created>;
+    fn create(&self, chooser: Chooser, next: Next) -> Result<Created>;
 
     /// Whether it exists, and what is known about it (protocol: `Get`).
     fn get(&self) -> Result<Lookup>;
@@ -311,6 +311,15 @@ pub enum Chooser {
     Owner,
     /// Whoever mounts it, who need not be root: what the owner allows (setting `allow`).
     Caller,
+}
+
+/// What becomes of a volume that is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The same call mounts it, to write to it.
+    WritableMount,
+    /// It may be mounted read-only first, which writes nothing to it.
+    Unknown,
 }
 
 /// How a volume is to be mounted.

@@ -3,21 +3,23 @@
 use anyhow::Result;
 
 use crate::driver::allowed;
-use crate::driver::interface::{Chooser, Created, Lookup, Volume};
+use crate::driver::interface::{Chooser, Created, Lookup, Next, Volume};
 use crate::volume::Locked;
 use crate::volume::lookup::absent;
 
 impl Locked<'_> {
     /// Creates the volume if it is absent, or if the driver cannot say. Warns if it exists with other options. Returns whether the
     /// driver has named no directory for it.
-    pub fn create_if_absent(&self, chooser: Chooser) -> Result<bool> {
+    pub fn create_if_absent(&self, chooser: Chooser, next: Next) -> Result<bool> {
         let found = self.volume.get()?;
         let is_nowhere = names_nothing(&found);
         let created = match found {
             Lookup::Found(existing) if !self.volume.has_options() || existing.options.is_none() => {
                 return Ok(is_nowhere);
             }
-            Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => self.volume.create(chooser)?,
+            Lookup::Found(_) | Lookup::Absent | Lookup::CannotSay => {
+                self.volume.create(chooser, next)?
+            }
         };
         let is_nowhere = is_nowhere || created == Created::New;
         if let Created::Otherwise(options) = created {
@@ -72,6 +74,6 @@ fn difference(options: &[String]) -> String {
 fn create_unless_found(volume: &dyn Volume) -> Result<Created> {
     match volume.get()? {
         Lookup::Found(existing) if existing.options.is_none() => Ok(Created::Existed),
-        _ => volume.create(Chooser::Owner),
+        _ => volume.create(Chooser::Owner, Next::Unknown),
     }
 }

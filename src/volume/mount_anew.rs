@@ -27,7 +27,7 @@ impl Locked<'_> {
     /// Creates the volume if asked to, cleans up after a call that was cut off, and mounts. The record is left unsettled.
     pub(super) fn mount_anew(&mut self, request: &MountRequest) -> Result<MountRecord> {
         let is_unnamed = match request.create {
-            Some(chooser) => self.create_if_absent(chooser)?,
+            Some(chooser) => self.create_if_absent(chooser, request.next())?,
             None => self.refuse_absent()?,
         };
         if is_unnamed && self.volume.driver().is_shared() {

@@ -1,6 +1,6 @@
 //! What a caller asks `mount` and `unmount` for.
 
-use crate::driver::interface::Chooser;
+use crate::driver::interface::{Chooser, Next};
 use crate::volume::bind::view::View;
 use crate::volume::holders::record::Holder;
 
@@ -18,6 +18,14 @@ impl MountRequest<'_> {
     /// Whether the mount itself is to be read-only: with a target, only the view there is.
     pub fn wants_read_only(&self) -> bool {
         self.view.is_read_only() && self.holder.target.is_none()
+    }
+
+    /// What becomes of a volume that is created for it.
+    pub fn next(&self) -> Next {
+        match self.wants_read_only() {
+            true => Next::Unknown,
+            false => Next::WritableMount,
+        }
     }
 }
 

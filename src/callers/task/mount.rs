@@ -7,7 +7,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use crate::base::side_by_side::side_by_side;
 use crate::callers::task::described::TaskVolume;
 use crate::callers::task::plan::{self, Planned};
-use crate::driver::interface::Chooser;
+use crate::driver::interface::{Chooser, Next};
 use crate::invocation::Invocation;
 use crate::sys::process::interruption;
 use crate::volume::bind::container_path;
@@ -46,7 +46,7 @@ pub fn mount<'a>(
     for copy in plan::copies(&planned) {
         // A volume in use can rarely be copied: a copy is made before its source is mounted.
         copy.lock(invocation)
-            .and_then(|locked| locked.create_if_absent(Chooser::Caller))
+            .and_then(|locked| locked.create_if_absent(Chooser::Caller, Next::Unknown))
             .with_context(|| copy.described.doing("creating"))?;
     }
     let mut task = MountedTask {

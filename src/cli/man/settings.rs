@@ -78,8 +78,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                  newFsType, fsType or fs (ext4, xfs, btrfs), volumeName, volumeID, snapshotName or snapshotID (a copy of that \
                  volume), volumeType (thin; thick: its space is allocated, and stays so), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
                  mountOpts or o. A mount that is read-only, by --read-only without --target or by the option ro, writes nothing to \
-                 the image, not even to replay its journal: where that is needed, mount it once without --read-only. On a store \
-                 that is read-only it is mounted without that, with a warning.",
+                 the image, not even to replay its journal or to make the directory that is handed out, which create makes: where that is needed, mount it \
+                 once without --read-only. On a store that is read-only it is mounted without replay, with a warning.",
             ),
             (
                 "",

@@ -15,7 +15,7 @@ mod volume;
 use anyhow::Result;
 
 use crate::base::finding::{Care, Finding};
-use crate::driver::interface::Chooser;
+use crate::driver::interface::{Chooser, Next};
 use crate::driver::local::on_disk::{DATA, OnDisk};
 use crate::driver::local::options::OPTIONS;
 use crate::driver::local::source::Source;
@@ -72,7 +72,7 @@ impl BuiltInKind for Local {
         Ok(None)
     }
 
-    fn create(&self, place: Place, given: &Given, _chooser: Chooser) -> Result<bool> {
+    fn create(&self, place: Place, given: &Given, _chooser: Chooser, _next: Next) -> Result<bool> {
         let options = given.options()?;
         let source = Source::of(options)?;
         if let Some(source) = &source {

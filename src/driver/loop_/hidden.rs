@@ -1,5 +1,7 @@
 //! Mounting the image of a volume where nobody sees it: to try its mount options, and to make the directory that users get.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,14 +13,14 @@ use crate::base::text::chain;
 use crate::driver::loop_::{binding, health, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::options::NormalOptions;
-use crate::sys::block::loop_device;
+use crate::sys::block::loop_device::{self, LoopDevice};
 use crate::sys::files::directory::readable;
 use crate::sys::mount::mountopts::MountOptions;
 use crate::sys::mount::trial;
 
-/// Refuses mount options with which the image cannot be mounted: wrong usage. False where loop devices cannot be used, and nothing is
-/// known.
-pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -> Result<bool> {
+/// Refuses mount options with which the image cannot be mounted: wrong usage. Nothing is known where
+/// loop devices cannot be used.
+pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -> Result<()> {
     let fs_type = options.text("newFsType").unwrap_or_default();
     let mount_options = thick::mount_options(options);
     if mount_options.is_bind() {
@@ -28,11 +30,11 @@ pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -
     }
     let image = open::to_write(image)?;
     let Ok(device) = loop_device::attach(&image, mount_options.read_only(), ends) else {
-        return Ok(false);
+        return Ok(());
     };
     let mount_options = health::sparing_the_host(&image, &mount_options)?;
     match trial::mount(&device.path(), fs_type, &mount_options) {
-        Ok(_) => Ok(true),
+        Ok(_) => Ok(()),
         Err(error) => {
             let words = format!("option mountOpts: {}", chain(&error));
             Err(Failure::usage(words).into())
@@ -40,7 +42,8 @@ pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -
     }
 }
 
-/// Makes the directory that users get, for a volume that is only mounted read-only. `volume` is its own directory, with the image.
+/// Makes the directory that users get, in a new volume. `volume` is its own directory, with the image. Where it cannot be mounted, that
+/// is left to its first writable mount, which says why.
 pub fn prepare(
     image: &Path,
     options: &NormalOptions,
@@ -48,20 +51,29 @@ pub fn prepare(
     volume: &Path,
     ends: Instant,
 ) -> Result<()> {
-    let fs_type = options.text("newFsType").unwrap_or_default();
-    let ownership = data_directory::ownership(options);
+    data_directory::names(root_path)?;
     let image = open::to_write(image)?;
-    let device = binding::bind(&image, false, ends)?;
+    if let Ok(device) = loop_device::attach(&image, false, ends)
+        && let Some(root) = mount_writable(&device, &image, options)
+    {
+        let opened = readable(&root).context("opening its root")?;
+        let ownership = data_directory::ownership(options);
+        data_directory::prepare_in(root, root_path, ownership, volume)?;
+        syncfs(opened).context("syncing it")?;
+        image.sync_all().context("syncing the image")?;
+    }
+    // Whoever copies the volume takes a device that is not free yet for a mount.
+    binding::kept_by(&image, ends).map(drop)
+}
+
+/// Mounts a new volume. `None` where that fails.
+fn mount_writable(device: &LoopDevice, image: &File, options: &NormalOptions) -> Option<OwnedFd> {
+    let fs_type = options.text("newFsType").unwrap_or_default();
     let mut mount_options = MountOptions::parse("");
     if thick::is_asked(options) {
         loop_device::set_discards(device.number(), false);
         mount_options.add("nodiscard");
     }
-    let mount_options = health::sparing_the_host(&image, &mount_options)?;
-    let root = trial::mount(&device.path(), fs_type, &mount_options)?
-        .context("mounting it out of sight takes Linux 5.2 or later")?;
-    let opened = readable(&root).context("opening its root")?;
-    data_directory::prepare_in(root, root_path, ownership, volume)?;
-    syncfs(opened).context("syncing it")?;
-    image.sync_all().context("syncing the image")
+    let mount_options = health::sparing_the_host(image, &mount_options).ok()?;
+    trial::mount(&device.path(), fs_type, &mount_options).ok()?
 }

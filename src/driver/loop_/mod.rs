@@ -22,7 +22,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
 use crate::base::finding::{Care, Finding};
-use crate::driver::interface::Chooser;
+use crate::driver::interface::{Chooser, Next};
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
 use crate::driver::loop_::plan::{Plan, Source};
@@ -75,7 +75,7 @@ impl BuiltInKind for Loop {
         source.map(canonical).transpose()
     }
 
-    fn create(&self, place: Place, given: &Given, chooser: Chooser) -> Result<bool> {
+    fn create(&self, place: Place, given: &Given, chooser: Chooser, next: Next) -> Result<bool> {
         let mut options = given.options()?.clone();
         let home = place.home;
         let allow = &home.invocation.config.allow.loop_;
@@ -92,6 +92,8 @@ impl BuiltInKind for Loop {
                 "option iops is recorded, but not enforced: a loop device cannot provision IOPS",
             );
         }
+        let is_read_only_next = thick::mount_options(&options).read_only()
+            || next == Next::Unknown && matches!(plan, Plan::Make { .. });
         home.step(|| format!("making volume {}", place.name));
         let file = given.new_file(options);
         home.store.create(place.name, &file, |directory| {
@@ -108,6 +110,9 @@ impl BuiltInKind for Loop {
             // Others may have been made at the same time.
             promise.refuse_or_warn()?;
             try_mount_options(&file.options, home, directory)?;
+            if is_read_only_next {
+                prepare(&file.options, home, directory)?;
+            }
             store::make_directory(&directory.join(MOUNT_POINT))
         })
     }
@@ -163,16 +168,22 @@ fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
     host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)
 }
 
-/// Options with which a volume can never be mounted are found when it is made. One that is only mounted read-only is never written
-/// to after that.
+/// Options with which a volume can never be mounted are found when it is made.
 fn try_mount_options(options: &NormalOptions, home: &Home, directory: &Path) -> Result<()> {
-    let image = directory.join(IMAGE);
-    if options.text("mountOpts").is_some()
-        && hidden::try_mount_options(&image, options, home.ends())?
-        && thick::mount_options(options).read_only()
-    {
-        let root_path = &home.invocation.config.root_path;
-        hidden::prepare(&image, options, root_path, directory, home.ends())?;
+    if options.text("mountOpts").is_some() {
+        hidden::try_mount_options(&directory.join(IMAGE), options, home.ends())?;
     }
     Ok(())
+}
+
+/// Makes the directory that users get in a volume that may be mounted read-only before it is written to.
+fn prepare(options: &NormalOptions, home: &Home, directory: &Path) -> Result<()> {
+    let root_path = &home.invocation.config.root_path;
+    hidden::prepare(
+        &directory.join(IMAGE),
+        options,
+        root_path,
+        directory,
+        home.ends(),
+    )
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, bail};
 
 use crate::driver::loop_::volume::LoopVolume;
-use crate::driver::loop_::{hidden, open, thick};
+use crate::driver::loop_::{open, thick};
 use crate::driver::shared::host_claim::{self, Claim};
 use crate::driver::shared::{data_directory, read_only_store};
 use crate::sys::block::{btrfs, mkfs};
@@ -14,41 +14,31 @@ use crate::sys::errno::is_read_only;
 use crate::sys::mount::mountinfo::MountTable;
 
 impl LoopVolume<'_> {
-    /// Mounts it and returns the directory that users get. In a volume in which nothing ever was, that directory is made first.
+    /// Mounts it and returns the directory that users get, which was made in it before.
     pub fn mount_read_only(&self) -> Result<PathBuf> {
-        let place = self.on_disk.place;
         let mount_point = self.mount_unchanged()?;
         let found = self.on_disk.refuse_broken(true);
         let found = found.and_then(|()| self.users_directory(&mount_point));
-        if let Some(path) = self.or_unmount(&mount_point, found)? {
-            return Ok(path);
-        }
-        self.unmount_alone()?;
-        hidden::prepare(
-            &self.on_disk.image(),
-            &self.on_disk.file.options,
-            &place.home.invocation.config.root_path,
-            &place.directory(),
-            place.home.ends(),
-        )?;
-        let mount_point = self.mount_unchanged()?;
-        let found = self.users_directory(&mount_point);
-        let found = found.and_then(|path| path.context("its directory is missing"));
         self.or_unmount(&mount_point, found)
     }
 
-    /// The directory that users get; `None` where nothing ever was in the volume, and it can be made.
-    fn users_directory(&self, mount_point: &Path) -> Result<Option<PathBuf>> {
-        let home = self.on_disk.place.home;
-        let path = self.on_disk.data(mount_point);
-        if data_directory::is_there(mount_point, &home.invocation.config.root_path)? {
-            return Ok(Some(path));
+    /// The directory that users get.
+    fn users_directory(&self, mount_point: &Path) -> Result<PathBuf> {
+        let on_disk = &self.on_disk;
+        let root_path = &on_disk.place.home.invocation.config.root_path;
+        let path = on_disk.data(mount_point);
+        if data_directory::is_there(mount_point, root_path)? {
+            return Ok(path);
         }
-        if data_directory::is_unused(mount_point)? && read_only_store::problem(home)?.is_none() {
-            return Ok(None);
-        }
+        let repair = match thick::mount_options(&on_disk.file.options).read_only() {
+            true => format!(
+                "its options make the volume read-only: make it in {} (mount -o loop)",
+                on_disk.image().display()
+            ),
+            false => "mount it once without --read-only".to_owned(),
+        };
         bail!(
-            "{} is missing, and a read-only mount makes no directory; mount it once without --read-only",
+            "{} is missing, and a read-only mount makes no directory; {repair}",
             path.display()
         )
     }

@@ -20,7 +20,8 @@ use crate::base::failure::Failure;
 use crate::base::finding::{Care, Finding};
 use crate::base::options::Options;
 use crate::driver::interface::{
-    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
+    Chooser, Created, Driver, Lookup, MountMode, Next, Scope, Unmounted, Volume, VolumeInfo,
+    Whereabouts,
 };
 use crate::driver::plugin::connection::Connection;
 use crate::driver::plugin::methods::Methods;
@@ -124,7 +125,7 @@ impl Volume for PluginVolume<'_> {
     }
 
     /// A plugin sees to its options itself.
-    fn create(&self, _chooser: Chooser) -> Result<Created> {
+    fn create(&self, _chooser: Chooser, _next: Next) -> Result<Created> {
         self.plugin.methods.create(&self.name, &self.options)
     }
 

@@ -10,7 +10,7 @@ use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::base::text::chain;
 use crate::driver::interface::{
-    Chooser, Created, Driver, Examined, Lookup, MountMode, Scope, Unmounted, Usage, Volume,
+    Chooser, Created, Driver, Examined, Lookup, MountMode, Next, Scope, Unmounted, Usage, Volume,
     VolumeInfo, Whereabouts,
 };
 use crate::driver::shared::examine;
@@ -218,7 +218,7 @@ impl Volume for BuiltInVolume<'_> {
     }
 
     /// Wrong options are an error even where the volume exists; those that are not allowed only where it does not. What killed calls have left is removed first.
-    fn create(&self, chooser: Chooser) -> Result<Created> {
+    fn create(&self, chooser: Chooser, next: Next) -> Result<Created> {
         let BuiltIn { kind, home, .. } = &self.driver;
         let wanted = self.given.options()?;
         kind.check(wanted)?;
@@ -238,7 +238,7 @@ impl Volume for BuiltInVolume<'_> {
         }
         is_known_host?;
         read_only_store::refuse(home, "")?;
-        if kind.create(self.place(), &self.given, chooser)? {
+        if kind.create(self.place(), &self.given, chooser, next)? {
             return Ok(Created::New);
         }
         let found = self.compare(wanted)?;

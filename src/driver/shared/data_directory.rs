@@ -1,7 +1,7 @@
 //! The directory that users of a volume get, inside what is mounted: making it, and setting its owner and mode once.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -112,17 +112,6 @@ pub fn is_there(mount_point: &Path, inside: &str) -> Result<bool> {
     }
 }
 
-/// Whether nothing is in a mount but what mkfs makes.
-pub fn is_unused(mount_point: &Path) -> Result<bool> {
-    let doing = || format!("reading {}", mount_point.display());
-    for entry in fs::read_dir(mount_point).with_context(doing)? {
-        if entry.with_context(doing)?.file_name() != "lost+found" {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// Lets users pass through the root of a mount to their directory in it, or nobody but root.
 fn open_to_user(root: &OwnedFd, is_for_a_user: bool) -> io::Result<()> {
     let mode = match is_for_a_user {
@@ -152,6 +141,7 @@ pub fn names(inside: &str) -> Result<Vec<&OsStr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn none() -> Ownership {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::base::finding::{Care, Finding};
-use crate::driver::interface::Chooser;
+use crate::driver::interface::{Chooser, Next};
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
 use crate::driver::shared::home::{Home, Place};
@@ -35,7 +35,7 @@ pub trait BuiltInKind: Sync {
     fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>>;
 
     /// Creates a volume that does not exist. Its options have been checked. False where another host has created it meanwhile.
-    fn create(&self, place: Place, given: &Given, chooser: Chooser) -> Result<bool>;
+    fn create(&self, place: Place, given: &Given, chooser: Chooser, next: Next) -> Result<bool>;
 
     /// What is wrong with what its volumes need on this host. `options` are those of its volumes.
     fn examine(&self, home: &Home, options: &[NormalOptions], care: Care) -> Result<Vec<Finding>>;

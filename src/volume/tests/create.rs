@@ -3,7 +3,7 @@
 use pretty_assertions::assert_eq;
 
 use crate::base::failure::ErrorKind;
-use crate::driver::interface::{Chooser, Created};
+use crate::driver::interface::{Chooser, Created, Next};
 use crate::volume::Locked;
 use crate::volume::holders::record::Holder;
 use crate::volume::tests::Scene;
@@ -69,7 +69,7 @@ fn what_is_there_already_is_compared_where_its_options_are_known() {
                 let locked = Locked::lock(&scene.invocation, volume.as_ref(), Holder::default())?;
                 match is_mount {
                     true => locked
-                        .create_if_absent(Chooser::Caller)
+                        .create_if_absent(Chooser::Caller, Next::Unknown)
                         .map(|_| String::new()),
                     false => Ok(locked.create()?.unwrap_or_default()),
                 }

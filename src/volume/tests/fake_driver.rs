@@ -9,7 +9,8 @@ use anyhow::{Error, Result, anyhow};
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::options::Options;
 use crate::driver::interface::{
-    Chooser, Created, Driver, Lookup, MountMode, Scope, Unmounted, Volume, VolumeInfo, Whereabouts,
+    Chooser, Created, Driver, Lookup, MountMode, Next, Scope, Unmounted, Volume, VolumeInfo,
+    Whereabouts,
 };
 use crate::sys::tests::fake_host;
 
@@ -232,7 +233,7 @@ impl Volume for FakeVolume {
         }
     }
 
-    fn create(&self, _chooser: Chooser) -> Result<Created> {
+    fn create(&self, _chooser: Chooser, _next: Next) -> Result<Created> {
         let mut plan = self.plan();
         plan.calls.push("create".into());
         let created = plan.creating.clone();

@@ -152,7 +152,7 @@ fn a_volume_that_cannot_be_unmounted_again_stays_this_hosts() {
     let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
     a.dvdcli("create -d loop -n db --opt size=64MiB").succeeds();
     // Mounted by hand, with a file in the way of the directory that is handed out.
-    let by_hand = "mount -o loop image mnt; : > mnt/data";
+    let by_hand = "mount -o loop image mnt; rmdir mnt/data; : > mnt/data";
     in_directory(&env.path("shared/loop/db"), by_hand).unwrap();
     let user = user_of(&env.path("shared/loop/db/mnt"));
     a.dvdcli(MOUNT).fails(

@@ -32,3 +32,4 @@ mod settings;
 mod shared_storage;
 mod sizes;
 mod thick;
+mod unwritten;

@@ -11,7 +11,8 @@ use crate::harness::mounts::{bind, in_directory, mounted_at, unmount};
 use crate::harness::site::{MOUNT, MOUNTED, Site, UNMOUNT};
 use crate::harness::strace::killed_at_rename;
 use crate::harness::volumes::{
-    LOCAL, LOOP, data, image, inspected, local_data, local_volume, loop_volume, volumes_on,
+    LOCAL, LOOP, checksum, data, image, inspected, local_data, local_volume, loop_volume,
+    made_with_mount_options, volumes_on,
 };
 use crate::harness::waiting::eventually;
 
@@ -23,16 +24,6 @@ const KINDS: [&str; 3] = [
 
 fn printed(name: &str) -> String {
     format!("$ROOT/{LOOP}/{name}/mnt/data\n")
-}
-
-/// The checksum of a volume's image, once no loop device has it.
-fn checksum(env: &Env, name: &str) -> Vec<u8> {
-    let image = image(env, name);
-    eventually("the loop device", || !is_bound(&image));
-    let sum = env.path("sum");
-    let script = format!("sha256sum < {} > {}", image.display(), sum.display());
-    in_directory(Path::new("/"), &script).unwrap();
-    fs::read(sum).unwrap()
 }
 
 /// As a power cut does it: what was written last is in the journal alone.
@@ -190,17 +181,6 @@ fn a_volume_that_is_read_only_by_its_options_is_mounted_without_replay() {
         env.dvdcli("remove -d loop -n db").succeeds();
     }
     env.assert_nothing_is_left();
-}
-
-/// As if it had been created so.
-fn made_with_mount_options(env: &Env, words: &str) {
-    let path = env.path(LOOP).join("db/volume.json");
-    let text = fs::read_to_string(&path).unwrap();
-    let mut record: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let options = record["options"].as_array_mut().unwrap();
-    options.retain(|option| option[0] != "mountOpts");
-    options.push(serde_json::json!(["mountOpts", words]));
-    fs::write(&path, record.to_string()).unwrap();
 }
 
 fn unreplayed(name: &str) -> String {

@@ -116,3 +116,24 @@ pub fn unmounts_and_removes(env: &Env, name: &str) {
     }
     assert!(!env.path(&format!("{LOCAL}/{name}")).exists());
 }
+
+/// The checksum of a volume's image, once no loop device has it.
+pub fn checksum(env: &Env, name: &str) -> Vec<u8> {
+    let image = image(env, name);
+    eventually("the loop device", || !is_bound(&image));
+    let sum = env.path("sum");
+    let script = format!("sha256sum < {} > {}", image.display(), sum.display());
+    in_directory(Path::new("/"), &script).unwrap();
+    fs::read(sum).unwrap()
+}
+
+/// As if a volume `db` of `loop` had been created with these mount options.
+pub fn made_with_mount_options(env: &Env, words: &str) {
+    let path = env.path(LOOP).join("db/volume.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut record: Value = serde_json::from_str(&text).unwrap();
+    let options = record["options"].as_array_mut().unwrap();
+    options.retain(|option| option[0] != "mountOpts");
+    options.push(serde_json::json!(["mountOpts", words]));
+    fs::write(&path, record.to_string()).unwrap();
+}
