@@ -20,6 +20,19 @@ _dvdcli() {
         fi
     done
 
+    local found
+    if found=$(printf '%s\0' "$2" "${COMP_LINE:0:COMP_POINT}" | command dvdcli complete bash 2>/dev/null)
+    then
+        compopt +o default +o bashdefault 2>/dev/null
+        if [[ "${found}" == *= ]]; then
+            compopt -o nospace 2>/dev/null
+        fi
+        if [[ -n "${found}" ]]; then
+            mapfile -t COMPREPLY <<<"${found}"
+        fi
+        return 0
+    fi
+
     for i in "${COMP_WORDS[@]:0:COMP_CWORD}"
     do
         case "${cmd},${i}" in

@@ -8,7 +8,7 @@ function __fish_dvdcli_needs_command
     set -l cmd (commandline -opc)
     set -e cmd[1]
     argparse -s (__fish_dvdcli_global_optspecs) -- $cmd 2>/dev/null
-    or return
+    or return 0
     if set -q argv[1]
         # Also print the command, so this can be used to figure out what it is.
         echo $argv[1]
@@ -24,8 +24,8 @@ function __fish_dvdcli_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -37,7 +37,7 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l explicitcreate -l explici
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l target -d 'A directory where the volume appears as well' -r -F
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r -f -a "(__fish_dvdcli_values filter)"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s O -l output -d 'The file to write, which gets its name when it is complete; - is stdout [default: stdout]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
 table\t''
@@ -77,8 +77,8 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "version" -d 'Print th
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "man" -d 'Print the man page'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -89,8 +89,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l label -d 'A lab
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -l strict -d 'Fail where the volume exists with other options, instead of warning'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -107,8 +107,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l read-only -d 'Ma
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l from-env -d 'Mount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -l chown -d 'With --from-env: give volumes owner and mode of their container paths again, even if they are another\'s'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand mount" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -119,8 +119,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l force -d 'Rele
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand unmount" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -131,8 +131,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l force -d 'Relea
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -l from-env -d 'Unmount the volumes that DVDI_VOLUME_NAME, DVDI_VOLUME_DRIVER and so on describe'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand umount" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -147,87 +147,87 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l target -d 'A direc
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -l force -d 'Let a volume that does not exist be no error'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l force -d 'Let a volume that does not exist be no error'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r -f -a "(__fish_dvdcli_values filter)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l dry-run -d 'Show what would be removed, and remove nothing'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s y -l yes -d 'Do not ask first'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s O -l output -d 'The file to write, which gets its name when it is complete; - is stdout [default: stdout]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand path" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand get" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r -f -a "(__fish_dvdcli_values filter)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
 table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -l size -d 'Show what each was given, takes on the disk, and has used and free inside; and what all take together'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r -f -a "(__fish_dvdcli_values filter)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
 table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -l size -d 'Show what each was given, takes on the disk, and has used and free inside; and what all take together'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -236,15 +236,15 @@ table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand inspect" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand exists" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -253,8 +253,8 @@ table\t''
 json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand drivers" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -264,22 +264,22 @@ json\t''"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -l fix -d 'Repair what can be repaired without any risk, and say so'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand version" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s n -l volumename -l name -d 'The volume' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
@@ -304,3 +304,8 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "man" -d 'Print the man page'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+
+function __fish_dvdcli_values
+    set -l words (commandline -opc)
+    printf '%s\0' $argv[1] $words[2..] | command dvdcli complete fish 2>/dev/null
+end

@@ -5,21 +5,34 @@ use clap_complete::{Generator, generate, shells};
 
 use crate::cli::Cli;
 use crate::cli::arguments::Shell;
+use crate::cli::question::ASKED;
 
 /// A shell's completion script.
 pub fn script(shell: Shell) -> String {
     let flags = flags_of_all_verbs();
     match shell {
         Shell::Bash => for_bash(&generated(shells::Bash, &flags)),
-        Shell::Zsh => generated(shells::Zsh, &flags),
+        Shell::Zsh => for_zsh(&generated(shells::Zsh, &flags), &flags),
         Shell::Fish => for_fish(&generated(shells::Fish, &flags), &flags),
     }
 }
 
-/// The flags of every verb may stand before it: a shell has to know them there, too, so that it offers the verb after them.
+/// The flags of every verb may stand before it: a shell has to know them there, too, so that it offers the verb after them. A verb that
+/// only these scripts call is not offered.
 fn generated(generator: impl Generator, flags: &[Arg]) -> String {
     let mut script = Vec::new();
-    let mut command = Cli::command().args(flags);
+    let whole = Cli::command();
+    let is_offered = |verb: &&Command| {
+        let mut verb = (*verb).clone();
+        verb.build();
+        !verb.is_hide_set()
+    };
+    let verbs = whole.get_subcommands().filter(is_offered).cloned();
+    let mut command = Command::new("dvdcli")
+        .version("")
+        .args(flags)
+        .subcommands(verbs);
+    command = command.long_about(whole.get_long_about().cloned().unwrap_or_default());
     generate(generator, &mut command, "dvdcli", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
@@ -39,7 +52,8 @@ fn flags_of_all_verbs() -> Vec<Arg> {
     flags
 }
 
-/// Behind `--`, where the command of `run` stands, bash would go on to offer flags.
+/// Behind `--`, where the command of `run` stands, bash would go on to offer flags. The values that the program knows are quoted by it,
+/// and are lines of text to bash; without one, no file is offered instead.
 fn for_bash(script: &str) -> String {
     const LOOP: &str = "    for i in \"${COMP_WORDS[@]:0:COMP_CWORD}\"\n";
     const BEFORE: &str = r#"    for ((i = 1; i < COMP_CWORD; i++))
@@ -52,20 +66,100 @@ fn for_bash(script: &str) -> String {
         fi
     done
 
+    local found
+    if found=$(printf '%s\0' "$2" "${COMP_LINE:0:COMP_POINT}" | command dvdcli complete bash 2>/dev/null)
+    then
+        compopt +o default +o bashdefault 2>/dev/null
+        if [[ "${found}" == *= ]]; then
+            compopt -o nospace 2>/dev/null
+        fi
+        if [[ -n "${found}" ]]; then
+            mapfile -t COMPREPLY <<<"${found}"
+        fi
+        return 0
+    fi
+
 "#;
     script.replacen(LOOP, &format!("{BEFORE}{LOOP}"), 1)
 }
 
+/// zsh asks the program for values, and quotes them. The words are kept, because `_arguments` leaves only those behind the verb.
+fn for_zsh(script: &str, flags: &[Arg]) -> String {
+    const ANY: &str = ":_default'";
+    const FIRST: &str = "    typeset -A opt_args\n";
+    const KEEP: &str = r#"    local -a dvdcli_words
+    dvdcli_words=("${(@Q)words[2,CURRENT-1]}")
+"#;
+    const ASK: &str = r#"_dvdcli_values() {
+    local -a found
+    found=("${(@f)$(printf '%s\0' "$argv[-1]" "${dvdcli_words[@]}" | command dvdcli complete zsh 2>/dev/null)}")
+    found=("${(@)found:#}")
+    compadd "${(@)argv[1,-2]}" -S '' -- "${(@M)found:#*=}"
+    compadd "${(@)argv[1,-2]}" -- "${(@)found:#*=}"
+}
+
+_dvdcli() {
+"#;
+    let asked: Vec<_> = asked_of(flags)
+        .map(|(name, flag)| (name, starts_for_zsh(flag)))
+        .collect();
+    let line = |line: &str| {
+        let words = line.trim_start_matches(['\'', '*']);
+        let is_meant = |start: &String| words.starts_with(start);
+        let found = asked.iter().find(|(_, starts)| starts.iter().any(is_meant));
+        let values = |(name, _): &(&str, _)| format!(":_dvdcli_values {name}'");
+        let action = found.map_or_else(|| ANY.to_owned(), values);
+        line.replace(ANY, &action) + "\n"
+    };
+    let script: String = script.lines().map(line).collect();
+    let script = script.replacen(FIRST, &format!("{FIRST}{KEEP}"), 1);
+    script.replacen("_dvdcli() {\n", ASK, 1)
+}
+
+/// The flags whose values the program knows.
+fn asked_of(flags: &[Arg]) -> impl Iterator<Item = (&str, &Arg)> {
+    let named = flags
+        .iter()
+        .filter_map(|flag| Some((flag.get_long()?, flag)));
+    named.filter(|(name, _)| ASKED.contains(name))
+}
+
+/// What the lines of a flag begin with.
+fn starts_for_zsh(flag: &Arg) -> Vec<String> {
+    let longs = flag.get_long_and_visible_aliases().unwrap_or_default();
+    let longs = longs.into_iter().map(|long| format!("--{long}=["));
+    let short = flag.get_short().map(|short| format!("-{short}+["));
+    longs.chain(short).collect()
+}
+
 /// To find the verb, fish reads the flags before it by a list that clap_complete makes without their second names, and without
-/// values that may be missing.
+/// values that may be missing. fish asks the program for values, and quotes them.
 fn for_fish(script: &str, flags: &[Arg]) -> String {
     const LIST: &str = "    string join \\n ";
+    const ASK: &str = r"
+function __fish_dvdcli_values
+    set -l words (commandline -opc)
+    printf '%s\0' $argv[1] $words[2..] | command dvdcli complete fish 2>/dev/null
+end
+";
     let specs: Vec<String> = flags.iter().flat_map(specs_for_fish).collect();
-    let line = |line: &str| match line.starts_with(LIST) {
-        true => format!("{LIST}{} h/help V/version\n", specs.join(" ")),
-        false => format!("{line}\n"),
+    let line = |line: &str| {
+        // The last flag's value is what is being typed.
+        if line == "    or return" {
+            return format!("{line} 0\n");
+        }
+        if line.starts_with(LIST) {
+            return format!("{LIST}{} h/help V/version\n", specs.join(" "));
+        }
+        let mut asked = asked_of(flags).map(|(name, _)| name);
+        let found = asked.find(|name| line.contains(&format!(" -l {name} ")));
+        match found.filter(|_| line.ends_with(" -r")) {
+            Some(name) => format!("{line} -f -a \"(__fish_dvdcli_values {name})\"\n"),
+            None => format!("{line}\n"),
+        }
     };
-    script.lines().map(line).collect()
+    let script: String = script.lines().map(line).collect();
+    script + ASK
 }
 
 /// A flag in the form of fish's argparse, and its second names.

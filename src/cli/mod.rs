@@ -10,6 +10,7 @@ use crate::cli::usage::Unparsed;
 use crate::cli::verbs::Verb;
 
 pub mod arguments;
+mod bash_line;
 pub mod completions;
 pub mod filter;
 pub mod format;
@@ -18,6 +19,7 @@ pub mod man;
 pub mod mount_helper;
 mod option_files;
 pub mod progress;
+pub mod question;
 pub mod stdout;
 pub mod table;
 mod template;

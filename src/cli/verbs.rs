@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use crate::cli::arguments::{
-    Common, CompletionsArgs, CreateArgs, DoctorArgs, DriversArgs, ExportArgs, ImportArgs,
-    InspectArgs, ListArgs, MountArgs, PruneArgs, RemoveArgs, RunArgs, UnmountArgs,
+    Common, CompleteArgs, CompletionsArgs, CreateArgs, DoctorArgs, DriversArgs, ExportArgs,
+    ImportArgs, InspectArgs, ListArgs, MountArgs, PruneArgs, RemoveArgs, RunArgs, UnmountArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +82,9 @@ pub enum Verb {
     Version(Common),
     /// Print a shell's completion script
     Completions(CompletionsArgs),
+    /// Answer a completion script, which asks on stdin
+    #[command(hide = true)]
+    Complete(CompleteArgs),
     /// Print the man page
     Man(Common),
 }
@@ -103,6 +106,7 @@ impl Verb {
             Verb::Drivers(args) => &args.common,
             Verb::Doctor(args) => &args.common,
             Verb::Completions(args) => &args.common,
+            Verb::Complete(args) => &args.common,
             Verb::Path(common)
             | Verb::Get(common)
             | Verb::Exists(common)

@@ -40,16 +40,16 @@ pub fn for_clap(args: Vec<OsString>, mut command: Command) -> Words {
 }
 
 /// The flags of all verbs. A flag that several verbs have is the same in each.
-struct Known<'c>(Vec<&'c Arg>);
+pub(super) struct Known<'c>(Vec<&'c Arg>);
 
 impl<'c> Known<'c> {
-    fn of(command: &'c Command) -> Known<'c> {
+    pub(super) fn of(command: &'c Command) -> Known<'c> {
         let verbs = command.get_subcommands();
         Known(verbs.flat_map(Command::get_arguments).collect())
     }
 
     /// The flag that a word is, and the value that is joined with it; `None` for any other word.
-    fn read(&self, word: &OsStr) -> Option<(&'c Arg, Option<OsString>)> {
+    pub(super) fn read(&self, word: &OsStr) -> Option<(&'c Arg, Option<OsString>)> {
         let bytes = word.as_bytes();
         let own = |value: &[u8]| OsStr::from_bytes(value).to_owned();
         if let Some(long) = bytes.strip_prefix(b"--") {
@@ -75,7 +75,7 @@ impl<'c> Known<'c> {
 
     /// The value of a flag that has none joined with it: the next word, whatever it is, unless that is a long flag of ours. A
     /// forgotten value is likelier than a volume of that name.
-    fn take_value(
+    pub(super) fn take_value(
         &self,
         flag: &Arg,
         words: &mut Peekable<impl Iterator<Item = OsString>>,

@@ -1,6 +1,7 @@
 //! The verbs, a file for each group of one kind.
 
 mod about;
+mod complete;
 mod create;
 mod doctor;
 mod drivers;
@@ -42,6 +43,7 @@ pub fn run(verb: &Verb, ignored: &[String], log: &mut Log) -> Result<u8> {
         Verb::Doctor(args) => doctor::doctor(args, log),
         Verb::Version(_) => about::version(),
         Verb::Completions(args) => about::completions(args),
+        Verb::Complete(args) => complete::complete(args),
         Verb::Man(_) => about::man(),
     }
 }

@@ -31,7 +31,7 @@ pub fn built_ins() -> impl Iterator<Item = &'static str> {
 /// # Errors
 ///
 /// Wrong usage: no driver is named; and as those of [`open_exactly`].
-fn open_or_configured<'a>(
+pub fn open_or_configured<'a>(
     invocation: &'a Invocation,
     name: Option<&str>,
 ) -> Result<Box<dyn Driver + 'a>> {

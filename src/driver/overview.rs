@@ -115,6 +115,22 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     Ok(built_ins.chain(plugins).collect())
 }
 
+/// The names of the drivers that may be used, in the order of [`ask_all`], and then the aliases. None of them is asked.
+///
+/// # Errors
+///
+/// The plugins cannot be searched for.
+pub fn names(invocation: &Invocation) -> Result<Vec<String>> {
+    let built_ins = BUILT_INS.iter().map(|kind| kind.name().to_owned());
+    let plugins = plugins(invocation)?.into_iter();
+    let plugins = plugins.filter(|(_, origin)| *origin != Origin::Disabled);
+    let found = built_ins.chain(plugins.map(|(name, _)| name));
+    let allowed = found.filter(|name| is_allowed(invocation, name));
+    Ok(allowed
+        .chain(invocation.config.aliases.keys().cloned())
+        .collect())
+}
+
 /// What is free on the disk where the built-in drivers have their volumes, in bytes.
 pub fn left_for_built_ins(invocation: &Invocation) -> Option<u64> {
     let root = home::root(invocation);

@@ -52,11 +52,11 @@ pub fn page() -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// All verbs but clap's own `help`.
+/// All verbs but clap's own `help`, and what only scripts call.
 fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
     command
         .get_subcommands()
-        .filter(|verb| verb.get_name() != "help")
+        .filter(|verb| verb.get_name() != "help" && !verb.is_hide_set())
 }
 
 /// The flags that every verb has.

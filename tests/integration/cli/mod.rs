@@ -1,6 +1,7 @@
 //! The command line and what is printed.
 
 mod answers;
+mod completed;
 mod completions;
 mod docs;
 mod doctor;

@@ -26,6 +26,7 @@ pub mod site;
 pub mod soak;
 pub mod strace;
 pub mod task;
+pub mod terminal;
 pub mod tree;
 pub mod volume_driver;
 pub mod volumes;
