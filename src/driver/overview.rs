@@ -1,5 +1,7 @@
 //! Questions to every driver, side by side, so that one that does not answer delays no other.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::base::side_by_side::side_by_side;
@@ -56,9 +58,18 @@ pub fn to_examine(invocation: &Invocation, only: Option<&str>) -> Result<Vec<Str
     Ok(built_ins.chain(allowed.map(|(name, _)| name)).collect())
 }
 
+/// Where a built-in driver of this name has its volumes; `None` for a plugin.
+pub fn store(invocation: &Invocation, name: &str) -> Option<PathBuf> {
+    is_built_in(name).then(|| home::directory(name, invocation))
+}
+
+fn is_built_in(name: &str) -> bool {
+    BUILT_INS.iter().any(|kind| kind.name() == name)
+}
+
 /// What a driver of this name is called in messages.
 pub fn label(name: &str) -> String {
-    match BUILT_INS.iter().any(|kind| kind.name() == name) {
+    match is_built_in(name) {
         true => format!("driver {name}"),
         false => format!("plugin {name}"),
     }

@@ -22,10 +22,9 @@ pub fn volume(on_disk: &OnDisk, table: &MountTable) -> Result<Vec<Finding>> {
         let problem = mounted.and_then(|(_, mount)| health::problem(mount));
         let repair = format!("unmount it, and repair {}", source.device());
         found.extend(problem.map(|problem| Finding::new(&subject, problem, repair)));
-    } else if let Some(source) = source
-        && let Err(error) = source.check_exists()
-    {
-        found.push(Finding::of(&subject, &error));
+    } else if let Some(source) = source {
+        let exists = source.check_exists_before(on_disk.place.home.ends());
+        found.extend(exists.err().map(|error| Finding::of(&subject, &error)));
     }
     Ok(found)
 }

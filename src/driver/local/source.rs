@@ -98,6 +98,13 @@ impl Source {
         Ok(())
     }
 
+    /// The same, where it may be on a server that does not answer.
+    pub fn check_exists_before(&self, ends: Instant) -> Result<()> {
+        let device = self.device.clone();
+        let found = limit::within(ends, move || Ok(fs::metadata(device).map(drop)?));
+        found.with_context(|| format!("binding {}: the source, option device", self.device))
+    }
+
     pub fn fs_type(&self) -> &str {
         &self.fs_type
     }

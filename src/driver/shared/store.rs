@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::labels::Labels;
 use crate::base::options::Options;
+use crate::base::text::plain;
 use crate::driver::shared::aside::{Aside, lacks_space};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::names;
@@ -102,6 +103,12 @@ impl Store {
                 }
                 return Ok(None);
             }
+            // It is too long, or no regular file.
+            Err(error) if error.raw_os_error().is_none() => bail!(
+                "reading {}: {}; mend it or move the directory away",
+                path.display(),
+                plain(&error)
+            ),
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
         let record = serde_json::from_slice(&text);

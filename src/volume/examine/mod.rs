@@ -4,7 +4,10 @@ mod looking;
 mod mending;
 mod records;
 
-use anyhow::Result;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Error, Result};
 
 use crate::base::failure::ErrorKind;
 use crate::base::finding::{Care, Finding, Remedy};
@@ -20,6 +23,7 @@ use crate::volume::examine::looking::{at_work, confirmed, or_finding};
 use crate::volume::examine::records::Records;
 use crate::volume::holders::ledger;
 use crate::volume::holders::record::Holder;
+use crate::volume::mount_point;
 
 /// What is examined at the same time as the others, so that one that does not answer delays nothing else.
 enum Part {
@@ -70,6 +74,9 @@ pub fn examine(invocation: &Invocation, only: Option<&str>, care: Care) -> Resul
 
 fn of_driver(invocation: &Invocation, name: &str, records: &Records, care: Care) -> Vec<Finding> {
     let label = overview::label(name);
+    if let Some(silent) = overview::store(invocation, name).and_then(|it| silent(invocation, &it)) {
+        return vec![Finding::of(&label, &silent)];
+    }
     let driver = match open_exactly(invocation, name) {
         Ok(driver) => driver,
         Err(error) if ErrorKind::of(&error) == ErrorKind::Usage => {
@@ -90,6 +97,19 @@ fn of_driver(invocation: &Invocation, name: &str, records: &Records, care: Care)
         }
     }
     found
+}
+
+/// Why a store does not answer, as on a server that is gone; all else would wait for it. One that is missing is none of these.
+fn silent(invocation: &Invocation, store: &Path) -> Option<Error> {
+    let error = mount_point::answers(invocation, store).err()?;
+    let is_silent = matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::StaleNetworkFileHandle
+    );
+    let doing = format!("its store {} does not answer", store.display());
+    is_silent.then(|| Error::from(error).context(doing))
 }
 
 fn of_volume(

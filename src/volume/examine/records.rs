@@ -44,9 +44,10 @@ impl Records {
 
     /// Whether a volume is held in another mount namespace: what is mounted there is not seen here.
     pub fn is_held_elsewhere(&self, volume: &str) -> bool {
-        let table = MountTable::read();
-        let record = self.of(volume);
-        record.is_some_and(|record| table.is_ok_and(|it| record.held_elsewhere(&it).is_some()))
+        self.of(volume).is_some_and(|record| {
+            let table = MountTable::read();
+            table.is_ok_and(|table| record.held_elsewhere(&table).is_some())
+        })
     }
 
     /// That a volume of a built-in driver is mounted without a record.

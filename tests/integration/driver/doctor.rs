@@ -10,7 +10,7 @@ use crate::harness::loop_devices::{Device, is_bound};
 use crate::harness::mounts::{in_directory, mounted_at};
 use crate::harness::site::Site;
 use crate::harness::strace::{killed_at_rename, under_strace};
-use crate::harness::volumes::{LOCAL, LOOP, image, loop_volume, volume};
+use crate::harness::volumes::{LOCAL, LOOP, image, loop_volume, own_claim, volume};
 
 /// Otherwise, how full the disk of the machine is would be told as well.
 const ANY_DISK: &str = "dvdcli: {allow: {loop: {reserve: 0}}}";
@@ -126,15 +126,7 @@ fn what_keeps_a_volume_in_use_elsewhere_is_named() {
     let directory = loop_volume(&env, "db");
     let image = image(&env, "db");
     let device = Device::of(&image);
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let machine = match machine.trim() {
-        "" => name.trim(),
-        machine => machine,
-    };
-    let claim = format!("claimed,{machine},{},{}", boot.trim(), name.trim());
-    fs::rename(directory.join("unclaimed"), directory.join(claim)).unwrap();
+    fs::rename(directory.join("unclaimed"), directory.join(own_claim())).unwrap();
     is_left(
         &env,
         &format!(

@@ -92,6 +92,37 @@ fn unmount_says_what_keeps_a_volume_from_other_hosts() {
     env.assert_nothing_is_mounted();
 }
 
+/// So does `doctor`, which names what keeps it until then.
+#[test]
+fn doctor_gives_up_what_was_kept_when_it_is_free() {
+    let Some(env) = Env::isolated() else { return };
+    let site = Site::new(&env);
+    let (a, b) = (site.boot("a", "1"), site.boot("b", "1"));
+    a.configure("  allow: {loop: {reserve: 0}}");
+    a.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    let args = ["--mount", "--propagation", "private"];
+    let namespace = keeper("unshare", &args, "");
+    let kept = a.dvdcli(UNMOUNT).output();
+    assert_eq!(kept.code, 4, "{kept:?}");
+    for flags in ["", " --fix"] {
+        a.dvdcli(&format!("doctor{flags}"))
+            .prints("loop/db: it is not mounted here, but bound to /dev/loop[..], which is mounted at $ROOT/shared/loop/db/mnt in the mount namespace of PID [..] (sleep); unmount it again (dvdcli unmount -d loop -n db) when that has ended\n")
+            .fails(1, "");
+    }
+    b.dvdcli(MOUNT).fails(4, &refused("a"));
+    a.enter();
+    drop(namespace);
+    eventually("the loop device", || bound_below(&env).is_empty());
+    a.dvdcli("doctor --fix")
+        .prints("fixed: loop/db: gave up the claim of this host\n")
+        .succeeds();
+    b.dvdcli(MOUNT).prints(MOUNTED).succeeds();
+    b.dvdcli(UNMOUNT).succeeds();
+    a.dvdcli("doctor").succeeds();
+    a.dvdcli("remove -d loop -n db").succeeds();
+    env.assert_nothing_is_mounted();
+}
+
 /// To an agent these are two volumes: it unmounts one while containers still have the other, each in a mount namespace of its own.
 #[test]
 fn what_is_kept_by_another_name_is_no_error_until_that_is_unmounted_too() {

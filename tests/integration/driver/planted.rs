@@ -104,8 +104,9 @@ fn a_record_that_is_none_hangs_nobody() {
         ] {
             fs::remove_file(directory.join("volume.json")).unwrap();
             in_directory(&directory, script).unwrap();
-            let problem =
-                format!("reading $ROOT/var/lib/dvdcli/{driver}/db/volume.json: {problem}\n");
+            let problem = format!(
+                "reading $ROOT/var/lib/dvdcli/{driver}/db/volume.json: {problem}; mend it or move the directory away\n"
+            );
             for (verb, doing) in [
                 ("mount", "mounting"),
                 ("unmount", "unmounting"),

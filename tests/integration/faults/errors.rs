@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::harness::interrupted::{Around, VERBS, Verb};
+use crate::harness::interrupted::{VERBS, Verb};
 use crate::harness::points::calls;
 use crate::harness::process::{Output, is_warnings};
 use crate::harness::scenario::ensure;
@@ -104,7 +104,10 @@ fn survives(scene: &Scene, verb: &Verb, point: &Point, error: &str) -> Result<bo
     scene.begin(verb)?;
     let found = point.inject(scene, verb.line, &format!("error={error}"));
     let failed = found.code != 0;
-    if failed && began(&found) {
+    if failed && verb.is("doctor") {
+        // An error is a finding.
+        ensure(found.code == 1 || !began(&found), || format!("{found:?}"))?;
+    } else if failed && began(&found) {
         scene.is_an_error(&found)?;
         scene.was_undone(verb)?;
     } else if !failed {
@@ -131,8 +134,7 @@ fn errors_anywhere(name: &str) {
     let points: Vec<_> = points
         .into_iter()
         .filter(|point| is_tried(point, &own))
-        // A disk takes long to be filled.
-        .filter(|point| verb.around != Around::FullDisk || CHANGING.contains(&point.name.as_str()))
+        .filter(|point| !verb.is_long() || CHANGING.contains(&point.name.as_str()))
         .collect();
     let cases = points.iter();
     let cases =
@@ -161,6 +163,11 @@ fn mount_of_a_new_volume_meets_errors_anywhere() {
 #[test]
 fn unmount_meets_errors_anywhere() {
     errors_anywhere("unmount");
+}
+
+#[test]
+fn doctor_meets_errors_anywhere() {
+    errors_anywhere("doctor");
 }
 
 #[test]

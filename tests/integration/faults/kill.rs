@@ -1,6 +1,6 @@
 //! Kills commands of the built-in drivers at their system calls, one after the other, and runs them again.
 
-use crate::harness::interrupted::{Around, VERBS, Verb};
+use crate::harness::interrupted::{VERBS, Verb};
 use crate::harness::points::calls;
 use crate::harness::scenario::ensure;
 use crate::harness::scene::Scene;
@@ -13,10 +13,10 @@ use crate::harness::workers::play;
 /// something, and of those that only look, every seventh, or as `DVDCLI_TEST_STEP` says: 1 leaves none out.
 const DENSE: usize = 150;
 
-/// Those that are tried. A disk takes long to be filled: there, only those that change something.
+/// Those that are tried. Where that takes long, only those that change something.
 fn chosen(verb: &Verb, points: Vec<Point>) -> Vec<(usize, Point)> {
     let numbered = points.into_iter().enumerate();
-    let is_quick = verb.around != Around::FullDisk || step() == 1;
+    let is_quick = !verb.is_long() || step() == 1;
     let is_chosen = |point: &(usize, Point)| match is_quick {
         true => is_reached(point) || point.0.is_multiple_of(step()),
         false => changes(point),
@@ -101,6 +101,11 @@ fn mount_that_would_overwrite_is_killed_anywhere() {
 #[test]
 fn unmount_is_killed_anywhere() {
     killed_anywhere("unmount");
+}
+
+#[test]
+fn doctor_is_killed_anywhere() {
+    killed_anywhere("doctor");
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub enum Around {
     Nothing,
     /// Another host, which is down, has mounted the volume, and it is to be taken from it.
     OtherHost,
+    /// This host has claimed the volume, and does not have it mounted.
+    Claimed,
     /// Nothing more fits on the disk with the volumes.
     FullDisk,
 }
@@ -55,7 +57,7 @@ const fn amid(around: Around, verb: Verb) -> Verb {
     Verb { around, ..verb }
 }
 
-pub const VERBS: [Verb; 15] = [
+pub const VERBS: [Verb; 16] = [
     on_loop("create", NEW, &[]),
     on_loop("mount", MOUNT, &[NEW]),
     on_loop("mount new", "mount -d loop -n db --opt size=20MiB", &[]),
@@ -84,6 +86,10 @@ pub const VERBS: [Verb; 15] = [
     ),
     on_loop("copy", "create -d loop -n db --opt volumeName=other", &[]),
     amid(Around::OtherHost, on_loop("take", MOUNT, &[NEW])),
+    amid(
+        Around::Claimed,
+        on_loop("doctor", "doctor -d loop --fix", &[NEW]),
+    ),
     amid(
         Around::FullDisk,
         on_loop("mount on full disk", MOUNT, &[NEW]),
@@ -114,6 +120,11 @@ impl Verb {
 
     pub fn is(&self, verb: &str) -> bool {
         self.line.split(' ').next() == Some(verb)
+    }
+
+    /// Whether only those of its calls are worth trying that change something: a disk takes long to be filled, and `doctor` mostly looks.
+    pub fn is_long(&self) -> bool {
+        matches!(self.around, Around::FullDisk | Around::Claimed)
     }
 
     /// The volume is a copy of the other one.

@@ -15,7 +15,7 @@ use crate::harness::process::{Output, Run, WARNING, is_warnings};
 use crate::harness::programs::{finish, replace};
 use crate::harness::scenario::{Done, ensure};
 use crate::harness::strace::QUIET;
-use crate::harness::volumes::volumes_on_disk_of;
+use crate::harness::volumes::{own_claim, volumes_on_disk_of};
 use crate::harness::waiting::comes_true;
 
 const OTHER: &str = "loop -n other";
@@ -128,6 +128,13 @@ impl Scene {
                 let renamed = fs::rename(volume.join(FREE), volume.join(OF_OTHER_HOST));
                 renamed.map_err(|error| error.to_string())
             }
+            Around::Claimed => {
+                // How full the disk of the machine is does not matter.
+                self.env.configure("dvdcli: {allow: {loop: {reserve: 0}}}");
+                let volume = self.env.path("var/lib/dvdcli/loop/db");
+                let renamed = fs::rename(volume.join(FREE), volume.join(own_claim()));
+                renamed.map_err(|error| error.to_string())
+            }
             Around::FullDisk => self.fills_disk(),
         }
     }
@@ -202,6 +209,7 @@ impl Scene {
             (Some("create" | "run"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
             (Some("remove"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
             (Some("remove"), 3) => done.stdout.is_empty() && done.stderr == gone,
+            (Some("doctor"), 0) => done.stderr.is_empty() && is_fixed(&done.stdout),
             (Some("unmount"), 0) => done.stdout.is_empty() && is_warnings(&done.stderr),
             (Some("mount"), 0) => {
                 done.stdout.strip_suffix('\n') == Some(verb.path) && is_warnings(&done.stderr)
@@ -362,6 +370,11 @@ impl Scene {
         found.sort_by(|a, b| a.0.cmp(&b.0));
         found
     }
+}
+
+/// Whether it says of all that it has found that it is repaired.
+fn is_fixed(stdout: &str) -> bool {
+    stdout.lines().all(|line| line.starts_with("fixed: "))
 }
 
 /// With modes, links and holes.

@@ -16,6 +16,21 @@ use crate::harness::waiting::eventually;
 /// Where volumes of `loop` are.
 pub const LOOP: &str = "var/lib/dvdcli/loop";
 
+/// The token of a volume that this host has claimed.
+pub fn own_claim() -> String {
+    let read = |path: &str| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let name = read("/proc/sys/kernel/hostname");
+    let machine = match read("/etc/machine-id") {
+        id if id.is_empty() || id == "uninitialized" => name.clone(),
+        id => id,
+    };
+    let boot = read("/proc/sys/kernel/random/boot_id");
+    format!("claimed,{machine},{boot},{name}")
+}
+
 /// The directory of `loop` volume `name` that is handed out.
 pub fn data(env: &Env, name: &str) -> PathBuf {
     env.path(&format!("{LOOP}/{name}/mnt/data"))
