@@ -90,11 +90,20 @@ _dvdcli() {
             dvdcli,remove)
                 cmd="dvdcli__subcmd__remove"
                 ;;
+            dvdcli,resize)
+                cmd="dvdcli__subcmd__resize"
+                ;;
             dvdcli,rm)
                 cmd="dvdcli__subcmd__remove"
                 ;;
             dvdcli,run)
                 cmd="dvdcli__subcmd__run"
+                ;;
+            dvdcli,snapshot)
+                cmd="dvdcli__subcmd__snapshot"
+                ;;
+            dvdcli,trim)
+                cmd="dvdcli__subcmd__trim"
                 ;;
             dvdcli,umount)
                 cmd="dvdcli__subcmd__unmount"
@@ -153,8 +162,17 @@ _dvdcli() {
             dvdcli__subcmd__help,remove)
                 cmd="dvdcli__subcmd__help__subcmd__remove"
                 ;;
+            dvdcli__subcmd__help,resize)
+                cmd="dvdcli__subcmd__help__subcmd__resize"
+                ;;
             dvdcli__subcmd__help,run)
                 cmd="dvdcli__subcmd__help__subcmd__run"
+                ;;
+            dvdcli__subcmd__help,snapshot)
+                cmd="dvdcli__subcmd__help__subcmd__snapshot"
+                ;;
+            dvdcli__subcmd__help,trim)
+                cmd="dvdcli__subcmd__help__subcmd__trim"
                 ;;
             dvdcli__subcmd__help,unmount)
                 cmd="dvdcli__subcmd__help__subcmd__unmount"
@@ -169,7 +187,7 @@ _dvdcli() {
 
     case "${cmd}" in
         dvdcli)
-            opts="-d -n -o -f -y -O -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --force --lazy --filter --dry-run --yes --output --size --format --fix --help --version create mount unmount umount run remove rm prune export import path get list ls inspect exists drivers doctor version completions man help"
+            opts="-d -n -o -f -y -O -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --force --lazy --clone --size --snapshotname --format --filter --dry-run --yes --output --fix --help --version create mount unmount umount run remove rm resize snapshot trim prune export import path get list ls inspect exists drivers doctor version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -251,6 +269,18 @@ _dvdcli() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshotname)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "names table json" -- "${cur}"))
+                    return 0
+                    ;;
                 --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -265,10 +295,6 @@ _dvdcli() {
                     ;;
                 -O)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "names table json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -665,7 +691,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__help)
-            opts="create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help"
+            opts="create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -902,7 +928,49 @@ _dvdcli() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dvdcli__subcmd__help__subcmd__resize)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dvdcli__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dvdcli__subcmd__help__subcmd__snapshot)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dvdcli__subcmd__help__subcmd__trim)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1412,8 +1480,62 @@ _dvdcli() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dvdcli__subcmd__resize)
+            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --size --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --volumedriver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volumename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dvdcli__subcmd__run)
-            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --explicitCreate --explicit-create --explicitcreate --id --target --read-only --help"
+            opts="-d -n -o -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --explicitCreate --explicit-create --explicitcreate --id --target --read-only --clone --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1492,6 +1614,114 @@ _dvdcli() {
                     return 0
                     ;;
                 --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dvdcli__subcmd__snapshot)
+            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --snapshotname --format --help create list remove restore"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --volumedriver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volumename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshotname)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "names table json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dvdcli__subcmd__trim)
+            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --volumedriver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volumename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

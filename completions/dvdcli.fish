@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dvdcli_global_optspecs
-    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'label=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'chown' 'force' 'lazy' 'f/filter=+' 'dry-run' 'y/yes' 'O/output=' 'size' 'format=' 'fix' h/help V/version
+    string join \n 'd/volumedriver=' 'driver=' 'n/volumename=' 'name=' 'timeout=' 'wait=' 'config=' 'verbose' 'volumeopts=+' 'o/opt=+' 'opts-file=+' 'label=+' 'strict' 'explicitcreate=?' 'explicitCreate=?' 'explicit-create=?' 'id=' 'target=' 'read-only' 'from-env' 'chown' 'force' 'lazy' 'clone' 'size=' 'snapshotname=' 'format=' 'f/filter=+' 'dry-run' 'y/yes' 'O/output=' 'fix' h/help V/version
 end
 
 function __fish_dvdcli_needs_command
@@ -37,11 +37,13 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l explicitcreate -l explici
 false\t''"
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l id -d 'The holder; without it the anonymous one, or with --target that path' -r
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l target -d 'A directory where the volume appears as well' -r -F
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r -f -a "(__fish_dvdcli_values filter)"
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -s O -l output -d 'The file to write, which gets its name when it is complete; - is stdout [default: stdout]' -r -F
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -l format -d 'How to print them: names, table, json, or a template such as \'{{.Name}} {{.Mountpoint}}\' [default: names for one driver, else a table]' -r -f -a "names\t''
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l size -d 'The size that it is to have: 20 (GiB), 500MiB, 1.5T' -r
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l snapshotname -d 'The snapshot' -r -f -a "(__fish_dvdcli_values snapshotname)"
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l format -d 'How to list them: table, names, json, or a template such as \'{{.ID}}\'' -r -f -a "names\t''
 table\t''
 json\t''"
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s f -l filter -d 'Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false' -r -f -a "(__fish_dvdcli_values filter)"
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -s O -l output -d 'The file to write, which gets its name when it is complete; - is stdout [default: stdout]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l strict -d 'Fail where the volume exists with other options, instead of warning'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
@@ -49,9 +51,9 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -l from-env -d 'Mount the vo
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l chown -d 'With --from-env: give volumes owner and mode of their container paths again, even if they are another\'s'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l force -d 'Release it for every holder; unmount what nobody here holds, or without its driver'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l lazy -d 'Detach a busy mount now, and let the kernel clean up when it is free (plugins cannot do so), and what is mounted over it'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -l clone -d 'Give the command a throw-away copy of the volume, which is removed when it ends (driver loop)'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l dry-run -d 'Show what would be removed, and remove nothing'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s y -l yes -d 'Do not ask first'
-complete -c dvdcli -n "__fish_dvdcli_needs_command" -l size -d 'Show what each was given, takes on the disk, and has used and free inside; and what all take together'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -l fix -d 'Repair what can be repaired without any risk, and say so'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -s V -l version -d 'Print version'
@@ -62,6 +64,9 @@ complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "umount" -d 'Unmount a
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "rm" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "resize" -d 'Let a volume grow, mounted or not, while data is being written (driver loop)'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "snapshot" -d 'Keep what a volume holds at a moment, list and remove such snapshots, or go back to one (driver loop)'
+complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "trim" -d 'Give back to the disk what the file system in a volume does not use any more, and print how much (driver loop)'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "export" -d 'Write the content of a volume as a tar archive'
 complete -c dvdcli -n "__fish_dvdcli_needs_command" -f -a "import" -d 'Fill an empty volume from a tar archive'
@@ -146,6 +151,7 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l id -d 'What the ru
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l target -d 'A directory where the volume appears as well, and the path that the command gets' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l read-only -d 'Make it read-only: the view at --target, or the mount of a built-in driver'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -l clone -d 'Give the command a throw-away copy of the volume, which is removed when it ends (driver loop)'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand remove" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
@@ -163,6 +169,32 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l config -d 'The conf
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -l force -d 'Let a volume that does not exist be no error'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand rm" -s h -l help -d 'Print help'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -l size -d 'The size that it is to have: 20 (GiB), 500MiB, 1.5T' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand resize" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -l snapshotname -d 'The snapshot' -r -f -a "(__fish_dvdcli_values snapshotname)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -l format -d 'How to list them: table, names, json, or a template such as \'{{.ID}}\'' -r -f -a "names\t''
+table\t''
+json\t''"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand trim" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand trim" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand trim" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand trim" -l wait -d 'How long to wait for a plugin that is not there yet [default: 15s]' -r
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand trim" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand trim" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand trim" -s h -l help -d 'Print help'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s d -l volumedriver -l driver -d 'The driver: a plugin\'s name, NAME:TAG or ID, or an alias from the configuration [default: the configured one]' -r -f -a "(__fish_dvdcli_values volumedriver)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -s n -l volumename -l name -d 'The volume' -r -f -a "(__fish_dvdcli_values volumename)"
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand prune" -l timeout -d 'How long the whole command may take [default: 110s; 590s for unmount]' -r
@@ -285,25 +317,28 @@ complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l wait -d 'How long 
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l config -d 'The configuration file [default: /etc/dvdcli/config.yml, else /etc/rexray/config.yml]' -r -F
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -l verbose -d 'Show each step, request and answer on stderr, secrets masked'
 complete -c dvdcli -n "__fish_dvdcli_using_subcommand man" -s h -l help -d 'Print help'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "create" -d 'Create a volume'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "export" -d 'Write the content of a volume as a tar archive'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "import" -d 'Fill an empty volume from a tar archive'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "doctor" -d 'Look for what is wrong on this host, and say what to do'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "version" -d 'Print the version and how the program was built'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "man" -d 'Print the man page'
-complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove prune export import path get list inspect exists drivers doctor version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "create" -d 'Create a volume'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "mount" -d 'Mount a volume and print its path'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "unmount" -d 'Unmount a volume: release it, and unmount it when nobody holds it any more'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "run" -d 'Run a command with a volume mounted, and unmount it when the command ends'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "remove" -d 'Remove a volume and its data, unless it is held or mounted'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "resize" -d 'Let a volume grow, mounted or not, while data is being written (driver loop)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "snapshot" -d 'Keep what a volume holds at a moment, list and remove such snapshots, or go back to one (driver loop)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "trim" -d 'Give back to the disk what the file system in a volume does not use any more, and print how much (driver loop)'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "prune" -d 'Remove the volumes that nobody holds and whose labels allow it'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "export" -d 'Write the content of a volume as a tar archive'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "import" -d 'Fill an empty volume from a tar archive'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "path" -d 'Print where a volume is mounted, or nothing where it is not'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "get" -d 'Print a volume\'s name, if it exists'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "list" -d 'List the volumes of one driver, or of all'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "inspect" -d 'Print all that is known of a volume, as a JSON array with Docker\'s keys'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "exists" -d 'Tell by the exit code whether a volume exists: 0 yes, 3 no, 1 cannot say'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "drivers" -d 'List every driver found, where it is, and whether it answers'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "doctor" -d 'Look for what is wrong on this host, and say what to do'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "version" -d 'Print the version and how the program was built'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "man" -d 'Print the man page'
+complete -c dvdcli -n "__fish_dvdcli_using_subcommand help; and not __fish_seen_subcommand_from create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 
 function __fish_dvdcli_values
     set -l words (commandline -opc)

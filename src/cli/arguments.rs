@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 use crate::base::duration::{parse_duration, parse_time_limit};
 use crate::base::option_list;
 use crate::base::options::{Gathered, Options};
+use crate::base::size;
 use crate::cli::format::{Format, FormatParser};
 use crate::cli::option_files;
 use crate::invocation::Limits;
@@ -215,6 +216,9 @@ pub struct RunArgs {
     /// Make it read-only: the view at --target, or the mount of a built-in driver
     #[arg(long)]
     pub read_only: bool,
+    /// Give the command a throw-away copy of the volume, which is removed when it ends (driver loop)
+    #[arg(long, conflicts_with_all = ["volumeopts", "opt", "opts_file", "label", "explicitcreate"])]
+    pub clone: bool,
     /// The command and its arguments, after --
     #[arg(last = true, required = true, num_args = 1.., value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -250,6 +254,43 @@ pub struct FilterArgs {
     /// Only volumes with label=KEY[=VALUE], name=PART, driver=NAME, held=yes|no or dangling=true|false
     #[arg(short = 'f', long, value_name = "KEY=VALUE")]
     pub filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ResizeArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The size that it is to have: 20 (GiB), 500MiB, 1.5T
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub size: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct SnapshotArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do
+    pub action: SnapshotAction,
+    /// The snapshot
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub snapshotname: Option<String>,
+    /// How to list them: table, names, json, or a template such as '{{.ID}}'
+    #[arg(long, value_parser = FormatParser, hide_possible_values = true, default_value = "table")]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotAction {
+    /// Keep what the volume holds at this moment
+    Create,
+    /// List the snapshots of a volume, or of all
+    #[value(alias = "ls")]
+    List,
+    /// Remove a snapshot
+    #[value(alias = "rm")]
+    Remove,
+    /// Let the volume hold again what it held then
+    Restore,
 }
 
 #[derive(Debug, Args)]

@@ -36,6 +36,10 @@ pub const INSPECTED: &[Key] = &[
         "object: whatever the driver shows; of loop what REX-Ray shows",
     ),
     ("Holders", "array of texts"),
+    (
+        "Snapshots",
+        "array of texts: their IDs, or null where the driver has none",
+    ),
     ("Size", SIZE),
     ("Allocated", ALLOCATED),
     ("Used", USED),
@@ -49,6 +53,19 @@ pub const INSPECTED: &[Key] = &[
         "Problem",
         "text, only where there is one: what is wrong with the file system, or that the disk below is full",
     ),
+];
+
+/// Of a snapshot.
+pub const SNAPSHOTS: &[Key] = &[
+    (
+        "Volume",
+        "text: the volume that it was taken of, which may be gone",
+    ),
+    ("Name", "text"),
+    ("ID", "text: VOLUME@NAME, as the option snapshotID has it"),
+    ("CreatedAt", "text: RFC 3339"),
+    ("Size", "bytes"),
+    ("Allocated", "bytes, some of which it may share with others"),
 ];
 
 /// Of a driver.

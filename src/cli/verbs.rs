@@ -4,7 +4,8 @@ use clap::Subcommand;
 
 use crate::cli::arguments::{
     Common, CompleteArgs, CompletionsArgs, CreateArgs, DoctorArgs, DriversArgs, ExportArgs,
-    ImportArgs, InspectArgs, ListArgs, MountArgs, PruneArgs, RemoveArgs, RunArgs, UnmountArgs,
+    ImportArgs, InspectArgs, ListArgs, MountArgs, PruneArgs, RemoveArgs, ResizeArgs, RunArgs,
+    SnapshotArgs, UnmountArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +39,19 @@ pub enum Verb {
     /// Remove a volume and its data, unless it is held or mounted
     #[command(visible_alias = "rm")]
     Remove(RemoveArgs),
+    /// Let a volume grow, mounted or not, while data is being written (driver loop)
+    ///
+    /// Image, loop device and file system grow; a volume never shrinks. What a call that was killed has begun is finished by the next
+    /// resize or mount.
+    Resize(ResizeArgs),
+    /// Keep what a volume holds at a moment, list and remove such snapshots, or go back to one (driver loop)
+    ///
+    /// A mounted volume is copied in one moment, which takes a disk that shares blocks (xfs, btrfs); elsewhere it has to be unmounted. A
+    /// snapshot stays when its volume is removed. Volumes are made from it with the options volumeName=NAME,snapshotName=SNAPSHOT, or
+    /// snapshotID=NAME@SNAPSHOT. To be restored, a volume must not be held.
+    Snapshot(SnapshotArgs),
+    /// Give back to the disk what the file system in a volume does not use any more, and print how much (driver loop)
+    Trim(Common),
     /// Remove the volumes that nobody holds and whose labels allow it
     ///
     /// Those with the label dvdcli.prune=true, or with the labels that --filter names; never one without a label. Only built-in drivers
@@ -102,6 +116,8 @@ impl Verb {
             Verb::Prune(args) => &args.common,
             Verb::Export(args) => &args.common,
             Verb::Import(args) => &args.common,
+            Verb::Resize(args) => &args.common,
+            Verb::Snapshot(args) => &args.common,
             Verb::Inspect(args) => &args.common,
             Verb::Drivers(args) => &args.common,
             Verb::Doctor(args) => &args.common,
@@ -110,6 +126,7 @@ impl Verb {
             Verb::Path(common)
             | Verb::Get(common)
             | Verb::Exists(common)
+            | Verb::Trim(common)
             | Verb::Version(common)
             | Verb::Man(common) => common,
         }

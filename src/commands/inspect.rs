@@ -14,6 +14,7 @@ use crate::cli::keys::INSPECTED;
 use crate::cli::stdout::{self, print};
 use crate::commands::list::sizes;
 use crate::commands::opening::{begin, open_volume, shown_name};
+use crate::driver::image::SnapshotInfo;
 use crate::driver::interface::Volume;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT};
@@ -103,10 +104,20 @@ fn all_that_is_known(invocation: &Invocation, volume: &dyn Volume) -> Result<Map
         ("Scope", json!(scope.as_str())),
         ("Status", masked_status(found.status.unwrap_or_default())),
         ("Holders", json!(holders)),
+        ("Snapshots", json!(snapshots(volume)?)),
     ];
     let keys = keys.into_iter().chain(sizes(&usage));
     let keys = keys.map(|(key, value)| (key.to_owned(), value));
     Ok(keys.chain(found.details).collect())
+}
+
+/// Their IDs; `None` where the driver has no snapshots.
+fn snapshots(volume: &dyn Volume) -> Result<Option<Vec<String>>> {
+    match volume.driver().snapshots(Some(volume.name())) {
+        Ok(found) => Ok(Some(found.iter().map(SnapshotInfo::id).collect())),
+        Err(error) if ErrorKind::of(&error) == ErrorKind::Usage => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn masked(options: Options) -> Map<String, Value> {

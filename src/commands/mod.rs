@@ -7,12 +7,15 @@ mod doctor;
 mod drivers;
 mod from_env;
 mod held;
+mod image;
 mod inspect;
 mod list;
 mod mount;
 mod opening;
 mod prune;
 mod run;
+mod snapshot;
+mod throw_away;
 mod transfer;
 
 use anyhow::Result;
@@ -31,6 +34,9 @@ pub fn run(verb: &Verb, ignored: &[String], log: &mut Log) -> Result<u8> {
         Verb::Unmount(args) => mount::unmount(args, log),
         Verb::Run(args) => run::run(args, log),
         Verb::Remove(args) => create::remove(args, log),
+        Verb::Resize(args) => image::resize(args, log),
+        Verb::Snapshot(args) => snapshot::snapshot(args, log),
+        Verb::Trim(common) => image::trim(common, log),
         Verb::Prune(args) => prune::prune(args, log),
         Verb::Export(args) => transfer::export(args, log),
         Verb::Import(args) => transfer::import(args, log),

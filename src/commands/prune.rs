@@ -177,7 +177,7 @@ fn remove(invocation: &Invocation, candidate: &Candidate, filter: &Filter) -> Re
     if !may_go(&candidate.driver, &found, filter, &MountTable::read()?) {
         return Ok(false);
     }
-    locked.remove()?;
+    locked.remove_if_unheld()?;
     Ok(true)
 }
 

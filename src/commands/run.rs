@@ -9,12 +9,13 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Error, Result, anyhow};
 use nix::errno::Errno;
 
-use crate::base::failure::{ErrorKind, code_of_signal};
+use crate::base::failure::{ErrorKind, code_of_signal, with_undo_error};
 use crate::base::labels;
 use crate::cli::arguments::RunArgs;
 use crate::commands::opening::{begin, open_volume, options, shown_name};
+use crate::commands::throw_away;
 use crate::driver;
-use crate::driver::interface::Chooser;
+use crate::driver::interface::{Chooser, Volume};
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
@@ -46,13 +47,17 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
     volume.set_labels(labels::parse(&args.labels.label)?)?;
     let (name, words) = (shown_name(&args.common), args.command.as_slice());
     let doing = || format!("running {} with volume {name}", words[0].display());
+    if args.clone {
+        volume = throw_away::make(&invocation, volume.as_ref()).with_context(doing)?;
+    }
     let request = request(args, &invocation).with_context(doing)?;
     let mut holder = request.holder.clone();
     let mounted = mount::mount(&invocation, volume.as_ref(), request)
         .context("mounting it")
+        .map_err(|error| without_copy(args, &invocation, volume.as_ref(), error))
         .with_context(doing)?;
     // Nothing of ours is open while the command runs, so the driver is opened once more to unmount.
-    let driver = volume.driver().name().to_owned();
+    let (driver, mounted_name) = (volume.driver().name().to_owned(), volume.name().to_owned());
     drop(volume);
 
     let code = match command(&invocation, words, &mounted.path, &foreground) {
@@ -66,7 +71,8 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
 
     // The target by the name that it is recorded under: what the caller's path leads to may have changed.
     holder.target = holder.target.map(|_| mounted.path);
-    let unmount = || unmount(args, invocation, &driver, holder).with_context(doing);
+    let name = if args.clone { &mounted_name } else { name };
+    let unmount = || unmount(args, invocation, &driver, name, holder).with_context(doing);
     let unmounted = match interruption::pending() {
         // It has kept the command from being started.
         Some(_) => interruption::undoing(unmount),
@@ -80,7 +86,13 @@ pub fn run(args: &RunArgs, log: &mut Log) -> Result<u8> {
 }
 
 /// Unmounting has a time of its own, from the command's end.
-fn unmount(args: &RunArgs, invocation: Invocation, driver: &str, holder: Holder) -> Result<()> {
+fn unmount(
+    args: &RunArgs,
+    invocation: Invocation,
+    driver: &str,
+    name: &str,
+    holder: Holder,
+) -> Result<()> {
     let timeout = args.common.timeout.or(invocation.config.timeout);
     let budget = Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT));
     invocation.log.set_end(budget.ends());
@@ -89,10 +101,31 @@ fn unmount(args: &RunArgs, invocation: Invocation, driver: &str, holder: Holder)
         ..invocation
     };
     inherited::leave_directory();
-    driver::open_exactly(&invocation, driver)
-        .and_then(|driver| driver.volume(shown_name(&args.common), &Vec::new()))
-        .and_then(|volume| release::unmount(&invocation, volume.as_ref(), holder, Release::ONE))
-        .context("unmounting it")
+    let volume = driver::open_exactly(&invocation, driver)
+        .and_then(|driver| driver.volume(name, &Vec::new()))
+        .context("unmounting it")?;
+    release::unmount(&invocation, volume.as_ref(), holder, Release::ONE)
+        .context("unmounting it")?;
+    match args.clone {
+        true => throw_away::remove(&invocation, volume.as_ref()),
+        false => Ok(()),
+    }
+}
+
+/// Removes the copy where it could not be mounted.
+fn without_copy(
+    args: &RunArgs,
+    invocation: &Invocation,
+    volume: &dyn Volume,
+    error: Error,
+) -> Error {
+    match args.clone {
+        true => {
+            let removed = interruption::undoing(|| throw_away::remove(invocation, volume));
+            with_undo_error(error, removed)
+        }
+        false => error,
+    }
 }
 
 /// Each run is a holder of its own, which lives as long as this process.

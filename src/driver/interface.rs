@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use serde_json::{Map, Value};
 
 use crate::base::failure::Failure;
 use crate::base::finding::{Care, Finding};
 use crate::base::labels::Labels;
 use crate::base::options::Options;
+use crate::driver::image::{ImageVolume, SnapshotInfo};
 use crate::sys::files::ownership::Ownership;
 use crate::sys::mount::mountinfo::MountTable;
 
@@ -71,6 +72,15 @@ pub trait Driver: Send {
         Ok(Examined::default())
     }
 
+    /// The snapshots of one of its volumes, or of all.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: its volumes have none.
+    fn snapshots(&self, _volume: Option<&str>) -> Result<Vec<SnapshotInfo>> {
+        Err(no_image(&self.label()))
+    }
+
     /// Whether others than dvdcli use it as well, as Docker does with a plugin. What they have mounted is not ours to unmount, and a
     /// mount goes on there after its caller was killed, so that it may appear later.
     fn is_shared(&self) -> bool {
@@ -81,6 +91,12 @@ pub trait Driver: Send {
     fn can_mount_read_only(&self) -> bool {
         false
     }
+}
+
+/// The error that a driver's volumes have no images.
+pub fn no_image(label: &str) -> Error {
+    let words = "only volumes of the driver loop can grow, be trimmed and have snapshots";
+    Failure::usage(format!("{label}: {words}")).into()
 }
 
 /// One volume of a driver, whether it exists or not. Its name and options have been parsed.
@@ -194,6 +210,15 @@ pub trait Volume: Send {
 
     fn remember_taken_over(&self, _ownership: Option<Ownership>) -> Result<()> {
         Ok(())
+    }
+
+    /// What it can do where it has an image of its own.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: it has none.
+    fn image(&self) -> Result<Box<dyn ImageVolume + '_>> {
+        Err(no_image(&self.driver().label()))
     }
 
     /// Whether options or labels were given beside its name.

@@ -1,6 +1,7 @@
 //! Which driver a name means: a built-in driver, else a plugin.
 
 pub mod allowed;
+pub mod image;
 pub mod interface;
 mod local;
 mod loop_;
@@ -14,8 +15,8 @@ use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::driver::interface::{Driver, Volume};
 use crate::driver::plugin::Plugin;
-use crate::driver::shared::built_in::BuiltIn;
 use crate::driver::shared::kind::BuiltInKind;
+use crate::driver::shared::opened::BuiltIn;
 use crate::invocation::Invocation;
 
 /// The built-in drivers. Their names win over those of plugins.

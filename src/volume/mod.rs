@@ -15,6 +15,7 @@ pub mod release;
 mod release_dead;
 mod remove;
 pub mod request;
+mod restore;
 mod sighting;
 mod still_bound;
 mod system_place;

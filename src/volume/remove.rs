@@ -8,6 +8,7 @@ use crate::sys::mount::busy;
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::volume::Locked;
 use crate::volume::lookup::absent;
+use crate::volume::request::Release;
 use crate::volume::sighting::Sighting;
 
 impl Locked<'_> {
@@ -25,8 +26,20 @@ impl Locked<'_> {
         self.ledger.clear()
     }
 
+    /// As [`Locked::remove`], but unmounts first what nobody holds any more, as where a run was killed.
+    pub fn remove_if_unheld(&mut self) -> Result<()> {
+        self.release_dead(false)?;
+        if self
+            .record()
+            .is_some_and(|record| record.living().is_empty())
+        {
+            self.release(Release::ONE)?;
+        }
+        self.remove()
+    }
+
     /// Refuses while our own mount of it is there, also one that a call left behind when it was cut off.
-    fn refuse_recorded(&self) -> Result<()> {
+    pub(super) fn refuse_recorded(&self) -> Result<()> {
         let table = MountTable::read()?;
         let Some(record) = self.record() else {
             return Ok(());

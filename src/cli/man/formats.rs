@@ -1,6 +1,6 @@
 //! The man page's section on formats, filters and the keys of JSON.
 
-use crate::cli::keys::{DRIVERS, FOUND, INSPECTED, Key, LISTED};
+use crate::cli::keys::{DRIVERS, FOUND, INSPECTED, Key, LISTED, SNAPSHOTS};
 
 /// What stands below the title, in the form of the other sections.
 pub const FORMATS: &[(&str, &str)] = &[
@@ -24,12 +24,13 @@ pub const FORMATS: &[(&str, &str)] = &[
 ];
 
 /// The keys, a term for each verb.
-pub fn keys() -> [(&'static str, String); 4] {
+pub fn keys() -> [(&'static str, String); 5] {
     [
         ("list", LISTED),
         ("inspect", INSPECTED),
         ("drivers", DRIVERS),
         ("doctor", FOUND),
+        ("snapshot", SNAPSHOTS),
     ]
     .map(|(verb, keys)| (verb, list(keys)))
 }

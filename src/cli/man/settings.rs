@@ -75,8 +75,9 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "",
                 "loop: a file system in an image file on a loop device. Options, in any case: size (GiB where bare, default 16), \
-                 newFsType, fsType or fs (ext4, xfs, btrfs), volumeName, volumeID, snapshotName or snapshotID (a copy of that \
-                 volume), volumeType (thin; thick: its space is allocated, and stays so), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
+                 newFsType, fsType or fs (ext4, xfs, btrfs), volumeName or volumeID (a copy of that volume), snapshotName (of the snapshot, of \
+                 that volume or the only one that has it; else of the volume of that name) or snapshotID (VOLUME@SNAPSHOT), which a larger size \
+                 lets grow, volumeType (thin; thick: its space is allocated, and stays so), iops and availabilityZone (recorded), overwriteFs, uid, gid, mode, \
                  mountOpts or o. A mount that is read-only, by --read-only without --target or by the option ro, writes nothing to \
                  the image, not even to replay its journal or to make the directory that is handed out, which create makes: where that is needed, mount it \
                  once without --read-only. On a store that is read-only it is mounted without replay, with a warning.",

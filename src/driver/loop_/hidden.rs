@@ -54,7 +54,7 @@ pub fn prepare(
     data_directory::names(root_path)?;
     let image = open::to_write(image)?;
     if let Ok(device) = loop_device::attach(&image, false, ends)
-        && let Some(root) = mount_writable(&device, &image, options)
+        && let Ok(root) = root(&image, &device, options)
     {
         let opened = readable(&root).context("opening its root")?;
         let ownership = data_directory::ownership(options);
@@ -66,14 +66,15 @@ pub fn prepare(
     binding::kept_by(&image, ends).map(drop)
 }
 
-/// Mounts a new volume. `None` where that fails.
-fn mount_writable(device: &LoopDevice, image: &File, options: &NormalOptions) -> Option<OwnedFd> {
-    let fs_type = options.text("newFsType").unwrap_or_default();
+/// The root of the file system in an image, which is mounted out of sight for as long as the root is open. Where it is mounted for
+/// users as well, it is the same file system.
+pub fn root(image: &File, device: &LoopDevice, options: &NormalOptions) -> Result<OwnedFd> {
     let mut mount_options = MountOptions::parse("");
     if thick::is_asked(options) {
-        loop_device::set_discards(device.number(), false);
         mount_options.add("nodiscard");
     }
-    let mount_options = health::sparing_the_host(image, &mount_options).ok()?;
-    trial::mount(&device.path(), fs_type, &mount_options).ok()?
+    let mount_options = health::sparing_the_host(image, &mount_options)?;
+    let fs_type = options.text("newFsType").unwrap_or_default();
+    trial::mount(&device.path(), fs_type, &mount_options)?
+        .context("mounting it out of sight takes Linux 5.2 or later")
 }

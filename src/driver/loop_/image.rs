@@ -63,6 +63,26 @@ pub fn make(
     image.sync_all().with_context(doing)
 }
 
+/// Keeps what an image holds at this moment, with its UUID: nothing is done to the copy until another one is made of it.
+pub fn keep(
+    source: &Path,
+    told: &Path,
+    path: &Path,
+    space: CopySpace,
+    kept: Reserve,
+    ends: Instant,
+) -> Result<()> {
+    let doing = || format!("copying {}", source.display());
+    let original = open::to_write(source)?;
+    let image = create(path)?;
+    match space.is_shared {
+        true => in_place::write_like(&image, &original),
+        false => in_place::write(&image),
+    }
+    copy_content(&original, told, &image, space, kept, ends).with_context(doing)?;
+    image.sync_all().with_context(doing)
+}
+
 /// What is to become of the space of a copy.
 #[derive(Debug, Clone, Copy)]
 pub struct CopySpace {
@@ -70,6 +90,16 @@ pub struct CopySpace {
     pub is_thick: bool,
     /// It may be the original's, until one of them is written to. Writing takes space then, so neither may be thick.
     pub is_shared: bool,
+}
+
+impl CopySpace {
+    /// Of a copy of a volume that is thick, or not.
+    pub fn like(is_thick: bool) -> CopySpace {
+        CopySpace {
+            is_thick,
+            is_shared: !is_thick,
+        }
+    }
 }
 
 /// Makes a copy of another image. It gets a new UUID, because xfs and btrfs cannot be mounted beside one of the same UUID.

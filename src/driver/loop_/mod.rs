@@ -3,15 +3,18 @@
 mod allowed;
 mod binding;
 mod examine;
+mod growth;
 mod health;
 mod hidden;
 mod image;
+mod image_volume;
 mod on_disk;
 mod open;
 mod options;
 mod plan;
 mod promise;
 mod read_only;
+mod snapshots;
 mod space;
 mod thick;
 mod volume;
@@ -22,10 +25,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
 use crate::base::finding::{Care, Finding};
+use crate::driver::image::{ImageVolume, SnapshotInfo, id};
 use crate::driver::interface::{Chooser, Next};
+use crate::driver::loop_::image_volume::LoopImage;
 use crate::driver::loop_::on_disk::{IMAGE, MOUNT_POINT, OnDisk};
 use crate::driver::loop_::options::OPTIONS;
-use crate::driver::loop_::plan::{Plan, Source};
+use crate::driver::loop_::plan::{Origin, Plan, Source};
 use crate::driver::loop_::promise::Promise;
 use crate::driver::loop_::volume::LoopVolume;
 use crate::driver::shared::existing::Existing;
@@ -58,7 +63,7 @@ impl BuiltInKind for Loop {
     }
 
     fn check(&self, options: &NormalOptions) -> Result<()> {
-        plan::copy_source(options)?;
+        Origin::of(options)?;
         refuse_panic("mountOpts", options.text("mountOpts").unwrap_or_default())
     }
 
@@ -67,7 +72,8 @@ impl BuiltInKind for Loop {
     }
 
     fn copy_source(&self, place: Place, options: &NormalOptions) -> Result<Option<String>> {
-        let source = plan::copy_source(options)?;
+        let origin = Origin::of(options)?;
+        let source = origin.and_then(|origin| origin.volume());
         if place.file()?.is_some() {
             return Ok(None);
         }
@@ -106,7 +112,7 @@ impl BuiltInKind for Loop {
             };
             promise.refuse()?;
             host_claim::make_token(directory)?;
-            make_image(plan, home, directory)?;
+            make_image(plan, &file.options, home, directory)?;
             // Others may have been made at the same time.
             promise.refuse_or_warn()?;
             try_mount_options(&file.options, home, directory)?;
@@ -129,19 +135,45 @@ impl BuiltInKind for Loop {
         let on_disk = OnDisk { place, file };
         Ok(Box::new(LoopVolume { on_disk }))
     }
+
+    fn image<'h>(&self, place: Place<'h>) -> Option<Box<dyn ImageVolume + 'h>> {
+        Some(Box::new(LoopImage { place }))
+    }
+
+    fn snapshots(&self, home: &Home, volume: Option<&str>) -> Option<Result<Vec<SnapshotInfo>>> {
+        Some(snapshots::list(home, volume))
+    }
 }
 
-/// The image of the volume that the options ask for a copy of.
+/// The image of the volume, or of the snapshot, that the options ask for a copy of.
 fn find_source(options: &NormalOptions, home: &Home) -> Result<Option<Source>> {
-    let Some(source) = plan::copy_source(options)? else {
+    let Some(origin) = Origin::of(options)? else {
         return Ok(None);
     };
-    let (name, _) = names::parse(source)?;
-    let source = home.place(&name);
-    let Some(file) = source.file()? else {
-        bail!(Failure::absent(format!(
-            "there is no volume {name} to copy"
-        )));
+    let directory = match origin {
+        Origin::Volume(volume) => names::parse(volume)?.0,
+        Origin::Snapshot {
+            volume: Some(volume),
+            snapshot,
+        } => id(volume, snapshot),
+        Origin::Snapshot {
+            volume: None,
+            snapshot,
+        } => match snapshots::only(home, snapshot)? {
+            Some(directory) => directory,
+            None => names::parse(snapshot)?.0,
+        },
+    };
+    let source = home.place(&directory);
+    let file = match names::is_valid(&directory) || names::is_snapshot(&directory) {
+        true => source.file()?,
+        false => None,
+    };
+    let Some(file) = file else {
+        bail!(Failure::absent(match directory.split_once('@') {
+            Some((volume, name)) => format!("there is no snapshot {name} of volume {volume}"),
+            None => format!("there is no volume {directory} to copy"),
+        }));
     };
     Ok(Some(Source {
         image: source.directory().join(IMAGE),
@@ -152,7 +184,7 @@ fn find_source(options: &NormalOptions, home: &Home) -> Result<Option<Source>> {
 
 /// Makes the image of a new volume. A volume that another host has mounted, now or while it is copied, is not copied: a part of it would
 /// be old and a part new.
-fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
+fn make_image(plan: Plan, options: &NormalOptions, home: &Home, directory: &Path) -> Result<()> {
     let source = match &plan {
         Plan::Copy { source, .. } => source.image.parent().map(Path::to_owned),
         Plan::Make { .. } => None,
@@ -165,7 +197,20 @@ fn make_image(plan: Plan, home: &Home, directory: &Path) -> Result<()> {
     let doing = || format!("copying {}", source.display());
     let free = host_claim::refuse_foreign(&source, &home.host).with_context(doing)?;
     plan.carry_out(&image, reserve, home.ends())?;
-    host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)
+    host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)?;
+    grow_copy(options, home, directory)
+}
+
+/// A copy that is to be larger than its original grows.
+fn grow_copy(options: &NormalOptions, home: &Home, directory: &Path) -> Result<()> {
+    let (length, _) = open::lengths(&directory.join(IMAGE))?;
+    match options.number("size") {
+        Some(wanted) if wanted > length => {
+            growth::begin(directory, wanted)?;
+            growth::finish(directory, options, home, None)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Options with which a volume can never be mounted are found when it is made.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::base::size;
 use crate::driver::loop_::image::{self, CopySpace};
 use crate::driver::loop_::options::last_defaults;
 use crate::driver::loop_::{open, thick};
@@ -57,21 +58,68 @@ impl Plan {
     }
 }
 
-/// The name of the volume that the options ask for a copy of, as the user wrote it.
-///
-/// # Errors
-///
-/// Wrong usage: they name more than one.
-pub fn copy_source(options: &NormalOptions) -> Result<Option<&str>> {
-    let mut named = COPY_SOURCES.iter().filter_map(|name| options.text(name));
-    let Some(first) = named.next() else {
+/// What the options ask for a copy of, as the user wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'o> {
+    Volume(&'o str),
+    /// A snapshot, of the volume that is named, else of the only one that has it. Where none has, a volume of that name is meant, as
+    /// before there were snapshots; unless another volume is named.
+    Snapshot {
+        volume: Option<&'o str>,
+        snapshot: &'o str,
+    },
+}
+
+impl<'o> Origin<'o> {
+    /// `None` where the options ask for no copy.
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: they name more than one volume or more than one snapshot.
+    pub fn of(options: &'o NormalOptions) -> Result<Option<Origin<'o>>> {
+        let id = options.text("snapshotID").unwrap_or_default();
+        let (of, snapshot) = id
+            .split_once('@')
+            .map_or((None, id), |(of, it)| (Some(of), it));
+        let volume = one(
+            "volume",
+            [options.text("volumeName"), options.text("volumeID"), of],
+        )?;
+        let snapshot = (!snapshot.is_empty()).then_some(snapshot);
+        let snapshot = one("snapshot", [options.text("snapshotName"), snapshot, None])?;
+        Ok(match (volume, snapshot) {
+            (Some(volume), Some(snapshot)) if volume == snapshot => Some(Origin::Volume(volume)),
+            (volume, Some(snapshot)) => Some(Origin::Snapshot { volume, snapshot }),
+            (Some(volume), None) => Some(Origin::Volume(volume)),
+            (None, None) => None,
+        })
+    }
+
+    /// The volume that has to be made before.
+    pub fn volume(&self) -> Option<&'o str> {
+        match self {
+            Origin::Volume(volume) => Some(volume),
+            Origin::Snapshot {
+                volume: Some(_), ..
+            } => None,
+            Origin::Snapshot {
+                volume: None,
+                snapshot,
+            } => Some(snapshot),
+        }
+    }
+}
+
+/// The one name that is given, perhaps several times.
+fn one<'o>(what: &str, given: [Option<&'o str>; 3]) -> Result<Option<&'o str>> {
+    let mut given = given.into_iter().flatten();
+    let Some(first) = given.next() else {
         return Ok(None);
     };
-    match named.find(|other| *other != first) {
-        Some(other) => Err(Failure::usage(format!(
-            "a volume cannot be a copy of both {first} and {other}"
-        ))
-        .into()),
+    match given.find(|other| *other != first) {
+        Some(other) => bail!(Failure::usage(format!(
+            "a volume cannot be a copy of both the {what} {first} and the {what} {other}"
+        ))),
         None => Ok(Some(first)),
     }
 }
@@ -117,13 +165,14 @@ pub fn decide(
     Ok(Plan::Make { fs, length, thick })
 }
 
-/// Takes the size from the image that is to be copied.
+/// Takes the size from the image that is to be copied, unless a larger one is asked for.
 fn take_size(options: &mut NormalOptions, source: &Path) -> Result<()> {
     let (length, _) = open::lengths(source)?;
-    if options.number("size").is_some_and(|size| size != length) {
-        bail!(Failure::usage(
-            "option size: a copy has the size of its original; leave it out",
-        ));
+    if options.number("size").is_some_and(|size| size < length) {
+        bail!(Failure::usage(format!(
+            "option size: a copy cannot be smaller than its original, which has {}; leave it out",
+            size::show(length)
+        )));
     }
     options.add("size", Value::Number(length));
     Ok(())
@@ -204,9 +253,54 @@ mod tests {
 
     #[test]
     fn a_copy_is_of_one_volume() {
-        assert_eq!(copy_source(&normal(&[])).expect("none"), None);
-        let options = normal(&[("volumeName", "a"), ("snapshotID", "a")]);
-        assert_eq!(copy_source(&options).expect("one"), Some("a"));
-        copy_source(&normal(&[("volumeName", "a"), ("volumeID", "b")])).expect_err("two");
+        let of = |pairs: &[(&str, &str)]| {
+            let options = normal(pairs);
+            Origin::of(&options)
+                .map(|origin| format!("{origin:?}"))
+                .map_err(|error| error.to_string())
+        };
+        let snapshot =
+            |volume: &str| format!("Some(Snapshot {{ volume: {volume}, snapshot: \"s\" }})");
+        for (pairs, expected) in [
+            (&[] as &[_], "None".to_owned()),
+            (&[("volumeID", "a")], "Some(Volume(\"a\"))".into()),
+            (
+                &[("volumeName", "a"), ("snapshotID", "a")],
+                "Some(Volume(\"a\"))".into(),
+            ),
+            (&[("snapshotName", "s")], snapshot("None")),
+            (
+                &[("volumeName", "a"), ("snapshotName", "s")],
+                snapshot("Some(\"a\")"),
+            ),
+            (&[("snapshotID", "a@s")], snapshot("Some(\"a\")")),
+            (
+                &[
+                    ("snapshotID", "a@s"),
+                    ("snapshotName", "s"),
+                    ("volumeID", "a"),
+                ],
+                snapshot("Some(\"a\")"),
+            ),
+        ] {
+            assert_eq!(of(pairs).expect("one"), expected, "{pairs:?}");
+        }
+        for (pairs, refusal) in [
+            (
+                [("volumeName", "a"), ("volumeID", "b")],
+                "the volume a and the volume b",
+            ),
+            (
+                [("volumeName", "a"), ("snapshotID", "b@s")],
+                "the volume a and the volume b",
+            ),
+            (
+                [("snapshotName", "a"), ("snapshotID", "b@s")],
+                "the snapshot a and the snapshot s",
+            ),
+        ] {
+            let expected = format!("a volume cannot be a copy of both {refusal}");
+            assert_eq!(of(&pairs).expect_err("two"), expected);
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::base::finding::{Care, Finding};
 use crate::base::text::chain;
 use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk, device_of};
-use crate::driver::loop_::{binding, examine, health, image, open, thick};
+use crate::driver::loop_::{binding, examine, growth, health, image, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::gone::Gone;
@@ -81,15 +81,14 @@ impl Existing for LoopVolume<'_> {
 
     fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()> {
         let home = self.on_disk.place.home;
-        let number = loop_device::number_of(&mount.source);
-        let Some(number) = number.filter(|_| !lazy && thick::is_asked(&self.on_disk.file.options))
-        else {
-            return home.unmount(mount, lazy);
-        };
-        // Before it is freed: others may have it a moment later.
-        loop_device::set_discards(number, true);
-        home.unmount(mount, lazy)
-            .inspect_err(|_| loop_device::set_discards(number, false))
+        home.unmount(mount, lazy)?;
+        if thick::is_asked(&self.on_disk.file.options)
+            && let Some(number) = loop_device::number_of(&mount.source)
+        {
+            // Others may have it next.
+            loop_device::renew(number);
+        }
+        Ok(())
     }
 
     fn refuse_broken(&self) -> Result<()> {
@@ -114,26 +113,10 @@ impl Existing for LoopVolume<'_> {
         told.or_else(|| self.may_be_untold(mount).map(Loss::Likely))
     }
 
-    /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
     fn after_unmount(&self, _gone: &[Gone]) -> Result<Option<Keeper>> {
-        let place = self.on_disk.place;
-        mounted_as::forget(place);
-        told::forget(place);
-        let user = self.user()?;
-        if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
-            return Ok(user);
-        }
-        match host_claim::release(&place.directory(), &place.home.host) {
-            // It is unmounted, and this host can mount it again.
-            Err(error) if host_claim::is_unwritable(&error) => {
-                let (name, why) = (place.name, chain(&error));
-                place.home.invocation.log.warn(&format!(
-                    "volume {name} stays claimed by this host: {why}; unmount it again before another host mounts it"
-                ));
-            }
-            released => released?,
-        }
-        Ok(None)
+        mounted_as::forget(self.on_disk.place);
+        told::forget(self.on_disk.place);
+        self.release_claim()
     }
 
     fn remove(&self) -> Result<()> {
@@ -177,7 +160,27 @@ impl LoopVolume<'_> {
         }
     }
 
-    fn claim(&self, if_foreign: IfForeign) -> Result<Claim> {
+    /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
+    pub fn release_claim(&self) -> Result<Option<Keeper>> {
+        let place = self.on_disk.place;
+        let user = self.user()?;
+        if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
+            return Ok(user);
+        }
+        match host_claim::release(&place.directory(), &place.home.host) {
+            // It is unmounted, and this host can mount it again.
+            Err(error) if host_claim::is_unwritable(&error) => {
+                let (name, why) = (place.name, chain(&error));
+                place.home.invocation.log.warn(&format!(
+                    "volume {name} stays claimed by this host: {why}; unmount it again before another host mounts it"
+                ));
+            }
+            released => released?,
+        }
+        Ok(None)
+    }
+
+    pub fn claim(&self, if_foreign: IfForeign) -> Result<Claim> {
         let Place { home, name } = self.on_disk.place;
         home.refuse_unknown_host()?;
         let claim = host_claim::claim(&self.on_disk.place.directory(), &home.host, if_foreign)?;
@@ -192,7 +195,7 @@ impl LoopVolume<'_> {
 
     /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone, unless
     /// the volume is in use here.
-    fn claimed<T>(&self, claim: Claim, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn claimed<T>(&self, claim: Claim, act: impl FnOnce() -> Result<T>) -> Result<T> {
         let place = self.on_disk.place;
         let done = act();
         if done.is_err() && !matches!(self.user(), Ok(Some(_))) {
@@ -204,12 +207,14 @@ impl LoopVolume<'_> {
     /// Mounts it and returns the directory that users get.
     fn mount_writable(&self) -> Result<PathBuf> {
         let file = self.on_disk.file;
+        // Before it is opened, since another image may take its place.
+        self.finish_growing();
         let image = open::to_write(&self.on_disk.image())?;
         if thick::is_asked(&file.options) {
             self.fill_holes(&image)?;
         }
-        let mount_point = self.mount_image(&image, &thick::mount_options(&file.options))?;
         let place = self.on_disk.place;
+        let mount_point = self.mount_image(&image, &thick::mount_options(&file.options))?;
         let root_path = &place.home.invocation.config.root_path;
         let ownership = data_directory::ownership(&file.options);
         let directory = place.directory();
@@ -217,6 +222,19 @@ impl LoopVolume<'_> {
             .refuse_broken()
             .and_then(|()| data_directory::prepare(&mount_point, root_path, ownership, &directory));
         self.or_unmount(&mount_point, prepared)
+    }
+
+    /// Finishes what a call that was killed had begun. Otherwise it can be used all the same.
+    fn finish_growing(&self) {
+        let Place { home, name } = self.on_disk.place;
+        let directory = self.on_disk.place.directory();
+        let grown = growth::finish(&directory, &self.on_disk.file.options, home, Some(name));
+        if let Err(error) = grown {
+            let why = chain(&error);
+            home.invocation.log.warn(&format!(
+                "volume {name} was to grow, and has not: {why}; dvdcli resize tries it again"
+            ));
+        }
     }
 
     /// Unmounts it again where something has failed.
@@ -277,10 +295,9 @@ impl LoopVolume<'_> {
         told::forget(place);
         // The handle keeps the kernel from freeing the device before it is mounted.
         let device = binding::bind(image, options.read_only(), place.home.ends())?;
-        loop_device::set_discards(
-            device.number(),
-            !thick::is_asked(&self.on_disk.file.options),
-        );
+        if thick::is_asked(&self.on_disk.file.options) {
+            loop_device::forbid_discards(device.number());
+        }
         let source = device.path();
         place.home.step(|| {
             let (source, mount_point) = (source.display(), mount_point.display());

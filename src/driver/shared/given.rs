@@ -71,10 +71,15 @@ impl Given {
     /// The record of a volume that is created now, with the options that were decided on.
     pub fn new_file(&self, options: NormalOptions) -> VolumeFile {
         VolumeFile {
-            created_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            created_at: now(),
             given: self.written.clone(),
             options,
             labels: self.labels.clone(),
         }
     }
+}
+
+/// The time, as records have it.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::base::finding::{Care, Finding};
+use crate::driver::image::{ImageVolume, SnapshotInfo};
 use crate::driver::interface::{Chooser, Next};
 use crate::driver::shared::existing::Existing;
 use crate::driver::shared::given::Given;
@@ -46,4 +47,14 @@ pub trait BuiltInKind: Sync {
         place: Place<'h>,
         file: &'h VolumeFile,
     ) -> Result<Box<dyn Existing + 'h>>;
+
+    /// What its volume can do where it has an image of its own; `None` where this kind has none.
+    fn image<'h>(&self, _place: Place<'h>) -> Option<Box<dyn ImageVolume + 'h>> {
+        None
+    }
+
+    /// All snapshots, or those of one volume; `None` where this kind has none.
+    fn snapshots(&self, _home: &Home, _volume: Option<&str>) -> Option<Result<Vec<SnapshotInfo>>> {
+        None
+    }
 }

@@ -1,7 +1,8 @@
 //! What the built-in drivers share: a directory for each volume, names, options, and the methods of a driver and of a volume.
 
 pub mod aside;
-pub mod built_in;
+mod built_in;
+mod built_in_volume;
 pub mod data_directory;
 pub mod examine;
 pub mod existing;
@@ -15,6 +16,7 @@ pub mod leftovers;
 pub mod mounted_as;
 pub mod names;
 pub mod not_allowed;
+pub mod opened;
 pub mod options;
 pub mod read_only_store;
 pub mod sharing;

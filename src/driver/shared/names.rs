@@ -61,19 +61,46 @@ fn inline(text: &str) -> Result<(String, Options)> {
 }
 
 fn check(name: &str) -> Result<()> {
+    match problem(name) {
+        None => Ok(()),
+        Some(problem) => Err(Failure::usage(format!("volume name {name:?} {problem}")).into()),
+    }
+}
+
+/// Why nothing can have this name.
+fn problem(name: &str) -> Option<&'static str> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    let problem = if name.is_empty() {
-        "is empty"
+    if name.is_empty() {
+        Some("is empty")
     } else if name.len() > LONGEST {
-        "is longer than 200 bytes"
+        Some("is longer than 200 bytes")
     } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        "does not begin with a letter or digit"
+        Some("does not begin with a letter or digit")
     } else if !name.chars().all(fine) {
-        "has characters other than letters, digits, _ . and -"
+        Some("has characters other than letters, digits, _ . and -")
     } else {
-        return Ok(());
-    };
-    Err(Failure::usage(format!("volume name {name:?} {problem}")).into())
+        None
+    }
+}
+
+/// Refuses a name that no snapshot of the volume can have: wrong usage. Names of their directories are as long as those of volumes.
+pub fn check_snapshot(volume: &str, snapshot: &str) -> Result<()> {
+    let refused =
+        |problem: &str| Err(Failure::usage(format!("snapshot name {snapshot:?} {problem}")).into());
+    match problem(snapshot) {
+        Some(problem) => refused(problem),
+        None if volume.len() + 1 + snapshot.len() > LONGEST => {
+            refused("is longer than 199 bytes together with the volume's")
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a directory of this name can be a snapshot: `VOLUME@SNAPSHOT`.
+pub fn is_snapshot(name: &str) -> bool {
+    name.split_once('@').is_some_and(|(volume, snapshot)| {
+        is_valid(volume) && check_snapshot(volume, snapshot).is_ok()
+    })
 }
 
 /// Whether a directory of this name can be a volume. Other directories are leftovers, or were made by other programs.

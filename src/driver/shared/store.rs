@@ -122,6 +122,15 @@ impl Store {
 
     /// The names of all volumes, sorted.
     pub fn names(&self) -> Result<Vec<String>> {
+        self.directories(names::is_valid)
+    }
+
+    /// The names of the directories of all snapshots, `VOLUME@SNAPSHOT`, sorted.
+    pub fn snapshots(&self) -> Result<Vec<String>> {
+        self.directories(names::is_snapshot)
+    }
+
+    fn directories(&self, is_wanted: fn(&str) -> bool) -> Result<Vec<String>> {
         let doing = || format!("reading {}", self.root.display());
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
@@ -135,7 +144,7 @@ impl Store {
                 .file_name()
                 .into_string()
                 .ok()
-                .filter(|name| names::is_valid(name));
+                .filter(|name| is_wanted(name));
             if let Some(name) = name
                 && entry.file_type().with_context(doing)?.is_dir()
             {
@@ -287,7 +296,7 @@ pub fn create_durably(path: &Path) -> Result<()> {
 }
 
 /// Waits until the entries of a directory are on the disk.
-fn sync(directory: &Path) -> Result<()> {
+pub fn sync(directory: &Path) -> Result<()> {
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.with_context(|| format!("syncing {}", directory.display()))
 }

@@ -63,6 +63,8 @@ mod ioctl {
     nix::ioctl_write_ptr_bad!(configure, 0x4C0A, LoopConfig);
     nix::ioctl_read_bad!(get_status, 0x4C05, LoopInfo64);
     nix::ioctl_none_bad!(clear, 0x4C01);
+    nix::ioctl_none_bad!(set_capacity, 0x4C07);
+    nix::ioctl_write_int_bad!(remove, 0x4C81);
 }
 
 /// A loop device that is open and bound to a file. The kernel frees it (autoclear) once it is neither open nor mounted.
@@ -70,7 +72,7 @@ mod ioctl {
 pub struct LoopDevice {
     number: u32,
     /// Keeps the kernel from freeing the device.
-    _handle: File,
+    handle: File,
     is_read_only: bool,
 }
 
@@ -82,6 +84,14 @@ impl LoopDevice {
 
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// Lets it be as long as its file is by now.
+    pub fn take_length(&self) -> io::Result<()> {
+        // SAFETY: the call has no argument.
+        #[allow(unsafe_code)]
+        unsafe { ioctl::set_capacity(self.handle.as_raw_fd()) }?;
+        Ok(())
     }
 
     /// Whether nothing can be written through it.
@@ -133,8 +143,12 @@ fn try_attach(
     file: &File,
     read_only: bool,
 ) -> Result<LoopDevice, (String, io::Error)> {
-    let number =
-        get_free(control).map_err(|error| ("finding a free loop device".to_owned(), error))?;
+    let free =
+        || get_free(control).map_err(|error| ("finding a free loop device".to_owned(), error));
+    let mut number = free()?;
+    while renew(number) {
+        number = free()?;
+    }
     let name = node(number);
     let handle = File::options().read(true).write(!read_only).open(&name);
     let handle = handle.map_err(|error| (format!("opening {}", name.display()), error))?;
@@ -147,7 +161,7 @@ fn try_attach(
     })?;
     Ok(LoopDevice {
         number,
-        _handle: handle,
+        handle,
         is_read_only: read_only,
     })
 }
@@ -179,7 +193,7 @@ pub fn open_bound(number: u32, file: FileId) -> Result<Option<LoopDevice>> {
     }
     Ok(Some(LoopDevice {
         number,
-        _handle: handle,
+        handle,
         is_read_only: info.flags & READ_ONLY != 0,
     }))
 }
@@ -286,24 +300,45 @@ pub fn is_direct(number: u32) -> bool {
     info.is_ok_and(|info| info.flags & DIRECT_IO != 0)
 }
 
-/// Sets whether a device makes holes in its file where its file system does not need the space any more, or writes zeros. The
-/// kernel keeps the setting when the device is bound to another file. Where it cannot be set, nothing changes.
-pub fn set_discards(number: u32, allowed: bool) {
-    let queue = PathBuf::from(format!("/sys/block/loop{number}/queue"));
-    let read = |name: String| fs::read_to_string(queue.join(name));
-    for limit in ["discard_max", "write_zeroes_unmap_max"] {
-        let name = format!("{limit}_bytes");
-        let Ok(now) = read(name.clone()) else {
-            continue;
-        };
-        let wanted = match allowed {
-            true => read(format!("{limit}_hw_bytes")).unwrap_or_default(),
-            false => "0".to_owned(),
-        };
-        if (now.trim() == "0") == allowed && !wanted.is_empty() {
-            let _ = fs::write(queue.join(name), wanted.trim());
+/// Keeps a device from making holes in its file where its file system does not need the space any more, or writes zeros. Where that
+/// cannot be set, nothing changes.
+///
+/// The kernel keeps the setting when the device is bound to another file, and does not let it be undone: [`renew`] does.
+pub fn forbid_discards(number: u32) {
+    for limit in ["discard_max_bytes", "write_zeroes_unmap_max_bytes"] {
+        if limit_of(number, limit).is_some_and(|now| now != 0) {
+            let _ = fs::write(queue(number).join(limit), "0");
         }
     }
+}
+
+/// Has the kernel forget a device that nobody uses and that was kept from making holes, by whoever had it before: the next one of this
+/// number is as new. False where it stays.
+pub fn renew(number: u32) -> bool {
+    let is_forbidden = limit_of(number, "discard_max_bytes") == Some(0)
+        && limit_of(number, "discard_max_hw_bytes").is_some_and(|most| most != 0);
+    let control = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/loop-control");
+    match control {
+        Ok(control) if is_forbidden => {
+            // SAFETY: the argument is a number. The kernel refuses where the device is bound or open.
+            #[allow(unsafe_code)]
+            let removed = unsafe { ioctl::remove(control.as_raw_fd(), number.cast_signed()) };
+            removed.is_ok()
+        }
+        _ => false,
+    }
+}
+
+fn limit_of(number: u32, limit: &str) -> Option<u64> {
+    let text = fs::read_to_string(queue(number).join(limit)).ok()?;
+    text.trim().parse().ok()
+}
+
+fn queue(number: u32) -> PathBuf {
+    PathBuf::from(format!("/sys/block/loop{number}/queue"))
 }
 
 /// The number in `/dev/loopN`; `None` for any other path.

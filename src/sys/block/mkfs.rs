@@ -241,6 +241,16 @@ pub fn renew_uuid(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
     Ok(())
 }
 
+/// Grows a file system that is not mounted to the length of its file. Only ext4 is grown so; the kernel grows the others.
+///
+/// # Errors
+///
+/// It is damaged, or a program is missing, fails or takes too long.
+pub fn grow(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
+    run(fs, &("e2fsck", &["-f", "-p"]), &[], file, ends)?;
+    run(fs, &("resize2fs", &[]), &[], file, ends)
+}
+
 fn run(
     fs: &FileSystem,
     (program, arguments): &Program,

@@ -4,6 +4,7 @@ pub mod btrfs;
 pub mod deleted;
 pub mod ext_errors;
 pub mod fill;
+pub mod grow;
 pub mod loop_device;
 pub mod mkfs;
 pub mod sectors;

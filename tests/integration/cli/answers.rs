@@ -177,7 +177,7 @@ fn inspect_speaks_in_the_keys_of_docker() {
         json!([{
             "CreatedAt": null, "Driver": "fake", "Labels": {}, "Mountpoint": "", "Name": "db", "Options": null,
             "Scope": "local", "Status": {}, "Holders": [],
-            "Size": null, "Allocated": null, "Used": null, "Free": null,
+            "Size": null, "Allocated": null, "Used": null, "Free": null, "Snapshots": null,
         }])
     );
     env.dvdcli("mount -d fake -n db --id task")
@@ -195,7 +195,7 @@ fn inspect_speaks_in_the_keys_of_docker() {
         json!([{
             "CreatedAt": "2026-01-02T03:04:05Z", "Driver": "fake", "Labels": {}, "Mountpoint": "$ROOT/volumes/db",
             "Name": "db", "Options": null, "Scope": "global", "Status": { "disk": [1, 2] }, "Holders": ["task"],
-            "Size": null, "Allocated": null, "Used": null, "Free": null,
+            "Size": null, "Allocated": null, "Used": null, "Free": null, "Snapshots": null,
         }])
     );
     assert_eq!(env.json("inspect -d fake -n db --format json"), inspected());

@@ -164,13 +164,13 @@ fn what_cannot_be_copied_is_refused() {
         ("snapshotID=none", 3, "there is no volume none to copy"),
         (
             "volumeName=src,snapshotName=other",
-            2,
-            "a volume cannot be a copy of both src and other",
+            3,
+            "there is no snapshot other of volume src",
         ),
         (
-            "volumeName=src,size=1",
+            "volumeName=src,size=32MiB",
             2,
-            "option size: a copy has the size of its original; leave it out",
+            "option size: a copy cannot be smaller than its original, which has 64 MiB; leave it out",
         ),
         (
             "volumeName=src,fs=xfs",

@@ -191,6 +191,21 @@ fn unmount_of_a_tmpfs_meets_errors_anywhere() {
 }
 
 #[test]
+fn resize_meets_errors_anywhere() {
+    errors_anywhere("resize");
+}
+
+#[test]
+fn snapshot_meets_errors_anywhere() {
+    errors_anywhere("snapshot");
+}
+
+#[test]
+fn restore_meets_errors_anywhere() {
+    errors_anywhere("restore");
+}
+
+#[test]
 fn copy_meets_errors_anywhere() {
     errors_anywhere("copy");
 }

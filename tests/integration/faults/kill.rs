@@ -113,6 +113,22 @@ fn remove_is_killed_anywhere() {
     killed_anywhere("remove");
 }
 
+/// It has one of both sizes then, and what was in it.
+#[test]
+fn resize_is_killed_anywhere() {
+    killed_anywhere("resize");
+}
+
+#[test]
+fn snapshot_is_killed_anywhere() {
+    killed_anywhere("snapshot");
+}
+
+#[test]
+fn restore_is_killed_anywhere() {
+    killed_anywhere("restore");
+}
+
 /// With a target, which goes with the one who was killed. Also where it is the command that is killed.
 #[test]
 fn run_is_killed_anywhere() {

@@ -29,6 +29,7 @@ const LOOP_PATH: &str = "$ROOT/var/lib/dvdcli/loop/db/mnt/data";
 const LOCAL_PATH: &str = "$ROOT/var/lib/dvdcli/local/db/_data";
 const NEW: &str = "create -d loop -n db --opt size=20MiB";
 const MOUNT: &str = "mount -d loop -n db";
+const SNAPSHOT: &str = "snapshot create -d loop -n db --snapshotname s";
 const TMPFS: &str = "create -d local -n db --opt type=tmpfs --opt device=tmpfs --opt o=size=1m";
 
 const fn on_loop(name: &'static str, line: &'static str, before: &'static [&'static str]) -> Verb {
@@ -57,7 +58,7 @@ const fn amid(around: Around, verb: Verb) -> Verb {
     Verb { around, ..verb }
 }
 
-pub const VERBS: [Verb; 16] = [
+pub const VERBS: [Verb; 19] = [
     on_loop("create", NEW, &[]),
     on_loop("mount", MOUNT, &[NEW]),
     on_loop("mount new", "mount -d loop -n db --opt size=20MiB", &[]),
@@ -85,6 +86,13 @@ pub const VERBS: [Verb; 16] = [
         &["create -d local -n db"],
     ),
     on_loop("copy", "create -d loop -n db --opt volumeName=other", &[]),
+    on_loop("resize", "resize -d loop -n db --size 40MiB", &[NEW]),
+    on_loop("snapshot", SNAPSHOT, &[NEW]),
+    on_loop(
+        "restore",
+        "snapshot restore -d loop -n db --snapshotname s",
+        &[NEW, SNAPSHOT],
+    ),
     amid(Around::OtherHost, on_loop("take", MOUNT, &[NEW])),
     amid(
         Around::Claimed,

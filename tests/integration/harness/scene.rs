@@ -210,6 +210,11 @@ impl Scene {
             (Some("remove"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
             (Some("remove"), 3) => done.stdout.is_empty() && done.stderr == gone,
             (Some("doctor"), 0) => done.stderr.is_empty() && is_fixed(&done.stdout),
+            (Some("resize" | "snapshot"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
+            (Some("snapshot"), 1) => {
+                done.stderr
+                    == "dvdcli: taking snapshot s of volume db: it has a snapshot s already\n"
+            }
             (Some("unmount"), 0) => done.stdout.is_empty() && is_warnings(&done.stderr),
             (Some("mount"), 0) => {
                 done.stdout.strip_suffix('\n') == Some(verb.path) && is_warnings(&done.stderr)
@@ -240,6 +245,9 @@ impl Scene {
                 self.is_claimed_by(&[FREE])?;
             }
             self.does(&format!("remove -d {} -n db", verb.driver))?;
+        }
+        if verb.is("snapshot") {
+            self.does("snapshot remove -d loop -n db --snapshotname s")?;
         }
         self.nothing_is_left()
     }

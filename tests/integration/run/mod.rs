@@ -1,6 +1,7 @@
 //! `dvdcli run`.
 
 mod caller;
+mod clone;
 mod command;
 mod holders;
 mod killed;

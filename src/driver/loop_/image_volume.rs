@@ -1,0 +1,136 @@
+//! What a `loop` volume can do beyond the plugin protocol.
+
+use std::fs::File;
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::unistd::syncfs;
+
+use crate::base::failure::Failure;
+use crate::base::size;
+use crate::driver::image::ImageVolume;
+use crate::driver::interface::Chooser;
+use crate::driver::loop_::on_disk::OnDisk;
+use crate::driver::loop_::promise::Promise;
+use crate::driver::loop_::volume::LoopVolume;
+use crate::driver::loop_::{binding, growth, hidden, open, snapshots, thick};
+use crate::driver::shared::home::Place;
+use crate::driver::shared::host_claim::{Claim, IfForeign};
+use crate::driver::shared::read_only_store;
+use crate::driver::shared::store::VolumeFile;
+use crate::sys::block::grow;
+use crate::sys::files::directory::readable;
+use crate::sys::mount::mountinfo::MountTable;
+
+pub struct LoopImage<'h> {
+    pub place: Place<'h>,
+}
+
+impl ImageVolume for LoopImage<'_> {
+    fn resize(&self, length: u64) -> Result<()> {
+        let file = self.existing()?;
+        self.volume(&file).claimed_here(|volume| {
+            let (now, _) = open::lengths(&volume.on_disk.image())?;
+            if length < now {
+                let (wanted, now) = (size::show(length), size::show(now));
+                bail!(Failure::usage(format!(
+                    "--size: {wanted} is less than it has; a volume only grows, and the smallest that would do is {now}"
+                )));
+            }
+            let directory = self.place.directory();
+            if length > now {
+                growth::begin(&directory, length)?;
+            }
+            let Place { home, name } = self.place;
+            growth::finish(&directory, &file.options, home, Some(name)).inspect_err(|_| {
+                // What has not begun to grow shall not do so at the next mount.
+                if open::lengths(&volume.on_disk.image()).is_ok_and(|(length, _)| length == now) {
+                    let _ = growth::forget(&directory);
+                }
+            })?;
+            let promise = Promise {
+                place: self.place,
+                directory: &directory,
+                length,
+                is_given: true,
+                chooser: Chooser::Owner,
+            };
+            promise.refuse_or_warn()
+        })
+    }
+
+    fn trim(&self) -> Result<u64> {
+        let file = self.existing()?;
+        if thick::is_asked(&file.options) {
+            bail!(Failure::usage(
+                "volumeType=thick keeps its space, and cannot be trimmed"
+            ));
+        }
+        self.volume(&file).claimed_here(|volume| {
+            let path = volume.on_disk.image();
+            let (_, before) = open::lengths(&path)?;
+            let image = open::to_write(&path)?;
+            let device = binding::bind(&image, false, self.place.home.ends())?;
+            let root = hidden::root(&image, &device, &file.options)?;
+            let root = File::from(readable(&root).context("opening its root")?);
+            // What was deleted a moment ago is free on the disk then, too.
+            syncfs(&root).context("syncing it")?;
+            grow::trim(&root).context("trimming its file system")?;
+            image.sync_all().context("syncing the image")?;
+            let (_, after) = open::lengths(&path)?;
+            Ok(before.saturating_sub(after))
+        })
+    }
+
+    fn take_snapshot(&self, snapshot: &str) -> Result<()> {
+        snapshots::take(self.place, snapshot)
+    }
+
+    fn remove_snapshot(&self, snapshot: &str) -> Result<()> {
+        snapshots::remove(self.place, snapshot)
+    }
+
+    fn restore(&self, snapshot: &str) -> Result<()> {
+        let file = self.existing()?;
+        self.volume(&file).claimed_here(|volume| {
+            let table = MountTable::read()?;
+            self.place
+                .refuse_if_mounted(volume.on_disk.mounted(&table)?)?;
+            let path = volume.on_disk.image();
+            // The lock lasts until another image is in its place.
+            let image = open::to_remove(&path)?;
+            let image = image.ok_or_else(|| anyhow!("{} is no image", path.display()))?;
+            binding::lock_unused(&image, self.place.home.ends())?;
+            snapshots::restore(self.place, snapshot, thick::is_asked(&file.options))
+        })
+    }
+}
+
+impl<'h> LoopImage<'h> {
+    fn existing(&self) -> Result<VolumeFile> {
+        let file = self.place.existing_file()?;
+        read_only_store::refuse(self.place.home, "")?;
+        Ok(file)
+    }
+
+    fn volume(&self, file: &'h VolumeFile) -> LoopVolume<'h> {
+        LoopVolume {
+            on_disk: OnDisk {
+                place: self.place,
+                file,
+            },
+        }
+    }
+}
+
+impl LoopVolume<'_> {
+    /// Does something with a volume that no other host has mounted. A claim that this host had, as where the volume is mounted, stays.
+    fn claimed_here<T>(&self, act: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let claim = self.claim(IfForeign::AlwaysRefuse)?;
+        let was_claimed = claim == Claim::Kept;
+        let done = self.claimed(claim, || act(self))?;
+        if !was_claimed {
+            self.release_claim()?;
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,160 @@
+//! The snapshots of `loop` volumes. Each is a directory like that of a volume, with an image and a record, called `VOLUME@SNAPSHOT`: so
+//! it is made and removed as a whole, and stays when its volume goes. It is never mounted; volumes are made from it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::base::failure::Failure;
+use crate::driver::image::{SnapshotInfo, id};
+use crate::driver::loop_::image::CopySpace;
+use crate::driver::loop_::on_disk::IMAGE;
+use crate::driver::loop_::{binding, image, open, thick};
+use crate::driver::shared::given;
+use crate::driver::shared::home::{Home, Place};
+use crate::driver::shared::host_claim;
+use crate::driver::shared::names;
+use crate::driver::shared::read_only_store;
+use crate::driver::shared::store::{self, VolumeFile};
+use crate::driver::shared::told;
+
+/// Takes one of a volume that exists.
+pub fn take(place: Place, snapshot: &str) -> Result<()> {
+    let home = place.home;
+    let file = place.existing_file()?;
+    let taken = named(place.name, snapshot)?;
+    let taken = home.place(&taken);
+    home.refuse_unknown_host()?;
+    read_only_store::refuse(home, "")?;
+    home.store.aside.sweep(taken.name, home.ends())?;
+    let existing = || anyhow::anyhow!("it has a snapshot {snapshot} already");
+    if taken.file()?.is_some() {
+        return Err(existing());
+    }
+    let source = place.directory();
+    let free = host_claim::refuse_foreign(&source, &home.host)?;
+    let record = VolumeFile {
+        created_at: given::now(),
+        ..file
+    };
+    let space = CopySpace::like(thick::is_asked(&record.options));
+    let made = home.store.create(taken.name, &record, |directory| {
+        host_claim::make_token(directory)?;
+        copy(place, directory, space)?;
+        host_claim::refuse_if_claimed_since(&free, &source, &home.host)
+    })?;
+    // Another call has been faster.
+    if made { Ok(()) } else { Err(existing()) }
+}
+
+/// Copies the image of a volume, or of a snapshot.
+fn copy(source: Place, directory: &Path, space: CopySpace) -> Result<()> {
+    let home = source.home;
+    let reserve = home.invocation.config.allow.loop_.reserve;
+    let (from, to) = (source.directory().join(IMAGE), directory.join(IMAGE));
+    image::keep(&from, &told::path(source), &to, space, reserve, home.ends())
+}
+
+/// All of a volume, or of all volumes, by name.
+pub fn list(home: &Home, volume: Option<&str>) -> Result<Vec<SnapshotInfo>> {
+    let mut found = Vec::new();
+    for directory in home.store.snapshots()? {
+        let Some((of, name)) = directory.split_once('@') else {
+            continue;
+        };
+        if volume.is_none_or(|volume| volume == of)
+            // It may have been removed meanwhile.
+            && let Some(file) = home.place(&directory).file()?
+        {
+            let (size, allocated) = open::lengths(&home.store.directory(&directory).join(IMAGE))?;
+            found.push(SnapshotInfo {
+                volume: of.to_owned(),
+                name: name.to_owned(),
+                created_at: file.created_at,
+                size,
+                allocated,
+            });
+        }
+    }
+    Ok(found)
+}
+
+pub fn remove(place: Place, snapshot: &str) -> Result<()> {
+    let home = place.home;
+    let taken = named(place.name, snapshot)?;
+    home.refuse_unknown_host()?;
+    let was_being_removed = home.store.aside.sweep(&taken, home.ends())?;
+    let taken = home.place(&taken);
+    if taken.file()?.is_none() {
+        return match was_being_removed {
+            true => Ok(()),
+            false => Err(absent(place, snapshot)),
+        };
+    }
+    // Waits for copies that are being made of it; the lock lasts until its image is gone.
+    let image = open::to_remove(&taken.directory().join(IMAGE))?;
+    if let Some(image) = &image {
+        binding::lock_unused(image, home.ends())?;
+    }
+    home.store.delete(taken.name)
+}
+
+/// Puts a copy of the snapshot's image in the place of the volume's, in one rename. The caller has claimed the volume, and has locked
+/// the image that goes.
+pub fn restore(place: Place, snapshot: &str, is_thick: bool) -> Result<()> {
+    let home = place.home;
+    let taken = named(place.name, snapshot)?;
+    if home.place(&taken).file()?.is_none() {
+        return Err(absent(place, snapshot));
+    }
+    home.store.aside.sweep(place.name, home.ends())?;
+    let held = home.store.aside.make(place.name, 0o700)?;
+    let (new, volume) = (held.path.join(IMAGE), place.directory());
+    let restored = copy(home.place(&taken), &held.path, CopySpace::like(is_thick)).and_then(|()| {
+        fs::rename(&new, volume.join(IMAGE)).with_context(|| {
+            format!(
+                "putting it in the place of {}",
+                volume.join(IMAGE).display()
+            )
+        })
+    });
+    let deleted = home.store.aside.delete(held);
+    restored.and_then(|()| store::sync(&volume)).and(deleted)
+}
+
+/// The directory of a snapshot, whether it exists or not.
+///
+/// # Errors
+///
+/// Wrong usage: a name that no snapshot can have.
+fn named(volume: &str, snapshot: &str) -> Result<String> {
+    names::check_snapshot(volume, snapshot)?;
+    Ok(id(volume, snapshot))
+}
+
+fn absent(place: Place, snapshot: &str) -> anyhow::Error {
+    let words = format!("there is no snapshot {snapshot} of volume {}", place.name);
+    anyhow::Error::from(Failure::absent(words)).context(place.home.label())
+}
+
+/// The directory, in the store, of the only snapshot of this name, of whichever volume; `None` where there is none.
+///
+/// # Errors
+///
+/// Wrong usage: several volumes have one.
+pub fn only(home: &Home, snapshot: &str) -> Result<Option<String>> {
+    let mut found = home.store.snapshots()?;
+    found.retain(|directory| {
+        directory
+            .split_once('@')
+            .is_some_and(|(_, name)| name == snapshot)
+    });
+    if found.len() > 1 {
+        bail!(Failure::usage(format!(
+            "option snapshotName: there are {}; name the volume as well, with volumeName",
+            found.join(" and ")
+        )));
+    }
+    Ok(found.pop())
+}

@@ -1,0 +1,357 @@
+//! Snapshots of `loop` volumes: taken at one moment, made into volumes, restored, and kept when the volume goes.
+
+use std::path::Path;
+use std::process::Command;
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use crate::harness::env::Env;
+use crate::harness::fs;
+use crate::harness::plugin::FakePlugin;
+use crate::harness::programs::finish;
+use crate::harness::volumes::{LOOP, data, image, loop_volume, volumes_on, volumes_on_disk_of};
+
+#[track_caller]
+fn mount(env: &Env, name: &str) {
+    env.dvdcli(&format!("mount -d loop -n {name}"))
+        .prints(&format!("$ROOT/{LOOP}/{name}/mnt/data\n"))
+        .succeeds();
+}
+
+#[track_caller]
+fn does(env: &Env, lines: &[&str]) {
+    for line in lines {
+        env.dvdcli(line).succeeds();
+    }
+}
+
+fn content(env: &Env, name: &str) -> String {
+    mount(env, name);
+    let content = fs::read_to_string(data(env, name).join("file")).unwrap();
+    env.dvdcli(&format!("unmount -d loop -n {name}")).succeeds();
+    content
+}
+
+/// On a disk that shares blocks, while it is mounted and written to. The snapshot outlives the volume, and is never changed.
+#[test]
+fn a_mounted_volume_is_kept_at_one_moment() {
+    for below in ["xfs", "btrfs"] {
+        let Some(env) = Env::isolated() else { return };
+        volumes_on(&env, below);
+        for (fs_type, size) in [("ext4", 64), ("xfs", 320), ("btrfs", 128)] {
+            let create =
+                format!("create -d loop -n db -o size={size}MiB -o fs={fs_type} --label a=b");
+            does(&env, &[&create]);
+            mount(&env, "db");
+            let file = data(&env, "db").join("file");
+            fs::write(&file, "first").unwrap();
+            does(&env, &["snapshot create -d loop -n db --snapshotname one"]);
+            fs::write(&file, "second").unwrap();
+            does(
+                &env,
+                &[
+                    "snapshot create -d loop -n db --snapshotname two",
+                    "create -d loop -n copy --volumeopts volumeName=db,snapshotName=one",
+                ],
+            );
+            // Beside the original, so it has a UUID of its own.
+            assert_eq!(content(&env, "copy"), "first");
+            does(
+                &env,
+                &[
+                    "unmount -d loop -n db",
+                    "remove -d loop -n db",
+                    "remove -d loop -n copy",
+                ],
+            );
+            env.dvdcli("snapshot list -d loop -n db --format names")
+                .prints("db@one\ndb@two\n")
+                .succeeds();
+            does(
+                &env,
+                &[
+                    "create -d loop -n db -o snapshotName=one",
+                    "create -d loop -n new -o snapshotID=db@two",
+                ],
+            );
+            assert_eq!(
+                (content(&env, "db"), content(&env, "new")),
+                ("first".into(), "second".into())
+            );
+            does(&env, &["snapshot restore -d loop -n db --snapshotname two"]);
+            assert_eq!(content(&env, "db"), "second");
+            does(
+                &env,
+                &[
+                    "snapshot remove -d loop -n db --snapshotname one",
+                    "snapshot rm -d loop -n db --snapshotname two",
+                    "remove -d loop -n db",
+                    "remove -d loop -n new",
+                ],
+            );
+            assert_eq!(env.names(LOOP), Vec::<String>::new(), "{below} {fs_type}");
+        }
+    }
+}
+
+/// Elsewhere only what is not mounted can be copied as a whole.
+#[test]
+fn where_no_blocks_are_shared_it_has_to_be_unmounted() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "ext4", 200 << 20);
+    loop_volume(&env, "db");
+    mount(&env, "db");
+    env.dvdcli("snapshot create -d loop -n db --snapshotname s").fails(
+        4,
+        "dvdcli: taking snapshot s of volume db: copying $ROOT/var/lib/dvdcli/loop/db/image: it is mounted, and the file system that \
+         it is on cannot copy it in one moment (reflink); unmount it first\n",
+    );
+    does(
+        &env,
+        &[
+            "unmount -d loop -n db",
+            "snapshot create -d loop -n db --snapshotname s",
+        ],
+    );
+    let kept = fs::metadata(env.path(&format!("{LOOP}/db@s/image"))).unwrap();
+    let original = fs::metadata(image(&env, "db")).unwrap();
+    assert_eq!(kept.len(), original.len());
+    use std::os::unix::fs::MetadataExt;
+    assert!(kept.blocks() <= original.blocks(), "{kept:?}");
+    does(&env, &["snapshot remove -d loop -n db --snapshotname s"]);
+}
+
+#[test]
+fn what_snapshots_there_are_is_listed_and_inspected() {
+    let Some(env) = Env::isolated() else { return };
+    loop_volume(&env, "a");
+    loop_volume(&env, "b");
+    does(
+        &env,
+        &[
+            "snapshot create -d loop -n a --snapshotname s",
+            "snapshot create -d loop -n b --snapshotname s",
+            "snapshot create -d loop -n b --snapshotname t",
+        ],
+    );
+    env.dvdcli("snapshot list --format names")
+        .prints("a@s\nb@s\nb@t\n")
+        .succeeds();
+    let listed = env.json("snapshot list -d loop -n a --format json");
+    let snapshot = &listed[0];
+    let keys = ["Volume", "Name", "ID"].map(|key| snapshot[key].clone());
+    assert_eq!(keys, [json!("a"), json!("s"), json!("a@s")]);
+    assert_eq!(snapshot["Size"], 20 << 20);
+    assert!(snapshot["Allocated"].is_u64() && snapshot["CreatedAt"].is_string());
+    assert_eq!(
+        env.json("inspect -d loop -n b")[0]["Snapshots"],
+        json!(["b@s", "b@t"])
+    );
+    // They are no volumes.
+    env.dvdcli("list -d loop").prints("a\nb\n").succeeds();
+    env.dvdcli("create -d loop -n c -o snapshotName=s").fails(
+        2,
+        "dvdcli: creating volume c: option snapshotName: there are a@s and b@s; name the volume as well, with volumeName\n",
+    );
+    does(&env, &["create -d loop -n c -o snapshotName=t"]);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let Some(env) = Env::isolated() else { return };
+    let _plugin = FakePlugin::start(&env, "fake").with_volume("db");
+    loop_volume(&env, "db");
+    does(&env, &["snapshot create -d loop -n db --snapshotname s"]);
+    let taking = "dvdcli: taking snapshot";
+    for (line, code, why) in [
+        ("snapshot create -d loop -n db --snapshotname s", 1, format!("{taking} s of volume db: it has a snapshot s already")),
+        ("snapshot create -d loop -n none --snapshotname s", 3, format!("{taking} s of volume none: driver loop: no such volume")),
+        ("snapshot create -d loop -n db --snapshotname a@b", 2, format!("{taking} a@b of volume db: snapshot name \"a@b\" has characters other than letters, digits, _ . and -")),
+        ("snapshot create -d loop -n db", 2, "dvdcli: --snapshotname is missing; it names the snapshot".into()),
+        ("snapshot list -d loop -n db --snapshotname s", 2, "dvdcli: --snapshotname: snapshot list takes none, it lists those of a volume, or all".into()),
+        ("snapshot create -d fake -n db --snapshotname s", 2, format!("{taking} s of volume db: plugin fake: only volumes of the driver loop can grow, be trimmed and have snapshots")),
+        ("snapshot remove -d loop -n db --snapshotname t", 3, "dvdcli: removing snapshot t of volume db: driver loop: there is no snapshot t of volume db".into()),
+        ("snapshot restore -d loop -n db --snapshotname t", 3, "dvdcli: restoring snapshot t of volume db: driver loop: there is no snapshot t of volume db".into()),
+        ("snapshot restore -d loop -n none --snapshotname s", 3, "dvdcli: restoring snapshot s of volume none: driver loop: no such volume".into()),
+        ("create -d loop -n c --volumeopts volumeName=db,snapshotName=t", 3, "dvdcli: creating volume c: there is no snapshot t of volume db".into()),
+        ("create -d loop -n c -o snapshotID=db@s -o size=8MiB", 2, "dvdcli: creating volume c: option size: a copy cannot be smaller than its original, which has 20 MiB; leave it out".into()),
+    ] {
+        env.dvdcli(line).fails(code, &format!("{why}\n"));
+    }
+    let long = "x".repeat(199);
+    env.dvdcli(&format!("snapshot create -d loop -n db --snapshotname {long}"))
+        .fails(2, &format!("{taking} {long} of volume db: snapshot name \"{long}\" is longer than 199 bytes together with the volume's\n"));
+    mount(&env, "db");
+    env.dvdcli("snapshot restore -d loop -n db --snapshotname s").fails(
+        4,
+        "dvdcli: restoring snapshot s of volume db: it is mounted at $ROOT/var/lib/dvdcli/loop/db/mnt/data and held by a caller \
+         without an ID; unmount it first\n",
+    );
+    does(&env, &["unmount -d loop -n db"]);
+}
+
+/// Its claim is another host's, which may be writing at this moment.
+#[test]
+fn a_volume_that_another_host_has_is_left_alone() {
+    let Some(env) = Env::isolated() else { return };
+    loop_volume(&env, "db");
+    does(&env, &["snapshot create -d loop -n db --snapshotname s"]);
+    let token = env.path(&format!("{LOOP}/db"));
+    std::fs::rename(token.join("unclaimed"), token.join("claimed,m2,b2,other")).unwrap();
+    let before = fs::read(image(&env, "db")).unwrap();
+    for (line, doing) in [
+        (
+            "snapshot create -d loop -n db --snapshotname t",
+            "taking snapshot t of volume db",
+        ),
+        (
+            "snapshot restore -d loop -n db --snapshotname s",
+            "restoring snapshot s of volume db",
+        ),
+        ("resize -d loop -n db --size 40MiB", "growing volume db"),
+        ("trim -d loop -n db", "trimming volume db"),
+    ] {
+        let output = env.dvdcli(line).output();
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (4, ""),
+            "{line}: {}",
+            output.stderr
+        );
+        assert!(
+            output.stderr.starts_with(&format!("dvdcli: {doing}: ")),
+            "{}",
+            output.stderr
+        );
+        assert!(output.stderr.contains("other"), "{}", output.stderr);
+    }
+    assert!(fs::read(image(&env, "db")).unwrap() == before);
+    assert!(token.join("claimed,m2,b2,other").exists());
+}
+
+/// A copy that is larger than the snapshot has grown with its file system.
+#[test]
+fn a_volume_made_from_a_snapshot_may_be_larger() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on(&env, "xfs");
+    for (fs_type, size, larger) in [("ext4", 64, 128), ("xfs", 320, 640), ("btrfs", 128, 256)] {
+        does(
+            &env,
+            &[
+                &format!("create -d loop -n db -o size={size}MiB -o fs={fs_type}"),
+                "snapshot create -d loop -n db --snapshotname s",
+                &format!("create -d loop -n new -o snapshotID=db@s -o size={larger}MiB"),
+            ],
+        );
+        let volume = &env.json("inspect -d loop -n new")[0];
+        let number = |key: &str| volume[key].as_u64().unwrap();
+        assert_eq!(number("Size"), larger << 20);
+        assert!(
+            number("Used") + number("Free") > (larger * 8 / 10) << 20,
+            "{volume}"
+        );
+        does(
+            &env,
+            &[
+                "remove -d loop -n new",
+                "remove -d loop -n db",
+                "snapshot remove -d loop -n db --snapshotname s",
+            ],
+        );
+    }
+}
+
+/// Records are appended with fsync, one after the other, and acknowledged in a file on another disk.
+fn writer(directory: &Path, acknowledged: &Path) -> Command {
+    let script = format!(
+        "import os\nf = os.open('{}/log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)\na = open('{}', 'w')\nn = 0\nwhile True:\n os.write(f, b'%08d\\n' % n); os.fsync(f); a.seek(0); a.write('%08d' % n); a.flush(); n += 1\n",
+        directory.display(),
+        acknowledged.display()
+    );
+    let mut command = Command::new("python3");
+    command.args(["-c", &script]);
+    command
+}
+
+fn last_acknowledged(file: &Path) -> Option<usize> {
+    fs::read_to_string(file).ok()?.parse().ok()
+}
+
+/// Each of many snapshots holds every record that was acknowledged before it was asked for, and its file system is sound.
+#[test]
+fn a_snapshot_holds_all_that_was_acknowledged() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on(&env, "xfs");
+    for (fs_type, size, check) in [
+        ("ext4", 64, "e2fsck -fn"),
+        ("xfs", 320, "xfs_repair -n"),
+        ("btrfs", 128, "btrfs check --readonly"),
+    ] {
+        does(
+            &env,
+            &[&format!(
+                "create -d loop -n db -o size={size}MiB -o fs={fs_type}"
+            )],
+        );
+        mount(&env, "db");
+        let acknowledged = env.path("acknowledged");
+        let _ = std::fs::remove_file(&acknowledged);
+        let mut writing = writer(&data(&env, "db"), &acknowledged).spawn().unwrap();
+        crate::harness::waiting::eventually("the first record", || {
+            last_acknowledged(&acknowledged).is_some()
+        });
+        let rounds = 17;
+        let before: Vec<usize> = (0..rounds)
+            .map(|round| {
+                let before = last_acknowledged(&acknowledged).unwrap_or(0);
+                does(
+                    &env,
+                    &[&format!(
+                        "snapshot create -d loop -n db --snapshotname s{round}"
+                    )],
+                );
+                before
+            })
+            .collect();
+        writing.kill().unwrap();
+        writing.wait().unwrap();
+        does(&env, &["unmount -d loop -n db"]);
+        for (round, before) in before.into_iter().enumerate() {
+            does(
+                &env,
+                &[&format!(
+                    "create -d loop -n copy --volumeopts volumeName=db,snapshotName=s{round}"
+                )],
+            );
+            mount(&env, "copy");
+            let log = fs::read_to_string(data(&env, "copy").join("log")).unwrap();
+            let records: Vec<&str> = log.lines().collect();
+            assert!(
+                records.len() > before,
+                "{fs_type} {round}: {} of {before}",
+                records.len()
+            );
+            let right = records.iter().take(before + 1).enumerate();
+            assert!(
+                right
+                    .clone()
+                    .all(|(n, record)| *record == format!("{n:08}")),
+                "{fs_type} {round}"
+            );
+            does(&env, &["unmount -d loop -n copy"]);
+            let mut words = check.split(' ');
+            let mut checking = Command::new(words.next().unwrap());
+            let checked = finish(checking.args(words).arg(image(&env, "copy")));
+            assert!(checked.status.success(), "{fs_type} {round}: {checked:?}");
+            does(
+                &env,
+                &[
+                    "remove -d loop -n copy",
+                    &format!("snapshot remove -d loop -n db --snapshotname s{round}"),
+                ],
+            );
+        }
+        does(&env, &["remove -d loop -n db"]);
+    }
+}
