@@ -61,6 +61,11 @@ fn values(invocation: &Invocation, question: &Question) -> Result<Vec<String>> {
     match question.flag.as_str() {
         "volumedriver" => overview::names(invocation),
         "volumename" => volumes(invocation, question.given("volumedriver")),
+        "snapshotname" => {
+            let driver = driver::open_or_configured(invocation, question.given("volumedriver"))?;
+            let snapshots = driver.snapshots(question.given("volumename"))?;
+            Ok(sorted(snapshots.into_iter().map(|it| it.name).collect()))
+        }
         "filter" => {
             let drivers = overview::names(invocation)?.into_iter();
             let drivers = drivers.map(|name| format!("driver={name}"));
@@ -81,8 +86,11 @@ fn volumes(invocation: &Invocation, driver: Option<&str>) -> Result<Vec<String>>
         let answers = answers.into_iter().filter_map(|(_, answer)| answer.ok());
         answers.flatten().collect()
     };
-    let mut names: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
+    Ok(sorted(volumes.into_iter().map(|it| it.name).collect()))
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.sort();
     names.dedup();
-    Ok(names)
+    names
 }

@@ -106,3 +106,29 @@ fn a_plugin_that_hangs_is_left_out_and_the_shell_goes_on() {
         stuck.wait_for("Activate");
     }
 }
+
+#[test]
+fn the_snapshots_of_a_volume_are_completed() {
+    let Some(env) = Env::isolated() else { return };
+    for line in [
+        "create -d loop -n db -o size=20M",
+        "snapshot create -d loop -n db --snapshotname noon",
+        "create -d loop -n web -o size=20M",
+        "snapshot create -d loop -n web --snapshotname night",
+    ] {
+        env.dvdcli(line).succeeds();
+    }
+    for shell in &SHELLS {
+        let Some(terminal) = Terminal::start(&env, shell) else {
+            continue;
+        };
+        let line = "snapshot restore -d loop -n db --snapshotname n\t";
+        let expected = "<snapshot><restore><-d><loop><-n><db><--snapshotname><noon>";
+        assert_eq!(
+            terminal.comes_to(line, expected),
+            expected,
+            "{}",
+            shell.name
+        );
+    }
+}
