@@ -16,7 +16,7 @@ fn block(heading: &str, number: usize) -> String {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
     let (_, section) = readme
-        .split_once(&format!("\n### {heading}\n"))
+        .split_once(&format!("# {heading}\n"))
         .unwrap_or_else(|| panic!("README.md has no section {heading}"));
     let section = section.split("\n## ").next().unwrap();
     let section = section.split("\n### ").next().unwrap();
@@ -310,4 +310,38 @@ fn a_shell_script_that_is_ended_leaves_nothing() {
     host.write("/srv/script", &script);
     host.daemon("sh", &["/srv/script"]).fails(143, "");
     host.assert_no_volume();
+}
+
+#[test]
+fn a_volume_has_its_day() {
+    let Some(host) = Host::new() else { return };
+    let day = block("A day in the life of a volume", 0);
+    let (day, doctor) = day.trim_end().rsplit_once('\n').unwrap();
+    let done = host.daemon("sh", &["-ec", day]).output();
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done:?}");
+    let lines: Vec<_> = done.stdout.lines().collect();
+    let mounted = "/var/lib/dvdcli/loop/wiki/mnt/data";
+    let [path, trimmed, _, grown, _, page, _, pruned, _, head, left] = lines[..] else {
+        panic!("{lines:#?}");
+    };
+    assert_eq!((path, page), (mounted, "the first page"));
+    assert!(trimmed.ends_with('B'), "{trimmed}");
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words(grown)[..4], ["loop", "wiki", "2", "GiB"]);
+    assert_eq!(words(pruned)[..2], ["loop", "wiki"]);
+    assert_eq!(
+        (words(head)[0].as_str(), words(left)),
+        ("DRIVER", words("local wiki"))
+    );
+    host.assert_no_volume();
+    // It sees the machine that the test runs on as well.
+    let found = host.run(doctor).output();
+    assert!(
+        found.code <= 1 && !found.stdout.contains("wiki"),
+        "{found:?}"
+    );
 }
