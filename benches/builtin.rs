@@ -1,4 +1,4 @@
-//! What sized volumes cost: dvdcli's `loop` against the commands that a user would type instead, and against mkfs alone.
+//! What the built-in drivers' volumes cost: dvdcli against the commands that a user would type instead, and against mkfs alone.
 //!
 //! `cargo bench --bench builtin`, as root; a number behind `--` sets the runs of each. Runs in a mount namespace of its own.
 //! Prints medians of interleaved runs and their ratios; asserts nothing.
@@ -6,12 +6,14 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 
+mod care;
 mod timing;
 
 use timing::{interleaved, timed};
@@ -31,6 +33,7 @@ fn main() {
     bench.new_volume(runs);
     bench.existing_volume(runs);
     bench.many_volumes();
+    care::run(&bench.root);
     let _ = fs::remove_dir_all(&bench.root);
 }
 
@@ -136,10 +139,10 @@ impl Bench {
         );
     }
 
-    /// One volume among ten, and among ten thousand.
+    /// One volume among ten, a thousand, and ten thousand.
     fn many_volumes(&self) {
         let mut before = 1;
-        for volumes in [10, 10_000] {
+        for volumes in [10, 1_000, 10_000] {
             fill(&self.root.join("var/lib/dvdcli/loop"), before..volumes);
             before = volumes;
             let mut gets = Vec::new();
@@ -156,17 +159,25 @@ impl Bench {
             let mut list = Command::new(DVDCLI);
             list.args(["list", "--volumedriver=loop"])
                 .env("DVDCLI_ROOT", &self.root);
-            let lists = interleaved(5, &mut [&mut || timed(&mut list)]);
+            let mut sizes = Command::new(DVDCLI);
+            sizes
+                .args(["list", "--volumedriver=loop", "--size"])
+                .env("DVDCLI_ROOT", &self.root);
+            let lists = interleaved(
+                5,
+                &mut [&mut || timed(&mut list), &mut || timed(&mut sizes)],
+            );
             let medians = [
                 mounts[0],
                 timing::median(gets),
                 timing::median(unmounts),
                 lists[0],
+                lists[1],
             ];
             print(
                 &format!("with {volumes} volumes"),
                 40,
-                &["mount", "get", "unmount", "list"],
+                &["mount", "get", "unmount", "list", "list --size"],
                 &medians,
             );
         }
@@ -175,14 +186,21 @@ impl Bench {
 
 /// Copies of the volume `db`, as far as looking at them goes.
 fn fill(directory: &Path, numbers: std::ops::Range<usize>) {
+    let mut superblock = vec![0; 4096];
+    fs::File::open(directory.join("db/image"))
+        .and_then(|mut image| image.read_exact(&mut superblock))
+        .expect("the volume's superblock");
     for number in numbers {
         let copy = directory.join(format!("volume-{number}"));
         fs::create_dir_all(copy.join("mnt")).expect("a volume's directory");
         fs::copy(directory.join("db/volume.json"), copy.join("volume.json"))
             .expect("a volume's record");
-        fs::File::create(copy.join("image"))
+        fs::write(copy.join("image"), &superblock).expect("a volume's image");
+        fs::File::options()
+            .write(true)
+            .open(copy.join("image"))
             .and_then(|image| image.set_len(5 << 30))
-            .expect("a volume's image");
+            .expect("the size of a volume's image");
     }
 }
 
@@ -191,7 +209,7 @@ fn print(title: &str, runs: usize, names: &[&str], medians: &[Duration]) {
     for (name, median) in names.iter().zip(medians) {
         let ratio = median.as_secs_f64() / medians[0].as_secs_f64();
         println!(
-            "  {name:13} {:8.2} ms  {ratio:5.2}",
+            "  {name:20} {:8.2} ms  {ratio:5.2}",
             median.as_secs_f64() * 1e3
         );
     }
