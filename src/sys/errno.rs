@@ -12,5 +12,10 @@ pub fn errno_of(error: &io::Error) -> Option<Errno> {
 
 /// Whether something could not be changed because its file system is read-only.
 pub fn is_read_only(error: &Error) -> bool {
-    error.downcast_ref().and_then(errno_of) == Some(Errno::EROFS)
+    number_of(error) == Some(Errno::EROFS)
+}
+
+/// The kernel's number of an error with its contexts; `None` for one that is not the kernel's.
+pub fn number_of(error: &Error) -> Option<Errno> {
+    error.downcast_ref().and_then(errno_of)
 }

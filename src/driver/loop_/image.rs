@@ -8,14 +8,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::sys::statvfs::statvfs;
 use nix::unistd::sync;
 
 use crate::base::failure::Failure;
 use crate::base::size;
 use crate::driver::loop_::binding::{try_lock, wait};
 use crate::driver::loop_::on_disk::device_of;
-use crate::driver::loop_::{open, space, thick};
+use crate::driver::loop_::{full_disk, open, space, thick};
 use crate::driver::shared::told;
 use crate::invocation::config::allow::Reserve;
 use crate::sys::block::mkfs::{self, FileSystem};
@@ -55,7 +54,9 @@ pub fn make(
     let image = create(path)?;
     in_place::write(&image);
     reserve(&image, fs, length, thick, kept).with_context(doing)?;
-    mkfs::make(fs, &image, thick, ends).with_context(doing)?;
+    mkfs::make(fs, &image, thick, ends)
+        .map_err(|error| full_disk::explain(error, path))
+        .with_context(doing)?;
     if thick {
         // Where zeros cannot be written without space, mkfs leaves holes.
         thick::allocate(&image).with_context(doing)?;
@@ -125,7 +126,9 @@ pub fn copy(
     }
     space::ask(&image, fs.overhead(length), kept, "").with_context(doing)?;
     copy_content(&original, told, &image, space, kept, ends).with_context(doing)?;
-    mkfs::renew_uuid(fs, &image, ends).with_context(doing)?;
+    mkfs::renew_uuid(fs, &image, ends)
+        .map_err(|error| full_disk::explain(error, path))
+        .with_context(doing)?;
     if space.is_thick {
         thick::allocate(&image).with_context(doing)?;
     }
@@ -256,11 +259,6 @@ fn write_out(devices: &[u32], told: &Path, ends: Instant) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Whether the disk that an image is on has no space left.
-pub fn disk_is_full(path: &Path) -> bool {
-    statvfs(path).is_ok_and(|space| space.blocks() > 0 && space::free(&space) < space::LITTLE)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod allowed;
 mod binding;
 mod examine;
+mod full_disk;
 mod growth;
 mod health;
 mod hidden;

@@ -10,7 +10,7 @@ use crate::base::finding::{Care, Finding};
 use crate::base::text::chain;
 use crate::driver::interface::{Usage, VolumeInfo};
 use crate::driver::loop_::on_disk::{MOUNT_POINT, OnDisk, device_of};
-use crate::driver::loop_::{binding, examine, growth, health, image, open, thick};
+use crate::driver::loop_::{binding, examine, full_disk, growth, health, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::gone::Gone;
@@ -76,7 +76,8 @@ impl Existing for LoopVolume<'_> {
             return self.claimed(claim?, || self.mount_read_only());
         }
         read_only_store::refuse(home, read_only_store::READ_ONLY)?;
-        self.claimed(self.claim(if_foreign)?, || self.mount_writable())
+        let mounted = self.claimed(self.claim(if_foreign)?, || self.mount_writable());
+        mounted.map_err(|error| full_disk::explain_mount(error, &self.on_disk.image()))
     }
 
     fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()> {
@@ -102,7 +103,7 @@ impl Existing for LoopVolume<'_> {
     }
 
     fn why_lost(&self) -> &'static str {
-        match image::disk_is_full(&self.on_disk.image()) {
+        match full_disk::is_full(&self.on_disk.image()) {
             true => "; the disk with its image is full",
             false => "",
         }
@@ -144,7 +145,7 @@ impl LoopVolume<'_> {
             let image = open::to_look_at(&path).ok().flatten();
             loop_device::is_direct(number) && image.is_none_or(|image| in_place::is_written(&image))
         };
-        let is_lossy = !mount.is_read_only() && image::disk_is_full(&path) && !is_told();
+        let is_lossy = !mount.is_read_only() && full_disk::is_full(&path) && !is_told();
         is_lossy.then(|| {
             "the disk with its image is full, and Linux does not tell what it could not write there, as it does by direct I/O, \
              which that disk or an older volume with small blocks or checksums does not allow"

@@ -8,9 +8,16 @@ use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::mounts::{in_directory, mounted_at, unmount};
 use crate::harness::process::is_warnings;
+use crate::harness::programs::replace;
+use crate::harness::strace::under_strace;
 use crate::harness::volumes::{LOOP, data, volumes_on_disk_of};
 
 const DISK: u64 = 200 << 20;
+
+/// Leaves no space on a disk.
+const FILL: &str = "for size in 1M 64k 4k; do while head -c $size /dev/zero 2>/dev/null >>fill; do :; done; done; sync -f . || true";
+
+const FULL: &str = "the disk with its image is full, [..]B are free: make space at $ROOT/var/lib/dvdcli, or remove a volume";
 
 #[track_caller]
 fn mount(env: &Env, name: &str, options: &str) {
@@ -227,10 +234,72 @@ fn what_did_not_reach_the_disk_is_an_error_where_a_volume_is_mounted_anew() {
     env.assert_nothing_is_mounted();
 }
 
-/// Leaves no space on the disk.
+/// What a full disk does to a file system is an input or output error to the kernel.
+#[test]
+fn a_mount_that_fails_on_a_full_disk_says_that_it_is_full() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "btrfs", DISK);
+    let disk = env.path("var/lib/dvdcli");
+    env.dvdcli("create -d loop -n db --opt size=8MiB")
+        .succeeds();
+    let fails = |why: &str| {
+        let lacking = [
+            "-e",
+            "trace=mount",
+            "-e",
+            "inject=mount:error=EIO",
+            "-o",
+            "/dev/null",
+        ];
+        under_strace(env.dvdcli("mount -d loop -n db"), &lacking).fails(
+            1,
+            &format!("dvdcli: mounting volume db: mounting /dev/loop[..] at $ROOT/{LOOP}/db/mnt as ext4: input/output error{why}\n"),
+        );
+    };
+    fails("");
+    fill(&disk);
+    fails(&format!("; {FULL}"));
+    fs::remove_file(disk.join("fill")).unwrap();
+    env.dvdcli("remove -d loop -n db").succeeds();
+    unmount(&disk);
+    env.assert_nothing_is_mounted();
+}
+
+#[test]
+fn a_copy_that_a_full_disk_cuts_off_says_that_it_is_full() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "ext4", DISK);
+    env.configure("dvdcli: {allow: {loop: {reserve: 0, overcommit: true}}}");
+    let disk = env.path("var/lib/dvdcli");
+    for (options, program) in [
+        ("size=16MiB,fs=ext4", "e2fsck"),
+        ("size=16MiB,fs=ext4", "tune2fs"),
+        ("size=300MiB,fs=xfs", "xfs_admin"),
+    ] {
+        env.dvdcli(&format!("create -d loop -n src --volumeopts={options}"))
+            .succeeds();
+        let fails = |script: &str, why: &str| {
+            replace(&env, program, &format!("{script} echo no >&2; exit 9"));
+            env.dvdcli("create -d loop -n copy --opt volumename=src").fails(
+                1,
+                &format!("dvdcli: creating volume copy: copying $ROOT/{LOOP}/src/image: {program}: exit status: 9: no{why}\n"),
+            );
+        };
+        fails("", "");
+        fails(
+            &format!("cd {}; {FILL};", disk.display()),
+            &format!("; {FULL}"),
+        );
+        fs::remove_file(disk.join("fill")).unwrap();
+        replace(&env, program, "exec $ORIGINAL \"$@\"");
+        env.dvdcli("remove -d loop -n src").succeeds();
+    }
+    unmount(&disk);
+    env.assert_nothing_is_mounted();
+}
+
 fn fill(disk: &Path) {
-    let fill = "for size in 1M 64k 4k; do while head -c $size /dev/zero 2>/dev/null >>fill; do :; done; done; sync -f . || true";
-    in_directory(disk, fill).unwrap();
+    in_directory(disk, FILL).unwrap();
 }
 
 /// Writes to a volume on a disk without any space. False if the unmount says that all is well, and it is not.
