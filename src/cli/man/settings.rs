@@ -89,7 +89,8 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                  daemon may mount in the background); flags that the helper has left out (ro, noexec) are set. A helper that a mount \
                  names for umount(8) (helper= in /run/mount/utab, as davfs2 does) is called to unmount it. A bind has no tie to its source: \
                  what is mounted below one of them later does not appear below the other (with slave or rslave in o, what is \
-                 mounted below the source does). The mounts that come with o=rbind are taken away with the volume, in all mount \
+                 mounted below the source does). What ro, nosuid, nodev and noexec forbid is forbidden in the mounts that come with o=rbind as well (Linux 5.12; \
+                 without it, ro and noexec are refused). These mounts are taken away with the volume, in all mount \
                  namespaces, or none of them while one is in use.",
             ),
             (

@@ -7,7 +7,7 @@ use std::mem::size_of;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::libc;
 use rustix::fs::CWD;
@@ -65,6 +65,7 @@ pub fn keep_file_system(place: &Path) -> io::Result<OwnedFd> {
 /// mount_setattr(2), for all mounts of a copy: their propagation, and what they forbid.
 fn set_attributes(tree: &OwnedFd, kind: MountFlags, options: &MountOptions) -> io::Result<()> {
     let forbidden = [
+        (MountFlags::RDONLY, libc::MOUNT_ATTR_RDONLY),
         (MountFlags::NOSUID, libc::MOUNT_ATTR_NOSUID),
         (MountFlags::NODEV, libc::MOUNT_ATTR_NODEV),
         (MountFlags::NOEXEC, libc::MOUNT_ATTR_NOEXEC),
@@ -105,7 +106,7 @@ fn attach(tree: &OwnedFd, target: &HeldDirectory, options: &MountOptions) -> io:
 }
 
 /// Refuses a recursive bind without the calls that copy a tree, where other mount namespaces would get a copy that is tied to the
-/// source.
+/// source, or where its options would count for the first of its mounts only.
 fn by_old_calls(target: &Path, options: &MountOptions) -> Result<()> {
     let table = MountTable::read()?;
     let is_shared = table
@@ -115,6 +116,13 @@ fn by_old_calls(target: &Path, options: &MountOptions) -> Result<()> {
         return Err(anyhow!(
             "the mounts below it would stay in other mount namespaces; o=rbind needs Linux 5.12 where mounts are shared"
         ));
+    }
+    // Those below keep nosuid and nodev of their own, as ever: the words are added to every bind.
+    let forbidden = MountFlags::RDONLY | MountFlags::NOEXEC;
+    if options.is_recursive() && options.flags.intersects(forbidden) {
+        bail!(
+            "its options would not count for the mounts below it; o=rbind with ro or noexec needs Linux 5.12"
+        );
     }
     Ok(())
 }

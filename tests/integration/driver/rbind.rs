@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use pretty_assertions::{assert_eq, assert_ne};
 
 use crate::harness::env::Env;
@@ -234,6 +235,61 @@ fn a_mount_that_is_cut_off_leaves_nothing() {
     mounts(&env, "db", RBIND);
     env.dvdcli(UNMOUNT).succeeds();
     assert_eq!(env.mounts(), below);
+}
+
+#[test]
+fn what_the_options_forbid_is_forbidden_below_as_well() {
+    let Some(env) = Env::isolated() else { return };
+    let below = source(&env);
+    for options in [
+        format!("{RBIND},ro,nosuid,nodev"),
+        format!("{RBIND},nosuid,nodev --read-only"),
+    ] {
+        let path = mounts(&env, "db", &options);
+        for place in ["", "sub", "sub/deep"] {
+            let place = path.join(place);
+            let written = fs::write(place.join("new"), "").map_err(|error| error.kind());
+            assert_eq!(
+                written,
+                Err(std::io::ErrorKind::ReadOnlyFilesystem),
+                "{place:?}"
+            );
+            let flags = statvfs(&place).unwrap().flags();
+            assert!(
+                flags.contains(FsFlags::ST_NOSUID | FsFlags::ST_NODEV),
+                "{place:?}"
+            );
+        }
+        // The source is as it was.
+        for place in &below {
+            fs::write(place.join("new"), "").unwrap();
+            assert!(!statvfs(place).unwrap().flags().contains(FsFlags::ST_NODEV));
+        }
+        env.dvdcli(UNMOUNT).succeeds();
+        assert_eq!(env.mounts(), below);
+        env.dvdcli("remove -d local -n db").succeeds();
+    }
+}
+
+#[test]
+fn without_the_newer_calls_nothing_is_forbidden_by_half() {
+    let Some(env) = Env::isolated() else { return };
+    let below = source(&env);
+    for call in ["open_tree", "mount_setattr"] {
+        for options in ["rbind,ro", "rbind,noexec"] {
+            let (trace, inject) = (
+                format!("trace={call}"),
+                format!("inject={call}:error=ENOSYS"),
+            );
+            let run = env.mount_created(&format!(
+                "mount -d local -n db {}",
+                RBIND.replace("rbind", options)
+            ));
+            under_strace(run, &["-e", &trace, "-e", &inject, "-o", "/dev/null"]).fails(1, &format!("dvdcli: mounting volume db: mounting $ROOT/source at $ROOT/{LOCAL}/db/_data as none: its options would not count for the mounts below it; o=rbind with ro or noexec needs Linux 5.12\n"));
+            assert_eq!(env.mounts(), below);
+            env.dvdcli("remove -d local -n db").succeeds();
+        }
+    }
 }
 
 /// Linux before 5.2 and 5.12.
