@@ -1,5 +1,6 @@
 //! The directories of a driver's volumes: each is made as a whole and removed as a whole, even if a call is killed.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::labels::Labels;
 use crate::base::options::Options;
-use crate::base::text::plain;
 use crate::driver::shared::aside::{Aside, lacks_space};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::names;
@@ -103,21 +103,14 @@ impl Store {
                 }
                 return Ok(None);
             }
-            // It is too long, or no regular file.
-            Err(error) if error.raw_os_error().is_none() => bail!(
-                "reading {}: {}; mend it or move the directory away",
-                path.display(),
-                plain(&error)
-            ),
+            // What is there is none of our records.
+            Err(error) if error.raw_os_error().is_none() => return Err(unusable(&path, &error)),
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
         let record = serde_json::from_slice(&text);
-        record.map(Some).with_context(|| {
-            format!(
-                "reading {}: damaged, mend it or move the directory away",
-                path.display()
-            )
-        })
+        record
+            .map(Some)
+            .map_err(|error| unusable(&path, &format!("it is damaged: {error}")))
     }
 
     /// The names of all volumes, sorted.
@@ -254,6 +247,13 @@ fn delete_in_place(directory: &Path) -> Result<()> {
     }
     fs::remove_file(directory.join(RECORD)).with_context(doing)?;
     fs::remove_dir(directory).with_context(doing)
+}
+
+fn unusable(record: &Path, why: &dyn fmt::Display) -> Error {
+    anyhow!(
+        "reading {}: {why}; mend it or move the directory away",
+        record.display()
+    )
 }
 
 fn not_moved(error: io::Error, directory: &Path) -> Error {

@@ -248,7 +248,7 @@ fn files_that_others_could_have_made_are_named() {
     is_left(
         &env,
         &format!(
-            "loop/db: reading $ROOT/{LOOP}/db/volume.json: damaged, mend it or move the directory away: [..]\n"
+            "loop/db: reading $ROOT/{LOOP}/db/volume.json: it is damaged: [..]; mend it or move the directory away\n"
         ),
     );
     fs::remove_file(env.path(&format!("{LOOP}/db/image"))).unwrap();

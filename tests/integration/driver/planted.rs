@@ -101,8 +101,17 @@ fn a_record_that_is_none_hangs_nobody() {
                 "it is no regular file",
             ),
             ("truncate -s 20G volume.json", "it is longer than 1 MiB"),
+            ("mkdir volume.json", "is a directory"),
+            (
+                "printf {} > volume.json",
+                "it is damaged: missing field `createdAt` at line 1 column 2",
+            ),
+            (
+                ": > volume.json",
+                "it is damaged: EOF while parsing a value at line 1 column 0",
+            ),
         ] {
-            fs::remove_file(directory.join("volume.json")).unwrap();
+            in_directory(&directory, "rm -r volume.json").unwrap();
             in_directory(&directory, script).unwrap();
             let problem = format!(
                 "reading $ROOT/var/lib/dvdcli/{driver}/db/volume.json: {problem}; mend it or move the directory away\n"

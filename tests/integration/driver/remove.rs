@@ -89,7 +89,9 @@ fn what_is_mounted_inside_keeps_a_volume_from_being_removed() {
                 // What is no record of ours is damaged, whyever.
                 "volume.json" => (
                     1,
-                    format!("reading {place}: damaged, mend it or move the directory away: [..]"),
+                    format!(
+                        "reading {place}: it is damaged: [..]; mend it or move the directory away"
+                    ),
                 ),
                 _ => (4, format!("[..] is mounted at {place}; unmount it first")),
             };
