@@ -3,8 +3,9 @@
 use anyhow::{Context, Result};
 
 use crate::base::finding::{Care, Finding};
+use crate::base::size;
 use crate::driver::loop_::on_disk::OnDisk;
-use crate::driver::loop_::{binding, open, options, promise};
+use crate::driver::loop_::{binding, growth, open, options, promise};
 use crate::driver::shared::examine::{cannot_mount, is_used, missing, subject};
 use crate::driver::shared::home::Home;
 use crate::driver::shared::host_claim;
@@ -96,6 +97,15 @@ pub fn volume(on_disk: &OnDisk, table: &MountTable, care: Care) -> Result<Vec<Fi
             on_disk.repair_of_full_disk(),
         ));
     }
+    let directory = on_disk.place.directory();
+    if let Some(length) = growth::begun(&directory) {
+        let problem = format!("growing it to {} was cut off", size::show(length));
+        found.push(Finding::new(
+            &subject,
+            problem,
+            "mount it, which goes on with that",
+        ));
+    }
     found.extend(claim(on_disk, table, care)?);
     Ok(found)
 }
@@ -119,7 +129,7 @@ fn claim(on_disk: &OnDisk, table: &MountTable, care: Care) -> Result<Option<Find
     let subject = subject(place);
     if let Some(other) = host_claim::foreign(&directory, host)? {
         let (name, machine) = (&other.name, &other.machine_id);
-        place.home.invocation.log.warn(&format!(
+        place.home.invocation.log.warn_once(&format!(
             "{subject} is mounted on host {name} (machine {machine}); if that host is gone, mount it here with the setting mount.preempt"
         ));
         return Ok(None);

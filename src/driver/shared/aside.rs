@@ -218,6 +218,23 @@ impl Aside {
         found
     }
 
+    /// What calls of this host work on or have left of one volume.
+    pub fn leftovers_of(&self, volume: &str) -> Vec<Leftover> {
+        let names = State::BOTH.map(|state| (state, self.name(volume, state)));
+        let places = names.into_iter().flat_map(|(state, name)| {
+            let inside = self.root.join(DIRECTORY).join(&name);
+            [(state, inside), (state, self.root.join(name))]
+        });
+        let there = places.filter(|(_, path)| path.symlink_metadata().is_ok());
+        let leftover = |(state, path)| Leftover {
+            path,
+            volume: volume.to_owned(),
+            state,
+            is_own: true,
+        };
+        there.map(leftover).collect()
+    }
+
     /// Whether a path, which need not exist any more, is that of something in a volume that was being deleted.
     pub fn was_being_deleted(&self, path: &Path) -> bool {
         let inside = path.strip_prefix(&self.root).unwrap_or(Path::new(""));

@@ -84,7 +84,7 @@ impl Driver for BuiltIn<'_> {
     }
 
     fn examinable(&self) -> Result<Vec<String>> {
-        self.home.store.names()
+        examine::names(&self.home)
     }
 
     fn examine_volume(&self, name: &str, care: Care) -> Result<Examined> {

@@ -24,7 +24,12 @@ pub fn driver(kind: &dyn BuiltInKind, home: &Home, care: Care) -> Result<Vec<Fin
         ));
     }
     let leftovers = home.store.aside.all_leftovers();
-    found.extend(leftovers.iter().filter_map(|it| leftover(home, it, care)));
+    for leftover in leftovers.iter().filter(|leftover| !leftover.is_own) {
+        home.invocation.log.warn(&format!(
+            "{}/{} is half made or half removed by another host; a call of that host completes it",
+            home.driver, leftover.volume
+        ));
+    }
     found.extend(kind.examine(home, &all_options(home)?, care)?);
     Ok(found)
 }
@@ -42,24 +47,28 @@ fn all_options(home: &Home) -> Result<Vec<NormalOptions>> {
     Ok(files.map(|file| file.options).collect())
 }
 
+/// The volumes that there are, and those of which something is left.
+pub fn names(home: &Home) -> Result<Vec<String>> {
+    let mut names = home.store.names()?;
+    let leftovers = home.store.aside.all_leftovers().into_iter();
+    names.extend(leftovers.filter(|it| it.is_own).map(|it| it.volume));
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
 /// What a killed call has left. What a live one works on is none.
-fn leftover(home: &Home, leftover: &Leftover, care: Care) -> Option<Finding> {
-    let subject = format!("{}/{}", home.driver, leftover.volume);
+fn leftover(place: Place, leftover: &Leftover, care: Care) -> Option<Finding> {
+    let home = place.home;
+    if !home.store.aside.is_dead(leftover) {
+        return None;
+    }
     let problem = match leftover.state {
         State::New => "a call that was killed has left a part of a new volume",
         State::Gone => "its removal was cut off, and a part of it is left",
     };
-    if !leftover.is_own {
-        home.invocation.log.warn(&format!(
-            "{subject} is half made or half removed by another host; a call of that host completes it"
-        ));
-        return None;
-    }
-    if !home.store.aside.is_dead(leftover) {
-        return None;
-    }
     let repair = format!("any call for {} deletes it", home.label());
-    let finding = Finding::new(subject, problem, repair);
+    let finding = Finding::new(subject(place), problem, repair);
     Some(
         finding.mended(care, "deleted what a killed call had left", || {
             home.refuse_unknown_host()?;
@@ -72,16 +81,23 @@ fn leftover(home: &Home, leftover: &Leftover, care: Care) -> Option<Finding> {
     )
 }
 
-/// One volume. An error is a finding too.
+/// One volume, and what is left of an earlier one of its name.
 pub fn volume(kind: &dyn BuiltInKind, place: Place, care: Care) -> Result<Examined> {
+    let leftovers = place.home.store.aside.leftovers_of(place.name);
+    let found = leftovers.iter().filter_map(|it| leftover(place, it, care));
+    let mut findings: Vec<Finding> = found.collect();
     let Some(file) = place.file()? else {
-        return Ok(Examined::default());
+        return Ok(Examined {
+            findings,
+            mounted: None,
+        });
     };
     let table = MountTable::read()?;
     let existing = kind.existing(place, &file)?;
     let mounted = existing.mounted(&table)?;
+    findings.extend(existing.examine(&table, care)?);
     Ok(Examined {
-        findings: existing.examine(&table, care)?,
+        findings,
         mounted: mounted.map(|(mount_point, _)| mount_point),
     })
 }

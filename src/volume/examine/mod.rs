@@ -20,7 +20,7 @@ use crate::invocation::log::Log;
 use crate::sys::files::trusted::acts_as_root;
 use crate::volume::Locked;
 use crate::volume::examine::looking::{at_work, confirmed, or_finding};
-use crate::volume::examine::records::Records;
+use crate::volume::examine::records::{Records, unheld};
 use crate::volume::holders::ledger;
 use crate::volume::holders::record::Holder;
 use crate::volume::mount_point;
@@ -91,7 +91,7 @@ fn of_driver(invocation: &Invocation, name: &str, records: &Records, care: Care)
     for volume in volumes {
         let subject = format!("{name}/{volume}");
         if !records.is_held_elsewhere(&subject) {
-            let result = of_volume(invocation, driver.as_ref(), &volume, records, care);
+            let result = of_volume(invocation, driver.as_ref(), &volume, care);
             let of_volume = or_finding(&subject, result, &mut found);
             found.extend(of_volume);
         }
@@ -116,28 +116,27 @@ fn of_volume(
     invocation: &Invocation,
     driver: &dyn Driver,
     name: &str,
-    records: &Records,
     care: Care,
 ) -> Result<Vec<Finding>> {
-    let subject = format!("{}/{name}", driver.name());
-    let look = || {
-        let examined = driver.examine_volume(name, Care::Look)?;
-        let unheld = records.unheld(driver.name(), name, &examined);
-        Ok([examined.findings, unheld].concat())
+    let look = |care| -> Result<Vec<Finding>> {
+        let examined = driver.examine_volume(name, care)?;
+        let unheld = unheld(invocation, driver.name(), name, &examined);
+        Ok(examined.findings.into_iter().chain(unheld).collect())
     };
-    let found = match confirmed(|| ledger::is_at_work(invocation, driver.key(), name), look)? {
-        Some(found) => found,
-        None => return Ok(at_work(&invocation.log, &subject)),
+    // What is left of a snapshot is a matter of its volume.
+    let locked = name.split('@').next().unwrap_or(name);
+    let is_at_work = || ledger::is_at_work(invocation, driver.key(), locked);
+    let Some(found) = confirmed(is_at_work, || look(Care::Look))? else {
+        let subject = format!("{}/{name}", driver.name());
+        return Ok(at_work(&invocation.log, &subject));
     };
     let is_fixable = |finding: &Finding| finding.remedy == Remedy::Fixable;
     if care == Care::Look || !found.iter().any(is_fixable) {
         return Ok(found);
     }
-    let volume = open_exactly(invocation, driver.name())?.volume(name, &Options::new())?;
+    let volume = open_exactly(invocation, driver.name())?.volume(locked, &Options::new())?;
     let _locked = Locked::lock(invocation, volume.as_ref(), Holder::default())?;
-    let examined = driver.examine_volume(name, Care::Fix)?;
-    let unheld = records.unheld(driver.name(), name, &examined);
-    Ok([examined.findings, unheld].concat())
+    look(Care::Fix)
 }
 
 /// Whether only root can look there; a warning says so.

@@ -1,6 +1,6 @@
 //! What is recorded of mounted volumes, compared with what is mounted and who lives.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
@@ -50,18 +50,6 @@ impl Records {
         })
     }
 
-    /// That a volume of a built-in driver is mounted without a record.
-    pub fn unheld(&self, driver: &str, volume: &str, examined: &Examined) -> Vec<Finding> {
-        let mounted = examined.mounted.as_ref();
-        let subject = format!("{driver}/{volume}");
-        let unmount = format!("unmount it ({})", command(driver, volume));
-        let finding = |place: &PathBuf| nobody_holds(&subject, unmount, place);
-        match self.of(&subject) {
-            Some(_) => Vec::new(),
-            None => mounted.map(finding).into_iter().collect(),
-        }
-    }
-
     pub fn examine(&self, invocation: &Invocation, care: Care) -> Vec<Finding> {
         let mut found = Vec::new();
         for (path, kept) in &self.0 {
@@ -77,6 +65,19 @@ impl Records {
         }
         found
     }
+}
+
+/// That a volume of a built-in driver is mounted without a record.
+pub fn unheld(
+    invocation: &Invocation,
+    driver: &str,
+    volume: &str,
+    examined: &Examined,
+) -> Option<Finding> {
+    let place = examined.mounted.as_ref()?;
+    let unmount = format!("unmount it ({})", command(driver, volume));
+    let finding = nobody_holds(&format!("{driver}/{volume}"), unmount, place);
+    Some(finding).filter(|_| !ledger::has_record(invocation, driver, volume))
 }
 
 /// A managed plugin may be named with its tag `latest` or without.
@@ -123,12 +124,16 @@ fn of_record(
     let Some(found) = confirmed(is_at_work, look)? else {
         return Ok(at_work(&invocation.log, &subject(record)));
     };
+    // As it is by now.
+    let Some(Kept::Record(record)) = ledger::reread(path)? else {
+        return Ok(Vec::new());
+    };
     if found.is_empty() {
-        return Ok(silent(invocation, record)?.into_iter().collect());
+        return Ok(silent(invocation, &record)?.into_iter().collect());
     }
     let mended = found
         .into_iter()
-        .map(|finding| mending::released(invocation, record, finding, care));
+        .map(|finding| mending::released(invocation, &record, finding, care));
     Ok(mended.collect())
 }
 
@@ -177,9 +182,10 @@ fn silent(invocation: &Invocation, record: &HolderRecord) -> Result<Option<Findi
     let Some(mount) = record.live(&table) else {
         return Ok(None);
     };
-    let error = match mount_point::answers(invocation, &mount.path) {
-        // That is FUSE's answer to who has not mounted it.
-        Err(error) if error.kind() != ErrorKind::PermissionDenied => error,
+    let ask = || mount_point::answers(invocation, &mount.path);
+    // It may have been unmounted meanwhile, and mounted again.
+    let error = match ask().or_else(|first| again(first, ask)) {
+        Err(error) if mount.is_live(&MountTable::read()?) => error,
         _ => return Ok(None),
     };
     let problem = format!("its mount at {} does not answer", mount.path.display());
@@ -190,6 +196,15 @@ fn silent(invocation: &Invocation, record: &HolderRecord) -> Result<Option<Findi
         repair,
         ..Finding::of(&subject(record), &error)
     }))
+}
+
+/// Asks again, unless there was no answer at all. Permission is denied by FUSE to who has not mounted it.
+fn again(first: io::Error, ask: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    match first.kind() {
+        ErrorKind::PermissionDenied => Ok(()),
+        ErrorKind::TimedOut => Err(first),
+        _ => ask(),
+    }
 }
 
 fn nobody_holds(subject: &str, unmount: String, place: &Path) -> Finding {

@@ -87,6 +87,12 @@ pub fn files(invocation: &Invocation) -> Result<Vec<(PathBuf, Kept)>> {
     Ok(found)
 }
 
+/// Whether there is a record of a volume by now.
+pub fn has_record(invocation: &Invocation, driver: &str, volume: &str) -> bool {
+    let path = path_of(&invocation.paths.holders, driver, volume);
+    matches!(reread(&path), Ok(Some(Kept::Record(_))))
+}
+
 /// One of them as it is by now; `None` where it has gone.
 pub fn reread(path: &Path) -> Result<Option<Kept>> {
     kept(path, &host::boot_id()?)

@@ -7,7 +7,8 @@ use pretty_assertions::assert_eq;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::loop_devices::{Device, is_bound};
-use crate::harness::mounts::{in_directory, mounted_at};
+use crate::harness::mounts::{bind, in_directory, mount_type, mounted_at, unmount};
+use crate::harness::programs::program_at;
 use crate::harness::site::Site;
 use crate::harness::strace::{killed_at_rename, under_strace};
 use crate::harness::volumes::{LOCAL, LOOP, image, loop_volume, own_claim, volume};
@@ -75,6 +76,36 @@ fn what_killed_calls_have_left_is_named_and_deleted() {
         env.dvdcli(&format!("remove -d {driver} -n kept"))
             .succeeds();
     }
+}
+
+#[test]
+fn snapshots_are_no_finding_and_what_is_left_of_them_is_deleted() {
+    let Some(env) = isolated() else { return };
+    loop_volume(&env, "db");
+    let take = |name: &str| {
+        env.dvdcli(&format!(
+            "snapshot create -d loop -n db --snapshotname {name}"
+        ))
+    };
+    take("one").succeeds();
+    env.dvdcli("doctor").succeeds();
+    killed_at_rename(take("two"));
+    is_fixed(
+        &env,
+        "loop/db@two: a call that was killed has left a part of a new volume; any call for driver loop deletes it, or run doctor --fix\n",
+        "fixed: loop/db@two: deleted what a killed call had left\n",
+    );
+    env.write(&format!("{LOOP}/db/growing"), "41943040\n");
+    is_left(
+        &env,
+        "loop/db: growing it to 40 MiB was cut off; mount it, which goes on with that\n",
+    );
+    let printed = format!("$ROOT/{LOOP}/db/mnt/data\n");
+    env.dvdcli("mount -d loop -n db")
+        .prints(&printed)
+        .succeeds();
+    env.dvdcli("unmount -d loop -n db").succeeds();
+    env.dvdcli("doctor").succeeds();
 }
 
 #[test]
@@ -279,13 +310,51 @@ fn what_a_volume_needs_and_the_host_has_not_is_named() {
         }
         env.dvdcli("remove -d local -n l").succeeds();
     }
-    let place = std::fs::canonicalize(crate::harness::programs::program_at("e2fsck")).unwrap();
+    let place = std::fs::canonicalize(program_at("e2fsck")).unwrap();
     let nothing = env.dir("nothing");
-    crate::harness::mounts::bind(Path::new("/dev/null"), &place);
+    bind(Path::new("/dev/null"), &place);
     env.dvdcli("doctor")
         .prints("driver loop: e2fsck is not installed, which ext4 needs; install the Debian package e2fsprogs\n")
         .fails(1, "");
-    crate::harness::mounts::unmount(&place);
+    unmount(&place);
     env.dvdcli("doctor").succeeds();
     drop(nothing);
+}
+
+#[test]
+fn a_kernel_that_lacks_something_is_named() {
+    let Some(env) = isolated() else { return };
+    loop_volume(&env, "db");
+    let release = Path::new("/proc/sys/kernel/osrelease");
+    bind(&env.write("release", "4.19.0-9-amd64\n"), release);
+    is_left(
+        &env,
+        "driver loop: the kernel is older than Linux 5.8, and has no LOOP_CONFIGURE; boot a newer one\n",
+    );
+    unmount(release);
+    let known = Path::new("/proc/filesystems");
+    bind(&env.write("filesystems", "nodev\tproc\n\txfs\n"), known);
+    let modules = Path::new("/lib/modules");
+    if modules.exists() {
+        mount_type("tmpfs", modules, "size=1m");
+        // It cannot be known which modules there are.
+        env.dvdcli("doctor").succeeds();
+        let release = std::fs::read_to_string(release).unwrap();
+        let directory = modules.join(release.trim());
+        fs::create_dir(&directory).unwrap();
+        let lists = |module: &str| {
+            let line = format!("kernel/fs/{module}/{module}.ko.zst:\n");
+            fs::write(directory.join("modules.dep"), line).unwrap();
+        };
+        lists("xfs");
+        is_left(
+            &env,
+            "driver loop: the kernel has no ext4, and no module for it; install its module (modprobe ext4), or a kernel with it\n",
+        );
+        lists("ext4");
+        env.dvdcli("doctor").succeeds();
+        unmount(modules);
+    }
+    unmount(known);
+    env.dvdcli("doctor").succeeds();
 }

@@ -9,6 +9,7 @@ use crate::harness::plugin::FakePlugin;
 use crate::harness::run::{killed, staying};
 use crate::harness::strace::under_strace;
 use crate::harness::volumes::{LOOP, data, loop_volume, user_of};
+use crate::harness::waiting::at_once;
 
 /// Otherwise, how full the disk of the machine is would be told as well.
 const ANY_DISK: &str = "dvdcli: {allow: {loop: {reserve: 0}}}";
@@ -197,4 +198,51 @@ fn a_mount_that_does_not_answer_is_named_and_delays_nothing() {
     unmount(&dead);
     fs::write(&record, text).unwrap();
     env.dvdcli("unmount -d fake -n db").succeeds();
+}
+
+/// A host where volumes come and go at this moment is a healthy one.
+#[test]
+fn calls_at_the_same_time_are_no_finding_and_lose_nothing() {
+    let Some(env) = isolated() else { return };
+    let env = &env;
+    let rounds = 8;
+    at_once(0..5, |caller| match caller {
+        0 | 1 => {
+            for round in 0..rounds * 3 {
+                let flags = if round % 2 == caller { " --fix" } else { "" };
+                let found = env.dvdcli(&format!("doctor{flags}")).output();
+                assert_eq!((found.code, found.stdout.as_str()), (0, ""), "{found:?}");
+                let is_at_work = |line: &str| line.ends_with("another dvdcli is at work on it");
+                assert!(found.stderr.lines().all(is_at_work), "{found:?}");
+            }
+        }
+        _ => {
+            let driver = if caller == 4 { "local" } else { "loop" };
+            let options = if caller == 4 { "" } else { " --opt size=8MiB" };
+            let named = format!("-d {driver} -n v{caller}");
+            for round in 0..rounds {
+                let mounted = env.dvdcli(&format!("mount {named}{options}")).output();
+                assert_eq!(
+                    (mounted.code, mounted.stderr.as_str()),
+                    (0, ""),
+                    "{mounted:?}"
+                );
+                let path = mounted.stdout.trim_end().replace("$ROOT", env.root());
+                fs::write(format!("{path}/file"), round.to_string()).unwrap();
+                env.dvdcli(&format!("mount {named} --id other"))
+                    .output()
+                    .parts();
+                env.dvdcli(&format!("unmount {named} --id other"))
+                    .output()
+                    .parts();
+                let written = fs::read_to_string(format!("{path}/file")).unwrap();
+                assert_eq!(written, round.to_string());
+                env.dvdcli(&format!("unmount {named}")).succeeds();
+                if round % 2 == 0 {
+                    env.dvdcli(&format!("remove {named}")).succeeds();
+                }
+            }
+        }
+    });
+    env.assert_nothing_is_left();
 }
