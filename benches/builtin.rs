@@ -29,12 +29,25 @@ fn main() {
     timed(Command::new("mount").args(["--make-rprivate", "/"]));
     let root = std::env::temp_dir().join(format!("dvdcli-bench-{}", std::process::id()));
     let bench = Bench { root };
-    fs::create_dir_all(bench.root.join("mnt")).expect("a directory for the benchmark");
+    prepare(&bench.root);
     bench.new_volume(runs);
     bench.existing_volume(runs);
     bench.many_volumes();
     care::run(&bench.root);
     let _ = fs::remove_dir_all(&bench.root);
+}
+
+/// Makes a directory of volumes, which may be larger than the disk.
+fn prepare(root: &Path) {
+    let settings = root.join("etc/dvdcli");
+    for directory in [&settings, &root.join("mnt")] {
+        fs::create_dir_all(directory).expect("a directory for the benchmark");
+    }
+    fs::write(
+        settings.join("config.yml"),
+        "dvdcli.allow.loop: {overcommit: true, reserve: 0}\n",
+    )
+    .expect("settings");
 }
 
 struct Bench {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::statvfs::statvfs;
 
 use crate::timing::{interleaved, timed};
-use crate::{DVDCLI, print};
+use crate::{DVDCLI, prepare, print};
 
 const RUNS: usize = 9;
 
@@ -19,7 +19,7 @@ struct Place {
 
 impl Place {
     fn new(root: PathBuf) -> Place {
-        fs::create_dir_all(root.join("mnt")).expect("a directory for the benchmark");
+        prepare(&root);
         Place { root }
     }
 
@@ -59,7 +59,8 @@ impl Place {
     }
 
     fn unmounted(self) {
-        let line = "umount mnt 2>/dev/null || true; cd ..; umount \"$OLDPWD\"";
+        let line =
+            "umount mnt 2>/dev/null || true; cd ..; umount \"$OLDPWD\"; rm -f \"$OLDPWD.disk\"";
         timed(&mut self.shell(line));
     }
 }
@@ -89,13 +90,16 @@ fn snapshots(above: &Path, kind: &str) {
         _ => ("mounted", "--reflink=always"),
     };
     timed(Command::new("sync").arg("-f").arg(&place.root));
-    let copy = format!("cp {cp} var/lib/dvdcli/loop/db/image copy");
+    // On btrfs both have to be without copy-on-write, as images are.
+    let same = "touch copy; chattr +C copy 2>/dev/null || true";
+    let copy = format!("exec cp {cp} var/lib/dvdcli/loop/db/image copy");
     let mut taken = 0;
     let medians = interleaved(
         RUNS,
         &mut [
             &mut || {
-                let took = timed(&mut place.shell(&format!("exec {copy}")));
+                timed(&mut place.shell(same));
+                let took = timed(&mut place.shell(&copy));
                 timed(&mut place.shell("rm copy; sync -f ."));
                 took
             },
