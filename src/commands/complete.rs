@@ -78,15 +78,13 @@ fn values(invocation: &Invocation, question: &Question) -> Result<Vec<String>> {
 
 /// The names of a driver's volumes: of the one that is named, else of the configured one, else of all that answer.
 fn volumes(invocation: &Invocation, driver: Option<&str>) -> Result<Vec<String>> {
-    let is_named = driver.is_some() || invocation.config.driver.is_some();
-    let volumes = if is_named {
-        driver::open_or_configured(invocation, driver)?.list()?
-    } else {
-        let answers = overview::ask_all(invocation, |driver| driver.list())?;
-        let answers = answers.into_iter().filter_map(|(_, answer)| answer.ok());
-        answers.flatten().collect()
-    };
-    Ok(sorted(volumes.into_iter().map(|it| it.name).collect()))
+    if driver.is_some() || invocation.config.driver.is_some() {
+        let driver = driver::open_or_configured(invocation, driver)?;
+        return Ok(sorted(driver.names()?));
+    }
+    let answers = overview::ask_all(invocation, |driver| driver.names())?;
+    let answers = answers.into_iter().filter_map(|(_, answer)| answer.ok());
+    Ok(sorted(answers.flatten().collect()))
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

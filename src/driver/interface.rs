@@ -40,6 +40,12 @@ pub trait Driver: Send {
     /// All volumes (protocol: `List`), in no order.
     fn list(&self) -> Result<Vec<VolumeInfo>>;
 
+    /// The names of all volumes, in no order, for those who want no more: a built-in driver reads no record for them.
+    fn names(&self) -> Result<Vec<String>> {
+        let volumes = self.list()?.into_iter();
+        Ok(volumes.map(|volume| volume.name).collect())
+    }
+
     /// Whether it keeps the labels of its volumes; the protocol has none.
     fn keeps_labels(&self) -> bool {
         false

@@ -60,6 +60,10 @@ impl Driver for BuiltIn<'_> {
         Ok(volumes)
     }
 
+    fn names(&self) -> Result<Vec<String>> {
+        self.home.store.names()
+    }
+
     fn keeps_labels(&self) -> bool {
         true
     }

@@ -122,7 +122,7 @@ fn the_snapshots_of_a_volume_are_completed() {
         let Some(terminal) = Terminal::start(&env, shell) else {
             continue;
         };
-        let line = "snapshot restore -d loop -n db --snapshotname n\t";
+        let line = "snapshot restore -d loop -n d\t--snapshotname n\t";
         let expected = "<snapshot><restore><-d><loop><-n><db><--snapshotname><noon>";
         assert_eq!(
             terminal.comes_to(line, expected),
