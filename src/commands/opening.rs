@@ -9,6 +9,7 @@ use crate::base::failure::Failure;
 use crate::base::options::Options;
 use crate::base::secrets::values::Secrets;
 use crate::cli::arguments::{Common, VolumeOptions};
+use crate::cli::progress;
 use crate::driver;
 use crate::driver::interface::Volume;
 use crate::invocation::budget::Budget;
@@ -62,6 +63,7 @@ pub fn reading(common: &Common) -> Budget {
 
 /// As [`begin`], where `log` knows the secrets.
 pub fn start(common: &Common, default_timeout: Duration, log: &Log) -> Result<Invocation> {
+    progress::show();
     let config = common.config.as_deref();
     Invocation::new(config, common.limits(default_timeout), log.clone())
 }

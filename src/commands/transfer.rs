@@ -9,7 +9,7 @@ use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::{ErrorKind, Failure, with_more};
 use crate::cli::arguments::{ExportArgs, ImportArgs};
-use crate::cli::{progress, stdout as answer};
+use crate::cli::stdout as answer;
 use crate::commands::held::{Access, with_volume};
 use crate::commands::opening::{catch_signals, shown_name};
 use crate::invocation::log::Log;
@@ -25,7 +25,6 @@ use crate::volume::holders::lock::ImportLock;
 
 pub fn export(args: &ExportArgs, log: &mut Log) -> Result<u8> {
     catch_signals()?;
-    progress::show();
     let doing = || format!("exporting volume {}", shown_name(&args.common));
     let mut target = target(args).with_context(doing)?;
     let written = with_volume(&args.common, Access::Read, log, |invocation, _, path| {
@@ -55,9 +54,9 @@ fn target(args: &ExportArgs) -> Result<Target> {
 
 pub fn import(args: &ImportArgs, log: &mut Log) -> Result<u8> {
     catch_signals()?;
-    progress::show();
     let doing = || format!("importing into volume {}", shown_name(&args.common));
     let file = source(args).with_context(doing)?;
+    let mut is_in_place = false;
     let imported = with_volume(
         &args.common,
         Access::Write,
@@ -65,10 +64,14 @@ pub fn import(args: &ImportArgs, log: &mut Log) -> Result<u8> {
         |invocation, volume, path| {
             let _lock = ImportLock::acquire(invocation, volume.driver().key(), volume.name())?;
             let warn = |what: &str| invocation.log.warn(what);
-            unpack(file, path, &warn)
+            unpack(file, path, &warn).inspect(|()| is_in_place = true)
         },
     );
-    imported.map_err(with_advice).with_context(doing)?;
+    let imported = match is_in_place {
+        true => imported.context("all is in its place, but what comes after was not done"),
+        false => imported.map_err(with_advice),
+    };
+    imported.with_context(doing)?;
     Ok(0)
 }
 

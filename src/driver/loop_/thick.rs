@@ -10,6 +10,11 @@ use crate::base::size;
 use crate::driver::loop_::space;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::mount::mountopts::MountOptions;
+use crate::sys::process::interruption;
+use crate::sys::process::progress::Progress;
+
+/// How many bytes are allocated at once.
+const STEP: usize = 1 << 30;
 
 /// Whether the options ask for it.
 pub fn is_asked(options: &NormalOptions) -> bool {
@@ -47,7 +52,7 @@ pub fn check_mount_options(options: &NormalOptions) -> Result<()> {
 /// The space is not free, or the file system below cannot keep it.
 pub fn allocate(image: &File) -> Result<()> {
     let length = image.metadata().context("reading its length")?.len();
-    let can = match space::allocate(image, 0, length) {
+    let can = match in_steps(image, length) {
         // xfs wants the space to be free even of what is allocated already.
         Err(_) if is_allocated(image)? => true,
         can => can?,
@@ -61,6 +66,22 @@ pub fn allocate(image: &File) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// False where the file system below cannot. A signal ends it between two steps.
+fn in_steps(image: &File, length: u64) -> Result<bool> {
+    let progress = Progress::begin("allocated", Some(length));
+    for at in (0..length).step_by(STEP) {
+        if let Some(reason) = interruption::reason().filter(|_| at > 0) {
+            bail!(reason);
+        }
+        let step = (length - at).min(STEP as u64);
+        if !space::allocate(image, at, step)? {
+            return Ok(false);
+        }
+        progress.add(step);
+    }
+    Ok(true)
 }
 
 /// Whether all of an image is allocated, as far as its number of blocks tells.

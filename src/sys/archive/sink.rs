@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Result};
 
-use crate::sys::archive::{BLOCK, padding, refuse_interrupted};
+use crate::sys::archive::{BLOCK, padding, refuse_interrupted, shown};
 use crate::sys::process::progress::Progress;
 
 /// Of the buffer: large enough to make system calls cheap, and small enough for the processor's cache.
@@ -54,7 +55,8 @@ impl<'a> Sink<'a> {
     }
 
     /// A part of a file. What the file has no more is written as zeros, and counted.
-    pub fn put_file(&mut self, file: &File, mut from: u64, to: u64) -> Result<u64> {
+    pub fn put_file(&mut self, file: &File, part: Range<u64>, path: &[u8]) -> Result<u64> {
+        let (mut from, to) = (part.start, part.end);
         while from < to {
             if CAPACITY - self.filled < LEAST {
                 self.flush()?;
@@ -69,7 +71,9 @@ impl<'a> Sink<'a> {
                     from += read as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    return Err(error).with_context(|| format!("reading {}", shown(path)));
+                }
             }
         }
         Ok(0)

@@ -44,20 +44,18 @@ impl Staging {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let number = now.map_or(0, |since| since.as_nanos());
         let name = OsString::from(format!("{STAGED}{number:x}"));
-        let doing = || format!("making {}", name.display());
-        let directory = make(&top, &name).with_context(doing)?;
-        // What is made in it would inherit the list.
-        match fremovexattr(&directory, acl::KEYS[1].0) {
-            Ok(()) | Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => {}
-            Err(error) => return Err(io::Error::from(error)).with_context(doing),
+        match make_both(&top, &name) {
+            Ok((directory, files)) => Ok(Staging {
+                top,
+                name,
+                directory,
+                files,
+            }),
+            Err(error) => {
+                let error = error.context(format!("making {}", name.display()));
+                Err(deleting(&top, &name, error))
+            }
         }
-        let files = make(&directory, OsStr::new(FILES)).with_context(doing)?;
-        Ok(Staging {
-            top,
-            name,
-            directory,
-            files,
-        })
     }
 
     /// Where the files are to be made.
@@ -111,14 +109,30 @@ impl Staging {
     /// Takes away what was made, after an error.
     pub fn abandon(self, error: Error) -> Error {
         drop((self.directory, self.files));
-        match remove(&self.top, &self.name) {
-            Ok(()) => error,
-            Err(second) => error.context(format!(
-                "{} stays behind, {second:#}; the next import deletes it",
-                self.name.display()
-            )),
-        }
+        deleting(&self.top, &self.name, error)
     }
+}
+
+/// Takes away what was made, after an error.
+fn deleting(top: &OwnedFd, name: &OsStr, error: Error) -> Error {
+    match remove(top, name) {
+        Ok(()) => error,
+        Err(second) => error.context(format!(
+            "{} stays behind, {second:#}; the next import deletes it",
+            name.display()
+        )),
+    }
+}
+
+fn make_both(top: &OwnedFd, name: &OsStr) -> Result<(OwnedFd, OwnedFd)> {
+    let directory = make(top, name)?;
+    // What is made in it would inherit the list.
+    match fremovexattr(&directory, acl::KEYS[1].0) {
+        Ok(()) | Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => {}
+        Err(error) => return Err(io::Error::from(error).into()),
+    }
+    let files = make(&directory, OsStr::new(FILES))?;
+    Ok((directory, files))
 }
 
 /// Completes an import that was cut off while it was moved to its place, and takes away what else was cut off. Returns whether there
@@ -209,8 +223,7 @@ fn describe(top: &OwnedFd, name: &OsStr, attributes: Option<Attributes>) -> Resu
 
 /// A directory for nobody else.
 fn make(parent: &OwnedFd, name: &OsStr) -> Result<OwnedFd> {
-    let made = mkdirat(parent, name, Mode::S_IRWXU).map_err(io::Error::from);
-    made.with_context(|| format!("making {}", name.display()))?;
+    mkdirat(parent, name, Mode::S_IRWXU).map_err(io::Error::from)?;
     Ok(enter(parent, name).and_then(readable)?)
 }
 

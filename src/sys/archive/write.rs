@@ -48,8 +48,7 @@ pub fn write(
         waiting: vec![Vec::new()],
     };
     while let Some(path) = writer.waiting.pop() {
-        let doing = || format!("reading {}", shown(&path));
-        writer.directory(&path).with_context(doing)?;
+        writer.directory(&path)?;
     }
     writer.sink.finish()
 }
@@ -76,14 +75,16 @@ impl Writer<'_> {
                 return self.mount_point(path);
             }
             Err(error) if has_gone(&error) => return Ok(()),
-            opened => opened?,
+            opened => opened.with_context(reading(path))?,
         };
         let status = fstat(&directory).map_err(io::Error::from)?;
-        let extended = Extended::of(&directory)?;
+        let extended = Extended::of(&directory).with_context(reading(path))?;
         self.put_header(path.to_vec(), Kind::Directory, &status, extended)?;
-        let names = Dir::from_fd(readable(&directory)?).map_err(io::Error::from)?;
+        let names = readable(&directory)
+            .and_then(|opened| Ok(Dir::from_fd(opened)?))
+            .with_context(reading(path))?;
         for entry in names {
-            let entry = entry.map_err(io::Error::from)?;
+            let entry = entry.map_err(io::Error::from).with_context(reading(path))?;
             let name = entry.file_name();
             let bytes = name.to_bytes();
             if matches!(bytes, b"." | b"..") || path.is_empty() && is_of_import(bytes) {
@@ -94,9 +95,7 @@ impl Writer<'_> {
                 path => [path, b"/", bytes].concat(),
             };
             let is_file = entry.file_type() == Some(nix::dir::Type::File);
-            let doing = || format!("reading {}", shown(&below));
-            self.entry(&directory, name, below.clone(), is_file)
-                .with_context(doing)?;
+            self.entry(&directory, name, below, is_file)?;
         }
         Ok(())
     }
@@ -104,7 +103,9 @@ impl Writer<'_> {
     /// A directory that something is mounted at, which is not the volume's: without what is in it.
     fn mount_point(&mut self, path: &[u8]) -> Result<()> {
         let status = fstatat(self.top, path, AtFlags::AT_SYMLINK_NOFOLLOW);
-        let status = status.map_err(io::Error::from)?;
+        let status = status
+            .map_err(io::Error::from)
+            .with_context(reading(path))?;
         (self.warn)(&format!("left out: what is mounted at {}", shown(path)));
         self.put_header(path.to_vec(), Kind::Directory, &status, Extended::default())
     }
@@ -117,17 +118,19 @@ impl Writer<'_> {
         is_file: bool,
     ) -> Result<()> {
         refuse_interrupted()?;
-        if is_file && let Some(file) = open(directory, name)? {
+        if is_file && let Some(file) = open(directory, name).with_context(reading(&path))? {
             return self.file(file, path);
         }
         let status = match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Err(Errno::ENOENT) => return Ok(()),
-            status => status.map_err(io::Error::from)?,
+            status => status
+                .map_err(io::Error::from)
+                .with_context(reading(&path))?,
         };
         match status.st_mode & libc::S_IFMT {
             libc::S_IFDIR => self.waiting.push(path),
             libc::S_IFREG => {
-                if let Some(file) = open(directory, name)? {
+                if let Some(file) = open(directory, name).with_context(reading(&path))? {
                     self.file(file, path)?;
                 }
             }
@@ -148,7 +151,12 @@ impl Writer<'_> {
         let kind = match status.st_mode & libc::S_IFMT {
             libc::S_IFLNK => match readlinkat(directory, name) {
                 Err(Errno::ENOENT | Errno::EINVAL) => return Ok(()),
-                target => Kind::SymbolicLink(target.map_err(io::Error::from)?.into_vec()),
+                target => Kind::SymbolicLink({
+                    let target = target
+                        .map_err(io::Error::from)
+                        .with_context(reading(&path))?;
+                    target.into_vec()
+                }),
             },
             libc::S_IFIFO => Kind::Fifo,
             kind => Kind::Device {
@@ -162,7 +170,7 @@ impl Writer<'_> {
         }
         let extended = match Extended::of_name(directory, OsStr::from_bytes(name.to_bytes())) {
             Err(error) if has_gone(&error) => return Ok(()),
-            extended => extended?,
+            extended => extended.with_context(reading(&path))?,
         };
         self.put_header(path, kind, status, extended)
     }
@@ -181,7 +189,9 @@ impl Writer<'_> {
     }
 
     fn file(&mut self, file: File, path: Vec<u8>) -> Result<()> {
-        let status = fstat(&file).map_err(io::Error::from)?;
+        let status = fstat(&file)
+            .map_err(io::Error::from)
+            .with_context(reading(&path))?;
         let id = FileId::new(status.st_dev, status.st_ino);
         if status.st_mode & libc::S_IFMT != libc::S_IFREG || self.own == Some(id) {
             return Ok(());
@@ -190,10 +200,10 @@ impl Writer<'_> {
             return self.put_header(path, Kind::HardLink(first), &status, Extended::default());
         }
         let file = OwnedFd::from(file);
-        let extended = Extended::of(&file)?;
+        let extended = Extended::of(&file).with_context(reading(&path))?;
         let file = File::from(file);
         let length = status.st_size.cast_unsigned();
-        let parts = parts(&file, &status)?;
+        let parts = parts(&file, &status).with_context(reading(&path))?;
         let content = match &parts {
             None => Content {
                 stored: length,
@@ -206,7 +216,7 @@ impl Writer<'_> {
         let mut missing = 0;
         let whole = || iter::once(0..length).collect();
         for part in parts.unwrap_or_else(whole) {
-            missing += self.sink.put_file(&file, part.start, part.end)?;
+            missing += self.sink.put_file(&file, part, &path)?;
         }
         if missing > 0 {
             let path = shown(&path);
@@ -234,6 +244,10 @@ impl Writer<'_> {
         };
         self.sink.put(&member.header()?)
     }
+}
+
+fn reading(path: &[u8]) -> impl Fn() -> String {
+    move || format!("reading {}", shown(path))
 }
 
 /// Whether it has been removed, or something else is in its place, since its name was read.

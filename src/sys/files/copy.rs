@@ -14,6 +14,7 @@ use rustix::fs::ioctl_ficlone;
 use rustix::io::Errno as RustixErrno;
 
 use crate::sys::process::interruption;
+use crate::sys::process::progress::Progress;
 
 /// How many bytes are copied before the time that is left is checked again.
 const STEP: i64 = 64 << 20;
@@ -61,10 +62,12 @@ pub fn parts(
     may_share: bool,
     ends: Instant,
 ) -> Result<()> {
+    let total = parts.iter().map(|part| part.end - part.start).sum::<i64>();
+    let progress = Progress::begin("copied", Some(total.cast_unsigned()));
     let mut parts = parts.iter();
     parts.try_for_each(|part| match may_share {
-        true => range(source, copy, part.start, part.end, ends),
-        false => bytes(source, copy, part, ends),
+        true => range(source, copy, part, &progress, ends),
+        false => bytes(source, copy, part, &progress, ends),
     })
 }
 
@@ -76,7 +79,13 @@ fn refuse_late(ends: Instant) -> Result<()> {
     Ok(())
 }
 
-fn bytes(source: &File, copy: &File, part: &Range<i64>, ends: Instant) -> Result<()> {
+fn bytes(
+    source: &File,
+    copy: &File,
+    part: &Range<i64>,
+    progress: &Progress,
+    ends: Instant,
+) -> Result<()> {
     let mut buffer = vec![0; 1 << 20];
     let mut at = part.start.cast_unsigned();
     let end = part.end.cast_unsigned();
@@ -89,20 +98,28 @@ fn bytes(source: &File, copy: &File, part: &Range<i64>, ends: Instant) -> Result
         source.read_exact_at(step, at).context("copying data")?;
         copy.write_all_at(step, at).context("copying data")?;
         at += step.len() as u64;
+        progress.add(step.len() as u64);
     }
     Ok(())
 }
 
-fn range(source: &File, copy: &File, from: i64, to: i64, ends: Instant) -> Result<()> {
-    let (mut read, mut written) = (from, from);
-    while read < to {
+fn range(
+    source: &File,
+    copy: &File,
+    part: &Range<i64>,
+    progress: &Progress,
+    ends: Instant,
+) -> Result<()> {
+    let (mut read, mut written) = (part.start, part.start);
+    while read < part.end {
         refuse_late(ends)?;
-        let step = usize::try_from(STEP.min(to - read)).unwrap_or(usize::MAX);
+        let step = usize::try_from(STEP.min(part.end - read)).unwrap_or(usize::MAX);
         let copied = copy_file_range(source, Some(&mut read), copy, Some(&mut written), step);
         let copied = copied.map_err(io::Error::from).context("copying data")?;
         if copied == 0 {
             bail!("the original became shorter while it was copied");
         }
+        progress.add(copied as u64);
     }
     Ok(())
 }

@@ -4,4 +4,5 @@ mod cut_off;
 mod interrupted;
 mod kinds;
 mod members;
+mod signals;
 mod volumes;
