@@ -1,7 +1,10 @@
 //! Snapshots of `loop` volumes: taken at one moment, made into volumes, restored, and kept when the volume goes.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread;
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
@@ -11,6 +14,7 @@ use crate::harness::fs;
 use crate::harness::plugin::FakePlugin;
 use crate::harness::programs::finish;
 use crate::harness::volumes::{LOOP, data, image, loop_volume, volumes_on, volumes_on_disk_of};
+use crate::harness::waiting::eventually;
 
 #[track_caller]
 fn mount(env: &Env, name: &str) {
@@ -262,20 +266,51 @@ fn a_volume_made_from_a_snapshot_may_be_larger() {
     }
 }
 
-/// Records are appended with fsync, one after the other, and acknowledged in a file on another disk.
-fn writer(directory: &Path, acknowledged: &Path) -> Command {
-    let script = format!(
-        "import os\nf = os.open('{}/log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)\na = open('{}', 'w')\nn = 0\nwhile True:\n os.write(f, b'%08d\\n' % n); os.fsync(f); a.seek(0); a.write('%08d' % n); a.flush(); n += 1\n",
-        directory.display(),
-        acknowledged.display()
-    );
-    let mut command = Command::new("python3");
-    command.args(["-c", &script]);
-    command
+/// Appends numbered records, each with fsync, until it is told to stop. `acknowledged` is how many are on the disk.
+fn write_records(log: &Path, acknowledged: &AtomicUsize, is_over: &AtomicBool) {
+    let mut log = fs::File::options()
+        .append(true)
+        .create(true)
+        .open(log)
+        .unwrap();
+    while !is_over.load(SeqCst) {
+        writeln!(log, "{:08}", acknowledged.load(SeqCst)).unwrap();
+        log.sync_all().unwrap();
+        acknowledged.fetch_add(1, SeqCst);
+    }
 }
 
-fn last_acknowledged(file: &Path) -> Option<usize> {
-    fs::read_to_string(file).ok()?.parse().ok()
+/// Takes snapshots `s0`, `s1` and so on while records are written. Returns how many records were acknowledged before each.
+fn taken_while_writing(env: &Env, rounds: usize) -> Vec<usize> {
+    let log = data(env, "db").join("log");
+    let (acknowledged, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| write_records(&log, &acknowledged, &is_over));
+        eventually("the first record", || acknowledged.load(SeqCst) > 0);
+        let taken = (0..rounds).map(|round| {
+            let before = acknowledged.load(SeqCst);
+            let taken = env.dvdcli(&format!(
+                "snapshot create -d loop -n db --snapshotname s{round}"
+            ));
+            (before, taken.output())
+        });
+        let taken: Vec<_> = taken.collect();
+        is_over.store(true, SeqCst);
+        let sound = taken.iter().find(|(_, output)| output.code != 0);
+        assert!(sound.is_none(), "{sound:?}");
+        taken.into_iter().map(|(before, _)| before).collect()
+    })
+}
+
+/// The copy has these records at least, in their order.
+#[track_caller]
+fn holds_records(env: &Env, acknowledged: usize) {
+    mount(env, "copy");
+    let log = fs::read_to_string(data(env, "copy").join("log")).unwrap();
+    does(env, &["unmount -d loop -n copy"]);
+    let records: Vec<&str> = log.lines().take(acknowledged).collect();
+    let wanted: Vec<String> = (0..acknowledged).map(|n| format!("{n:08}")).collect();
+    assert!(records == wanted, "{} of {acknowledged}", records.len());
 }
 
 /// Each of many snapshots holds every record that was acknowledged before it was asked for, and its file system is sound.
@@ -295,62 +330,18 @@ fn a_snapshot_holds_all_that_was_acknowledged() {
             )],
         );
         mount(&env, "db");
-        let acknowledged = env.path("acknowledged");
-        let _ = std::fs::remove_file(&acknowledged);
-        let mut writing = writer(&data(&env, "db"), &acknowledged).spawn().unwrap();
-        crate::harness::waiting::eventually("the first record", || {
-            last_acknowledged(&acknowledged).is_some()
-        });
-        let rounds = 17;
-        let before: Vec<usize> = (0..rounds)
-            .map(|round| {
-                let before = last_acknowledged(&acknowledged).unwrap_or(0);
-                does(
-                    &env,
-                    &[&format!(
-                        "snapshot create -d loop -n db --snapshotname s{round}"
-                    )],
-                );
-                before
-            })
-            .collect();
-        writing.kill().unwrap();
-        writing.wait().unwrap();
+        let before = taken_while_writing(&env, 17);
         does(&env, &["unmount -d loop -n db"]);
         for (round, before) in before.into_iter().enumerate() {
-            does(
-                &env,
-                &[&format!(
-                    "create -d loop -n copy --volumeopts volumeName=db,snapshotName=s{round}"
-                )],
-            );
-            mount(&env, "copy");
-            let log = fs::read_to_string(data(&env, "copy").join("log")).unwrap();
-            let records: Vec<&str> = log.lines().collect();
-            assert!(
-                records.len() > before,
-                "{fs_type} {round}: {} of {before}",
-                records.len()
-            );
-            let right = records.iter().take(before + 1).enumerate();
-            assert!(
-                right
-                    .clone()
-                    .all(|(n, record)| *record == format!("{n:08}")),
-                "{fs_type} {round}"
-            );
-            does(&env, &["unmount -d loop -n copy"]);
+            let made = format!("create -d loop -n copy -o snapshotID=db@s{round}");
+            let gone = format!("snapshot remove -d loop -n db --snapshotname s{round}");
+            does(&env, &[&made]);
+            holds_records(&env, before);
             let mut words = check.split(' ');
             let mut checking = Command::new(words.next().unwrap());
             let checked = finish(checking.args(words).arg(image(&env, "copy")));
             assert!(checked.status.success(), "{fs_type} {round}: {checked:?}");
-            does(
-                &env,
-                &[
-                    "remove -d loop -n copy",
-                    &format!("snapshot remove -d loop -n db --snapshotname s{round}"),
-                ],
-            );
+            does(&env, &["remove -d loop -n copy", &gone]);
         }
         does(&env, &["remove -d loop -n db"]);
     }
