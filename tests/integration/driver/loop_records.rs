@@ -41,6 +41,7 @@ fn inspect_shows_what_is_known() {
             "server": "loop",
         },
         "Holders": [],
+        "Snapshots": [],
         "Size": 1_610_612_736,
         "Allocated": null,
         "Used": null,
