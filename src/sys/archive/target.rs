@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nix::libc;
@@ -39,8 +39,10 @@ impl Target {
             let file = File::options().write(true).open(path).with_context(doing)?;
             return Ok(Target::Plain(file));
         }
-        // The file itself, where a link leads to it.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // The file itself, where a link leads to it. The working directory is another one by the time that it gets its name.
+        let path = fs::canonicalize(path)
+            .or_else(|_| path::absolute(path))
+            .with_context(doing)?;
         let mut partial = path.clone().into_os_string();
         partial.push(PARTIAL);
         let partial = PathBuf::from(partial);

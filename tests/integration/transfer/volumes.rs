@@ -33,10 +33,11 @@ fn a_plugins_volume_is_mounted_for_it_and_unmounted() {
     };
     let plugin = plugin.mounting(&env);
     env.write("new.tar", Archive::default().file("new", "new").end());
-    env.dvdcli("import -d fake -n db $ROOT/new.tar").succeeds();
+    env.dvdcli("import -d fake -n db new.tar").succeeds();
     assert_eq!(plugin.mounts("db"), 0);
-    env.dvdcli("export -d fake -n db -O $ROOT/db.tar")
-        .succeeds();
+    // Where the program was started.
+    env.dvdcli("export -d fake -n db -O db.tar").succeeds();
+    assert!(env.path("db.tar").is_file() && !env.path("db.tar.partial").exists());
     assert_eq!(plugin.mounts("db"), 0);
     env.assert_nothing_is_left();
 }
