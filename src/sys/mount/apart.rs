@@ -20,7 +20,7 @@ use crate::sys::mount::calls;
 use crate::sys::mount::held::HeldDirectory;
 use crate::sys::mount::kernel_words;
 use crate::sys::mount::mountinfo::MountTable;
-use crate::sys::mount::mountopts::{MountOptions, PRIVATE, SLAVE};
+use crate::sys::mount::mountopts::{MountOptions, NOSYMFOLLOW, PRIVATE, SLAVE};
 
 /// Makes `source` visible at `target` as well, with the mounts below it if the options say so: all of it at once, or nothing. With
 /// `slave` among the options, mounts that are made below the source later appear at the target too.
@@ -69,6 +69,7 @@ fn set_attributes(tree: &OwnedFd, kind: MountFlags, options: &MountOptions) -> i
         (MountFlags::NOSUID, libc::MOUNT_ATTR_NOSUID),
         (MountFlags::NODEV, libc::MOUNT_ATTR_NODEV),
         (MountFlags::NOEXEC, libc::MOUNT_ATTR_NOEXEC),
+        (NOSYMFOLLOW, libc::MOUNT_ATTR_NOSYMFOLLOW),
     ];
     let forbidden = forbidden.into_iter();
     let forbidden = forbidden.filter(|(flag, _)| options.flags.contains(*flag));

@@ -24,6 +24,9 @@ const LATEST: Duration = Duration::from_secs(10);
 /// How often the mount table is read meanwhile.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// A word that most programs of file systems do not know, and refuse: it is set when they have mounted.
+const NOT_FOR_PROGRAMS: &str = "nosymfollow";
+
 /// The program by which mount(8) mounts file systems of this type; `None` where the system call does.
 ///
 /// mount(8) looks for `mount.fuse.sshfs` and then for `mount.fuse`, if the type is `fuse.sshfs`.
@@ -37,7 +40,8 @@ pub fn program_for(fs_type: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// Mounts by mount(8). `options` are passed on as they are written; `input` is what the program can read on its standard input.
+/// Mounts by mount(8). `options` are passed on as they are written, but for [`NOT_FOR_PROGRAMS`]; `input` is what the program can read on
+/// its standard input.
 ///
 /// # Errors
 ///
@@ -54,8 +58,12 @@ pub fn mount(
     let program = child::find("mount", "mount")?;
     let target_text = target.to_str().context("a mount point that is not UTF-8")?;
     let mut arguments = vec!["-t", fs_type];
-    if !options.is_empty() {
-        arguments.extend(["-o", options]);
+    // mount(8) binds by itself.
+    let is_passed = |word: &&str| fs_type == "none" || *word != NOT_FOR_PROGRAMS;
+    let passed: Vec<&str> = options.split(',').filter(is_passed).collect();
+    let passed = passed.join(",");
+    if !passed.is_empty() {
+        arguments.extend(["-o", &passed]);
     }
     arguments.extend(["--", source, target_text]);
     let table = MountTable::read()?;

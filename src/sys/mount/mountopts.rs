@@ -27,7 +27,7 @@ const fn propagation(kind: PropagationType) -> MountFlags {
 
 /// Flags for which sys-mount has no name.
 const LAZYTIME: MountFlags = MountFlags::from_bits_retain(libc::MS_LAZYTIME);
-const NOSYMFOLLOW: MountFlags = MountFlags::from_bits_retain(libc::MS_NOSYMFOLLOW);
+pub const NOSYMFOLLOW: MountFlags = MountFlags::from_bits_retain(libc::MS_NOSYMFOLLOW);
 const I_VERSION: MountFlags = MountFlags::from_bits_retain(libc::MS_I_VERSION);
 
 /// Words of mount(8), FILESYSTEM-INDEPENDENT MOUNT OPTIONS.

@@ -70,6 +70,22 @@ fn words_that_a_helper_loses_have_their_effect_all_the_same() {
     unmounts_and_removes(&host.env, "db");
 }
 
+/// Most helpers refuse a word that is newer than they are.
+#[test]
+fn a_helper_is_not_told_of_nosymfollow() {
+    let script = "case $* in *nosymfollow*) exit 1;; esac\nexec mount -i -t tmpfs none \"$2\"";
+    let Some(host) = with_helper(script) else {
+        return;
+    };
+    let path = mounts(
+        &host.env,
+        "db",
+        &format!("--opt o=nosymfollow,soft {OPTIONS}"),
+    );
+    assert!(mounted_at(&path).unwrap().has_option("nosymfollow"));
+    unmounts_and_removes(&host.env, "db");
+}
+
 #[test]
 fn what_a_helper_has_mounted_before_it_failed_is_unmounted() {
     let Some(host) = with_helper("mount -i -t tmpfs none \"$2\"; . $ROOT/end") else {

@@ -340,3 +340,17 @@ fn without_the_newer_calls_it_is_bound_only_where_nothing_can_be_left() {
     env.dvdcli("unmount -d local -n other").succeeds();
     assert_eq!(env.mounts(), below);
 }
+
+#[test]
+fn what_is_mounted_below_forbids_the_same() {
+    let Some(env) = Env::isolated() else { return };
+    source(&env);
+    let path = mounts(&env, "db", &format!("{RBIND},nosymfollow,noexec"));
+    for place in [path.clone(), path.join("sub"), path.join("sub/deep")] {
+        let mount = mounted_at(&place).unwrap();
+        for word in ["nosymfollow", "noexec", "nosuid"] {
+            assert!(mount.has_option(word), "{mount:?}");
+        }
+    }
+    env.dvdcli(UNMOUNT).succeeds();
+}
