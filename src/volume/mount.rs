@@ -278,6 +278,7 @@ impl Locked<'_> {
             target,
             view: request.view,
             is_built_in: !self.volume.driver().is_shared(),
+            guard: &self.invocation.config.allow.views,
         };
         let before = MountTable::read()?;
         let handover = view::show(self.invocation, mount, old, asked, &take_over)?;

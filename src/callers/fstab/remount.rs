@@ -41,6 +41,7 @@ pub fn remount(
                 target: &target,
                 view: View::Listed(&words),
                 is_built_in: !volume.driver().is_shared(),
+                guard: &invocation.config.allow.views,
             };
             let options = view::options(mount, request, &table);
             calls::remount_view(&target, &MountOptions::parse(&options)).context("remounting it")

@@ -99,11 +99,18 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[(
              /usr/local/bin only, whatever PATH says, and get no variable but PATH and LC_ALL.",
         ),
         (
-            "Programs and devices in volumes",
-            "Every mount of a built-in driver, and every place where a volume appears (--target, a container path, fstab), is \
-             nosuid,nodev, and forbids what the mount forbids in which the place lies, but for ro, and what the volume's own \
-             mount does. suid and dev among a volume's own mount options take that back, and where it appears by fstab those of the \
-             line; mount(8) may keep them to itself, and then mountopts=suid in the line that makes the volume does it.",
+            "allow.views: nosuid,nodev",
+            "What every mount of a built-in driver forbids, and every place where a volume appears (--target, a container path, fstab): \
+             some of nosuid, nodev, noexec and nosymfollow (Linux 5.10), or [] for nothing. It counts when a volume is mounted: until \
+             its last release, a volume of a built-in driver, also where it appears anew, forbids what it did before. A plain directory \
+             of local is no mount: only the places where it appears forbid anything. suid, dev, exec and symfollow among a volume's own \
+             mount options (o, mountopts) take it back, and where it appears by fstab those of the line; mount(8) may keep them to \
+             itself, and then mountopts=suid in the line that makes the volume does it.",
+        ),
+        (
+            "Places where volumes appear",
+            "also forbid what the mount forbids in which the place lies, but for ro, and what the volume's own mount does, whatever \
+             allow.views says.",
         ),
         (
             "Paths that are printed",

@@ -51,7 +51,7 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             (
                 "dvdcli.allow.NAME",
                 "drivers, local.types, local.devices, local.helpers, local.mountopts, loop.maxsize, loop.reserve, loop.overcommit, \
-                 loop.copies, loop.mountopts, containerpaths: what those may have who are not root, with the defaults under SECURITY. They count \
+                 loop.copies, loop.mountopts, containerpaths, views: what those may have who are not root, with the defaults under SECURITY. They count \
                  only in a file that is root's and that nobody else can write, and no variable stands for them.",
             ),
             (

@@ -12,7 +12,7 @@ use crate::driver::local::server::Server;
 use crate::driver::shared::options::NormalOptions;
 use crate::sys::files::id::FileId;
 use crate::sys::mount::mountinfo::Mount;
-use crate::sys::mount::mountopts::{GUARD, MountOptions, UNBINDABLE};
+use crate::sys::mount::mountopts::{MountOptions, UNBINDABLE};
 use crate::sys::mount::{apart, by_program, calls};
 use crate::sys::process::{interruption, limit};
 
@@ -171,12 +171,13 @@ impl Source {
         id(Path::new(&self.device)).is_some_and(|found| id(&mount.mount_point) == Some(found))
     }
 
-    /// Mounts it by mount(8) if the type has a program of its own, else by the system call.
+    /// Mounts it by mount(8) if the type has a program of its own, else by the system call. It forbids the words of `guard` unless its
+    /// options take them back.
     ///
     /// # Errors
     ///
     /// It cannot be mounted, or its server did not answer before `ends`.
-    pub fn mount(&self, place: &Path, read_only: bool, ends: Instant) -> Result<()> {
+    pub fn mount(&self, place: &Path, guard: &str, read_only: bool, ends: Instant) -> Result<()> {
         let helper = by_program::program_for(&self.fs_type).is_some();
         let server = self.server();
         let address = match &server {
@@ -185,13 +186,13 @@ impl Source {
         };
         let options = address.as_ref().unwrap_or(&self.options);
         if helper && !self.parsed.is_bind() {
-            let words = [options.as_str(), if read_only { "ro" } else { "" }];
+            let words = [guard, options.as_str(), if read_only { "ro" } else { "" }];
             let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
             let (device, fs_type) = (&self.device, &self.fs_type);
             let Parted { options, file } = credentials::part(fs_type, device, &words.join(","))?;
             return by_program::mount(device, place, fs_type, &options, file.as_ref(), ends);
         }
-        let mut parsed = MountOptions::parse(options);
+        let mut parsed = MountOptions::guarded(guard, options);
         parsed.set_read_only(read_only);
         let (device, fs_type, place) =
             (self.device.clone(), self.fs_type.clone(), place.to_owned());
@@ -238,10 +239,9 @@ fn refuse_size(options: &NormalOptions) -> Result<()> {
     }))
 }
 
-/// `o`, behind what is forbidden unless it says otherwise, and with owner and mode for a file system in memory.
+/// `o`, with owner and mode for a file system in memory.
 fn mount_options(fs_type: &str, options: &NormalOptions) -> String {
-    let mut words: Vec<String> = vec![GUARD.to_owned()];
-    words.extend(given(options, "o").map(str::to_owned));
+    let mut words: Vec<String> = given(options, "o").map(str::to_owned).into_iter().collect();
     if fs_type == IN_MEMORY {
         let ownership = OWNERSHIP
             .iter()
@@ -379,15 +379,12 @@ mod tests {
         let list = [&[("o", "size=1m")][..], &ownership].concat();
         assert_eq!(
             mount_options("tmpfs", &normal(&list)),
-            "nosuid,nodev,size=1m,uid=7,mode=0700"
+            "size=1m,uid=7,mode=0700"
         );
         assert_eq!(
             mount_options("tmpfs", &normal(&ownership)),
-            "nosuid,nodev,uid=7,mode=0700"
+            "uid=7,mode=0700"
         );
-        assert_eq!(
-            mount_options("ext4", &normal(&list)),
-            "nosuid,nodev,size=1m"
-        );
+        assert_eq!(mount_options("ext4", &normal(&list)), "size=1m");
     }
 }

@@ -116,7 +116,8 @@ impl LocalVolume<'_> {
         place.refuse_other_mount(&MountTable::read()?, &data)?;
         if read_only {
             let itself = data.to_str().context("a path that is not UTF-8")?;
-            apart::bind(itself, &data, &MountOptions::guarded("bind,ro"))?;
+            let guard = &home.invocation.config.allow.views;
+            apart::bind(itself, &data, &MountOptions::guarded(guard, "bind,ro"))?;
         }
         Ok(data)
     }
@@ -152,8 +153,9 @@ impl LocalVolume<'_> {
             inside::remember(&place.directory(), directory, table);
         }
         mounted_as::begin(place, &mount_point);
+        let guard = &place.home.invocation.config.allow.views;
         source
-            .mount(&mount_point, read_only, place.home.ends())
+            .mount(&mount_point, guard, read_only, place.home.ends())
             .and_then(|()| self.on_disk.verify(&mount_point, read_only))
             .inspect_err(|_| self.undo(&mount_point))
             .map_err(|error| mask_secrets(&error, self.file))?;

@@ -22,7 +22,7 @@ use crate::sys::mount::trial;
 /// loop devices cannot be used.
 pub fn try_mount_options(image: &Path, options: &NormalOptions, ends: Instant) -> Result<()> {
     let fs_type = options.text("newFsType").unwrap_or_default();
-    let mount_options = thick::mount_options(options);
+    let mount_options = thick::mount_options("", options);
     if mount_options.is_bind() {
         let words =
             "option mountOpts: bind and rbind are for directories, which the driver local binds";

@@ -99,7 +99,7 @@ impl BuiltInKind for Loop {
                 "option iops is recorded, but not enforced: a loop device cannot provision IOPS",
             );
         }
-        let is_read_only_next = thick::mount_options(&options).read_only()
+        let is_read_only_next = thick::mount_options("", &options).read_only()
             || next == Next::Unknown && matches!(plan, Plan::Make { .. });
         home.step(|| format!("making volume {}", place.name));
         let file = given.new_file(options);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
 
+use crate::driver::loop_::open;
 use crate::driver::loop_::volume::LoopVolume;
-use crate::driver::loop_::{open, thick};
 use crate::driver::shared::host_claim::{self, Claim};
 use crate::driver::shared::{data_directory, read_only_store};
 use crate::sys::block::{btrfs, mkfs};
@@ -30,7 +30,7 @@ impl LoopVolume<'_> {
         if data_directory::is_there(mount_point, root_path)? {
             return Ok(path);
         }
-        let repair = match thick::mount_options(&on_disk.file.options).read_only() {
+        let repair = match self.mount_options().read_only() {
             true => format!(
                 "its options make the volume read-only: make it in {} (mount -o loop)",
                 on_disk.image().display()
@@ -46,7 +46,7 @@ impl LoopVolume<'_> {
     /// Mounts the image and returns the mount point.
     fn mount_unchanged(&self) -> Result<PathBuf> {
         let file = self.on_disk.file;
-        let mut options = thick::mount_options(&file.options);
+        let mut options = self.mount_options();
         options.set_read_only(true);
         let image = open::to_read(&self.on_disk.image())?;
         match self.mount_image(&image, &options) {
@@ -72,7 +72,7 @@ impl LoopVolume<'_> {
     /// Whether the volume can be mounted writable, which replays its journal.
     fn can_be_replayed(&self) -> Result<bool> {
         let on_disk = &self.on_disk;
-        let is_writable = !thick::mount_options(&on_disk.file.options).read_only()
+        let is_writable = !self.mount_options().read_only()
             && read_only_store::problem(on_disk.place.home)?.is_none()
             && open::to_write(&on_disk.image()).is_ok();
         Ok(is_writable && on_disk.problem(&MountTable::read()?)?.is_none())

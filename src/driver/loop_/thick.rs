@@ -22,9 +22,9 @@ pub fn is_asked(options: &NormalOptions) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("thick"))
 }
 
-/// The options that the volume is mounted with.
-pub fn mount_options(options: &NormalOptions) -> MountOptions {
-    let mut words = MountOptions::guarded(options.text("mountOpts").unwrap_or_default());
+/// The options that the volume is mounted with, which forbid the words of `guard` unless they take them back.
+pub fn mount_options(guard: &str, options: &NormalOptions) -> MountOptions {
+    let mut words = MountOptions::guarded(guard, options.text("mountOpts").unwrap_or_default());
     if is_asked(options) {
         words.add("nodiscard");
     }

@@ -68,7 +68,7 @@ impl Existing for LoopVolume<'_> {
             true => IfForeign::Take,
             false => IfForeign::Refuse,
         };
-        if read_only || thick::mount_options(&self.on_disk.file.options).read_only() {
+        if read_only || self.mount_options().read_only() {
             let claim = match self.claim(if_foreign) {
                 Err(error) if is_read_only(&error) => self.go_without_claim(),
                 claim => claim,
@@ -137,6 +137,12 @@ impl Existing for LoopVolume<'_> {
 }
 
 impl LoopVolume<'_> {
+    /// The options that it is mounted with.
+    pub fn mount_options(&self) -> MountOptions {
+        let guard = &self.on_disk.place.home.invocation.config.allow.views;
+        thick::mount_options(guard, &self.on_disk.file.options)
+    }
+
     /// Why the kernel may have lost what was written, and have told nobody.
     fn may_be_untold(&self, mount: &Mount) -> Option<String> {
         let number = loop_device::number_of(&mount.source)?;
@@ -215,7 +221,7 @@ impl LoopVolume<'_> {
             self.fill_holes(&image)?;
         }
         let place = self.on_disk.place;
-        let mount_point = self.mount_image(&image, &thick::mount_options(&file.options))?;
+        let mount_point = self.mount_image(&image, &self.mount_options())?;
         let root_path = &place.home.invocation.config.root_path;
         let ownership = data_directory::ownership(&file.options);
         let directory = place.directory();

@@ -11,6 +11,9 @@ pub struct Allow {
     pub loop_: AllowLoop,
     /// The directories below which `--from-env` may bind a volume.
     pub container_paths: Vec<PathBuf>,
+    /// What mounts of built-in drivers, and the places where volumes appear, forbid unless whoever creates says otherwise: words of
+    /// mount(8), with commas between.
+    pub views: String,
 }
 
 /// What volumes of `local` may have that are made on the way to a mount.
@@ -89,6 +92,8 @@ impl Default for Allow {
                 mount_options: harmless(),
             },
             container_paths: vec!["/tmp".into()],
+            // A volume's users must not bring programs or devices into the host that give them rights.
+            views: "nosuid,nodev".into(),
         }
     }
 }

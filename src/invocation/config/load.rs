@@ -325,6 +325,25 @@ mod tests {
     }
 
     #[test]
+    fn what_views_forbid_is_a_list_of_words() {
+        for (text, expected) in [
+            ("", "nosuid,nodev"),
+            ("views:", "nosuid,nodev"),
+            ("views: ''", "nosuid,nodev"),
+            ("views: nodev, noexec", "nodev,noexec"),
+            (
+                "views: [nosuid, 'nodev,nosymfollow']",
+                "nosuid,nodev,nosymfollow",
+            ),
+            ("views: []", ""),
+        ] {
+            let text = format!("dvdcli:\n  allow:\n    {text}\n");
+            let allow = read(&text, &[]).expect(&text).allow;
+            assert_eq!(allow.views, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn whether_more_may_be_promised_than_there_is() {
         for (text, expected) in [
             ("", Overcommit::Said),
@@ -359,6 +378,10 @@ mod tests {
                 "'/srv/../etc' leads over ..",
             ),
             ("local: {types: ['']}", "it is empty"),
+            (
+                "views: [nosuid, suid]",
+                "'suid' is none of nosuid, nodev, noexec and nosymfollow",
+            ),
             (
                 "local: {helper: true}",
                 "unknown setting dvdcli.allow.local.helper; did you mean dvdcli.allow.local.helpers?",

@@ -119,6 +119,9 @@ pub const SETTINGS: &[Setting] = &[
     set_list(&["dvdcli.allow.containerpaths"], |c, v| {
         each(v, prefix).map(|v| c.allow.container_paths = v)
     }),
+    set_list(&["dvdcli.allow.views"], |c, v| {
+        views(v).map(|v| c.allow.views = v)
+    }),
     set_for_built_ins(
         &[
             "libstorage.integration.volume.operations.mount.preempt",
@@ -314,6 +317,17 @@ fn reserve(value: &str) -> Result<Reserve> {
     match percent.trim().parse() {
         Ok(percent) if percent <= 100 => Ok(Reserve::Percent(percent)),
         _ => bail!("'{value}' is no part of a hundred, such as 10%, and no size"),
+    }
+}
+
+/// Words of mount(8) that forbid something, each a value of its own or with commas between.
+fn views(values: &[String]) -> Result<String> {
+    const KNOWN: [&str; 4] = ["nosuid", "nodev", "noexec", "nosymfollow"];
+    let words = values.iter().flat_map(|value| value.split(','));
+    let words: Vec<&str> = words.map(str::trim).collect();
+    match words.iter().find(|word| !KNOWN.contains(word)) {
+        None => Ok(words.join(",")),
+        Some(word) => bail!("'{word}' is none of nosuid, nodev, noexec and nosymfollow"),
     }
 }
 

@@ -109,10 +109,6 @@ const RESTRICTIONS: [(MountFlags, &str); 5] = [
     (NOSYMFOLLOW, "nosymfollow"),
 ];
 
-/// What every mount of ours forbids, unless later words take it back: a volume's users must not bring programs or devices into the
-/// host that give them rights.
-pub const GUARD: &str = "nosuid,nodev";
-
 /// The words in a list that forbid something to users of the mount, without those that a later word takes back.
 pub fn restrictions(list: &str) -> Vec<&'static str> {
     let flags = MountOptions::parse(list).flags;
@@ -195,9 +191,9 @@ impl MountOptions {
         }
     }
 
-    /// As [`MountOptions::parse`], with [`GUARD`] before the list.
-    pub fn guarded(list: &str) -> MountOptions {
-        MountOptions::parse(&format!("{GUARD},{list}"))
+    /// As [`MountOptions::parse`], with the words of `guard` before the list, which can take them back.
+    pub fn guarded(guard: &str, list: &str) -> MountOptions {
+        MountOptions::parse(&format!("{guard},{list}"))
     }
 
     /// Adds an option of the file system as the last one, which counts.
@@ -289,12 +285,13 @@ mod tests {
 
     #[test]
     fn a_guard_can_be_taken_back() {
-        let flags = |list| MountOptions::guarded(list).flags;
+        let flags = |list| MountOptions::guarded("nosuid,nodev", list).flags;
         assert_eq!(
             flags("noatime,suid"),
             MountFlags::NODEV | MountFlags::NOATIME
         );
         assert_eq!(flags("dev,suid"), MountFlags::empty());
+        assert_eq!(MountOptions::guarded("", "suid"), MountOptions::parse(""));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::base::failure::{Failure, with_undo_error};
 use crate::invocation::Invocation;
 use crate::sys::mount::calls::{bind, detach};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
-use crate::sys::mount::mountopts::{GUARD, MountOptions, restrictions};
+use crate::sys::mount::mountopts::{MountOptions, restrictions};
 use crate::sys::mount::take_away::How;
 use crate::sys::mount::utab;
 use crate::sys::process::interruption;
@@ -43,6 +43,8 @@ pub struct ViewRequest<'a> {
     pub view: View<'a>,
     /// Whether the volume is one of a built-in driver.
     pub is_built_in: bool,
+    /// What it forbids unless whoever creates says otherwise (setting `allow.views`).
+    pub guard: &'a str,
 }
 
 impl View<'_> {
@@ -154,13 +156,14 @@ fn bind_view(
     check(mounted, request, &table)
 }
 
-/// The words of a view: what is asked for, and what it has to forbid as well. That is [`GUARD`], what the mount forbids in which the
+/// The words of a view: what is asked for, and what it has to forbid as well. That is the guard, what the mount forbids in which the
 /// target lies, and what the volume's own mount forbids: the kernel would drop that from a view with words of its own.
 ///
-/// The mount of a built-in driver has the guard, unless the volume was created without; its views then have none either. Words that
-/// are asked for, as in fstab, take the guard back.
+/// The mount of a built-in driver has the guard of the time when it was made, unless the volume was created without; its views then
+/// have none either. Words that are asked for, as in fstab, take the guard back.
 pub fn options(mounted: &MountRecord, request: ViewRequest, table: &MountTable) -> String {
     let asked = request.view.words();
+    let guard = || request.guard.split(',').filter(|word| !word.is_empty());
     let forbidden = |mount: Option<&Mount>| {
         let options = mount.map(|mount| mount.options.as_str());
         restrictions(options.unwrap_or_default())
@@ -168,13 +171,11 @@ pub fn options(mounted: &MountRecord, request: ViewRequest, table: &MountTable) 
     let has_guard = request.is_built_in && !mounted.is_bare();
     let lifted = |word: &&str| {
         let opposite = word.trim_start_matches("no");
-        has_guard
-            && GUARD.split(',').any(|it| it == *word)
-            && asked.split(',').any(|it| it == opposite)
+        has_guard && guard().any(|it| it == *word) && asked.split(',').any(|it| it == opposite)
     };
     let mut words: Vec<&str> = Vec::new();
     if !has_guard {
-        words.extend(GUARD.split(','));
+        words.extend(guard());
     }
     let above = request
         .target

@@ -13,7 +13,7 @@ use crate::harness::process::Output;
 
 /// The words that forbid something, of what is mounted there.
 #[track_caller]
-fn forbidden(path: &Path) -> Vec<&'static str> {
+pub fn forbidden(path: &Path) -> Vec<&'static str> {
     let mount = mounted_at(path).unwrap_or_else(|| panic!("nothing at {}", path.display()));
     let words = ["ro", "nosuid", "nodev", "noexec", "nosymfollow"];
     words

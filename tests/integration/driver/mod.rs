@@ -35,3 +35,4 @@ mod sizes;
 mod snapshots;
 mod thick;
 mod unwritten;
+mod views;
