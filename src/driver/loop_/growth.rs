@@ -39,7 +39,7 @@ pub fn begin(volume: &Path, length: u64) -> Result<()> {
 
 /// The length that a volume is to have, where growing it was begun and not finished. A damaged file counts as none.
 pub fn begun(volume: &Path) -> Option<u64> {
-    let text = small::read(&volume.join(FILE)).ok()?;
+    let text = small::read_own(&volume.join(FILE)).ok()?;
     String::from_utf8(text).ok()?.trim().parse().ok()
 }
 

@@ -30,10 +30,16 @@ impl LoopVolume<'_> {
         if data_directory::is_there(mount_point, root_path)? {
             return Ok(path);
         }
+        let image = on_disk.image();
+        let is_broken = on_disk.problem(&MountTable::read()?)?.is_some();
         let repair = match self.mount_options().read_only() {
+            _ if is_broken => format!(
+                "repair its file system in {} first (ext4: e2fsck -f)",
+                image.display()
+            ),
             true => format!(
                 "its options make the volume read-only: make it in {} (mount -o loop)",
-                on_disk.image().display()
+                image.display()
             ),
             false => "mount it once without --read-only".to_owned(),
         };

@@ -60,6 +60,13 @@ fn never_writes(env: &Env, warning: &str, is_missing: bool) {
         if flag.is_empty() {
             made_with_mount_options(env, "ro,norecovery");
         }
+        // What it is told to do otherwise is refused where there are errors.
+        let repair = match warning {
+            COUNTED => {
+                "repair its file system in $ROOT/var/lib/dvdcli/loop/db/image first (ext4: e2fsck -f)"
+            }
+            _ => repair,
+        };
         let before = checksum(env, "db");
         let run = env.dvdcli(&format!("{MOUNT}{flag}"));
         if is_missing {

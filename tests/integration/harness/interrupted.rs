@@ -130,9 +130,11 @@ impl Verb {
         self.line.split(' ').next() == Some(verb)
     }
 
-    /// Whether only those of its calls are worth trying that change something: a disk takes long to be filled, and `doctor` mostly looks.
+    /// Whether only those of its calls are worth trying that change something: a disk takes long to be filled, `doctor` mostly looks, and
+    /// what is done to an image begins as a mount does.
     pub fn is_long(&self) -> bool {
-        matches!(self.around, Around::FullDisk | Around::Claimed)
+        let is_of_image = self.is("resize") || self.is("snapshot");
+        is_of_image || matches!(self.around, Around::FullDisk | Around::Claimed)
     }
 
     /// The volume is a copy of the other one.

@@ -13,7 +13,7 @@ use crate::harness::scenario::{Done, ensure};
 use crate::harness::site::Node;
 use crate::harness::soak::answers;
 use crate::harness::soak::caller::{Caller, Hold};
-use crate::harness::soak::content::{content, look};
+use crate::harness::soak::content::{Found, content, look};
 use crate::harness::soak::model::Content;
 use crate::harness::soak::world::World;
 
@@ -155,6 +155,19 @@ impl Caller {
         if has_errors {
             found = self.does(world, at, &format!("{mount} --read-only"))?;
         }
+        let directory = world.stores[volume.store].directory.join("loop").join(name);
+        let repair = || in_directory(&directory, "e2fsck -fp image || [ $? = 1 ]");
+        if has_errors
+            && found.code == 1
+            && found
+                .stderr
+                .contains("makes no directory; repair its file system")
+        {
+            let is_empty = volume.model().finds(&Found::new(), true);
+            return is_empty
+                .map_err(|why| format!("{name}: {why}"))
+                .and_then(|()| repair());
+        }
         if found.code == 3 {
             let absent = volume.model().is_absent();
             return absent.map_err(|why| format!("{name}: {why}"));
@@ -167,9 +180,8 @@ impl Caller {
         let is_silent = found.code == 0 && found.stderr.is_empty();
         ensure(is_silent, || format!("{name}: {found:?}"))?;
         volume.model().is_on_disk();
-        let directory = world.stores[volume.store].directory.join("loop").join(name);
         match has_errors {
-            true => in_directory(&directory, "e2fsck -fp image || [ $? = 1 ]"),
+            true => repair(),
             false => Ok(()),
         }
     }
