@@ -80,7 +80,8 @@ impl Caller {
         let called = self.calls(world, node, at, line);
         let made = original.model().end_original(before);
         let called = called?;
-        let is_new = |found: &Output| found.code == 0 && found.stderr.is_empty();
+        let is_new =
+            |found: &Output| found.code == 0 && !found.stderr.contains("it exists already");
         let is_done = called.found.as_ref().is_some_and(is_new);
         if is_done {
             world.counts.copies.fetch_add(1, SeqCst);

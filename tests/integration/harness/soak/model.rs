@@ -298,7 +298,9 @@ impl Model {
     /// A holder that gives it up now, or may.
     pub fn let_go(&mut self, host: &'static str) {
         self.released += 1;
-        *self.held.entry(host).or_default() -= 1;
+        // None is left where the host has lost its power meanwhile, and the caller has not noticed.
+        let held = self.held.entry(host).or_default();
+        *held = held.saturating_sub(1);
     }
 
     /// The host has lost its power.
