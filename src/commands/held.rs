@@ -7,13 +7,12 @@ use anyhow::{Context, Error, Result};
 use crate::base::failure::{ErrorKind, with_undo_error};
 use crate::base::options::Options;
 use crate::cli::arguments::Common;
-use crate::commands::opening::{begin, open_volume, shown_name};
+use crate::commands::opening::{begin, begin_unmounting, open_volume, shown_name};
 use crate::driver;
 use crate::driver::interface::Volume;
-use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
-use crate::sys::process::{inherited, interruption};
+use crate::invocation::{Invocation, TIMEOUT};
+use crate::sys::process::interruption;
 use crate::volume::bind::view::View;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
@@ -90,14 +89,7 @@ fn may_be_read_only(error: &Error, volume: &dyn Volume, access: Access) -> bool 
 
 /// Unmounting has a time of its own, from the end of the work.
 fn unmount(common: &Common, invocation: Invocation, driver: &str, holder: Holder) -> Result<()> {
-    let timeout = common.timeout.or(invocation.config.timeout);
-    let budget = Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT));
-    invocation.log.set_end(budget.ends());
-    let invocation = Invocation {
-        budget,
-        ..invocation
-    };
-    inherited::leave_directory();
+    let invocation = begin_unmounting(common, invocation);
     driver::open_exactly(&invocation, driver)
         .and_then(|driver| driver.volume(shown_name(common), &Vec::new()))
         .and_then(|volume| release::unmount(&invocation, volume.as_ref(), holder, Release::ONE))

@@ -14,8 +14,8 @@ use crate::driver;
 use crate::driver::interface::Volume;
 use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, Limits, TIMEOUT};
-use crate::sys::process::interruption;
+use crate::invocation::{Invocation, Limits, TIMEOUT, UNMOUNT_TIMEOUT};
+use crate::sys::process::{inherited, interruption};
 
 /// The volume's options that the command line gives. `log` learns which secrets to mask.
 pub fn options(args: &VolumeOptions, common: &Common, log: &mut Log) -> Result<Options> {
@@ -66,6 +66,18 @@ pub fn start(common: &Common, default_timeout: Duration, log: &Log) -> Result<In
     progress::show();
     let config = common.config.as_deref();
     Invocation::new(config, common.limits(default_timeout), log.clone())
+}
+
+/// The same for unmounting at the end of long work, with a time of its own from now on. Our working directory keeps nothing busy.
+pub fn begin_unmounting(common: &Common, invocation: Invocation) -> Invocation {
+    let timeout = common.timeout.or(invocation.config.timeout);
+    let budget = Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT));
+    invocation.log.set_end(budget.ends());
+    inherited::leave_directory();
+    Invocation {
+        budget,
+        ..invocation
+    }
 }
 
 /// The volume that a verb needs. Nothing is asked yet.

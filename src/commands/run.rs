@@ -12,16 +12,15 @@ use nix::errno::Errno;
 use crate::base::failure::{ErrorKind, code_of_signal, with_undo_error};
 use crate::base::labels;
 use crate::cli::arguments::RunArgs;
-use crate::commands::opening::{begin, open_volume, options, shown_name};
+use crate::commands::opening::{begin, begin_unmounting, open_volume, options, shown_name};
 use crate::commands::throw_away;
 use crate::driver;
 use crate::driver::interface::{Chooser, Volume};
-use crate::invocation::budget::Budget;
 use crate::invocation::log::Log;
-use crate::invocation::{Invocation, TIMEOUT, UNMOUNT_TIMEOUT};
+use crate::invocation::{Invocation, TIMEOUT};
 use crate::sys::errno::errno_of;
 use crate::sys::process::foreground::Foreground;
-use crate::sys::process::{inherited, interruption};
+use crate::sys::process::interruption;
 use crate::volume::bind::view::View;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::record::Holder;
@@ -93,14 +92,7 @@ fn unmount(
     name: &str,
     holder: Holder,
 ) -> Result<()> {
-    let timeout = args.common.timeout.or(invocation.config.timeout);
-    let budget = Budget::new(timeout.unwrap_or(UNMOUNT_TIMEOUT));
-    invocation.log.set_end(budget.ends());
-    let invocation = Invocation {
-        budget,
-        ..invocation
-    };
-    inherited::leave_directory();
+    let invocation = begin_unmounting(&args.common, invocation);
     let volume = driver::open_exactly(&invocation, driver)
         .and_then(|driver| driver.volume(name, &Vec::new()))
         .context("unmounting it")?;

@@ -74,14 +74,20 @@ pub fn keep(
     ends: Instant,
 ) -> Result<()> {
     let doing = || format!("copying {}", source.display());
+    let (original, image) = begin_copy(source, path, space)?;
+    copy_content(&original, told, &image, space, kept, ends).with_context(doing)?;
+    image.sync_all().with_context(doing)
+}
+
+/// Opens an image that is to be copied, and makes an empty one for its copy.
+fn begin_copy(source: &Path, path: &Path, space: CopySpace) -> Result<(File, File)> {
     let original = open::to_write(source)?;
     let image = create(path)?;
     match space.is_shared {
         true => in_place::write_like(&image, &original),
         false => in_place::write(&image),
     }
-    copy_content(&original, told, &image, space, kept, ends).with_context(doing)?;
-    image.sync_all().with_context(doing)
+    Ok((original, image))
 }
 
 /// What is to become of the space of a copy.
@@ -116,14 +122,9 @@ pub fn copy(
     ends: Instant,
 ) -> Result<()> {
     let doing = || format!("copying {}", source.display());
-    let original = open::to_write(source)?;
-    let image = create(path)?;
+    let (original, image) = begin_copy(source, path, space)?;
     // What replaying a journal may write where blocks are shared.
     let length = original.metadata().with_context(doing)?.len();
-    match space.is_shared {
-        true => in_place::write_like(&image, &original),
-        false => in_place::write(&image),
-    }
     space::ask(&image, fs.overhead(length), kept, "").with_context(doing)?;
     copy_content(&original, told, &image, space, kept, ends).with_context(doing)?;
     mkfs::renew_uuid(fs, &image, ends)
