@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
+use crate::base::text::chain;
 use crate::driver::image::{SnapshotInfo, id};
 use crate::driver::loop_::image::CopySpace;
 use crate::driver::loop_::on_disk::IMAGE;
@@ -56,28 +57,44 @@ fn copy(source: Place, directory: &Path, space: CopySpace) -> Result<()> {
     image::keep(&from, &told::path(source), &to, space, reserve, home.ends())
 }
 
-/// All of a volume, or of all volumes, by name.
+/// All of a volume, or of all volumes, by name. One that cannot be read is left out, with a warning.
 pub fn list(home: &Home, volume: Option<&str>) -> Result<Vec<SnapshotInfo>> {
     let mut found = Vec::new();
     for directory in home.store.snapshots()? {
         let Some((of, name)) = directory.split_once('@') else {
             continue;
         };
-        if volume.is_none_or(|volume| volume == of)
-            // It may have been removed meanwhile.
-            && let Some(file) = home.place(&directory).file()?
-        {
-            let (size, allocated) = open::lengths(&home.store.directory(&directory).join(IMAGE))?;
-            found.push(SnapshotInfo {
-                volume: of.to_owned(),
-                name: name.to_owned(),
-                created_at: file.created_at,
-                size,
-                allocated,
-            });
+        if volume.is_some_and(|volume| volume != of) {
+            continue;
+        }
+        match look(home.place(&directory), of, name) {
+            Ok(snapshot) => found.extend(snapshot),
+            Err(error) => {
+                let why = chain(&error);
+                let log = &home.invocation.log;
+                log.warn(&format!("snapshot {directory}: {why}"));
+            }
         }
     }
     Ok(found)
+}
+
+/// `None` where it was removed meanwhile.
+fn look(place: Place, volume: &str, name: &str) -> Result<Option<SnapshotInfo>> {
+    let Some(file) = place.file()? else {
+        return Ok(None);
+    };
+    let lengths = match open::lengths(&place.directory().join(IMAGE)) {
+        Err(_) if place.file()?.is_none() => return Ok(None),
+        lengths => lengths?,
+    };
+    Ok(Some(SnapshotInfo {
+        volume: volume.to_owned(),
+        name: name.to_owned(),
+        created_at: file.created_at,
+        size: lengths.0,
+        allocated: lengths.1,
+    }))
 }
 
 pub fn remove(place: Place, snapshot: &str) -> Result<()> {

@@ -161,6 +161,47 @@ fn what_snapshots_there_are_is_listed_and_inspected() {
     does(&env, &["create -d loop -n c -o snapshotName=t"]);
 }
 
+/// It is named with what is wrong, and keeps nobody from the volume and from the others.
+#[test]
+fn a_damaged_snapshot_is_said_and_the_others_are_listed() {
+    let Some(env) = Env::isolated() else { return };
+    loop_volume(&env, "db");
+    for name in ["bad", "good", "gone"] {
+        does(
+            &env,
+            &[&format!(
+                "snapshot create -d loop -n db --snapshotname {name}"
+            )],
+        );
+    }
+    env.write(&format!("{LOOP}/db@bad/volume.json"), "{");
+    fs::remove_file(env.path(&format!("{LOOP}/db@gone/image"))).unwrap();
+    for (line, printed) in [
+        ("snapshot list -d loop --format names", "db@good\n"),
+        (
+            "inspect -d loop -n db --format {{.Snapshots}}",
+            "[\"db@good\"]\n",
+        ),
+    ] {
+        let output = env.dvdcli_with(line.split(' ')).output();
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (0, printed),
+            "{}",
+            output.stderr
+        );
+        let warnings: Vec<&str> = output.stderr.lines().collect();
+        assert!(
+            warnings.len() == 2
+                && warnings[0].starts_with("dvdcli: warning: snapshot db@bad: ")
+                && warnings[1].starts_with("dvdcli: warning: snapshot db@gone: "),
+            "{warnings:?}"
+        );
+    }
+    // They can go all the same.
+    does(&env, &["snapshot remove -d loop -n db --snapshotname gone"]);
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let Some(env) = Env::isolated() else { return };
