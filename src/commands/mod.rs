@@ -15,7 +15,6 @@ mod opening;
 mod prune;
 mod run;
 mod snapshot;
-mod throw_away;
 mod transfer;
 
 use anyhow::Result;

@@ -13,7 +13,6 @@ use crate::base::failure::{ErrorKind, code_of_signal, with_undo_error};
 use crate::base::labels;
 use crate::cli::arguments::RunArgs;
 use crate::commands::opening::{begin, begin_unmounting, open_volume, options, shown_name};
-use crate::commands::throw_away;
 use crate::driver;
 use crate::driver::interface::{Chooser, Volume};
 use crate::invocation::log::Log;
@@ -27,6 +26,7 @@ use crate::volume::holders::record::Holder;
 use crate::volume::mount;
 use crate::volume::release;
 use crate::volume::request::{MountRequest, Release};
+use crate::volume::throw_away;
 
 /// The variable in which the command finds the volume's path.
 const VARIABLE: &str = "DVDCLI_MOUNTPOINT";

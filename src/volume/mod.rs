@@ -20,6 +20,7 @@ mod sighting;
 mod still_bound;
 mod system_place;
 mod taken_over;
+pub mod throw_away;
 mod undo;
 pub mod usage;
 mod without_driver;

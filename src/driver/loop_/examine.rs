@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::base::finding::{Care, Finding};
 use crate::base::size;
 use crate::driver::loop_::on_disk::OnDisk;
-use crate::driver::loop_::{binding, growth, open, options, promise};
+use crate::driver::loop_::{binding, growth, open, options, promise, snapshots};
 use crate::driver::shared::examine::{cannot_mount, is_used, missing, subject};
 use crate::driver::shared::home::Home;
 use crate::driver::shared::host_claim;
@@ -16,6 +16,7 @@ use crate::sys::block::mkfs::{self, FileSystem};
 use crate::sys::files::id::FileId;
 use crate::sys::mount::file_systems;
 use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::process::capability;
 
 /// What all volumes need; `volumes` are the options of those that there are.
 pub fn driver(home: &Home, volumes: &[NormalOptions], care: Care) -> Result<Vec<Finding>> {
@@ -28,11 +29,17 @@ pub fn driver(home: &Home, volumes: &[NormalOptions], care: Care) -> Result<Vec<
     let mut found: Vec<Finding> = problem.into_iter().collect();
     for fs in needed(home, volumes)? {
         found.extend(missing(&label, fs.name, fs.package, fs.programs()));
+        if !capability::may_exceed_limits() {
+            let growing = format!("growing {}", fs.name);
+            found.extend(missing(&label, &growing, fs.package, fs.growing_program()));
+        }
         if file_systems::can_mount(fs.name) == Some(false) {
             found.push(cannot_mount(&label, fs.name));
         }
     }
     found.extend(little_space(home)?);
+    let snapshots = snapshots::unreadable(home)?.into_iter();
+    found.extend(snapshots.map(|(it, error)| Finding::of(&subject(home.place(&it)), &error)));
     let orphans = deleted::below(home.store.root());
     found.extend(orphans.iter().map(|it| orphan(home, it, care)));
     Ok(found)

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::base::failure::Failure;
 use crate::base::text::chain;
@@ -60,20 +60,36 @@ fn copy(source: Place, directory: &Path, space: CopySpace) -> Result<()> {
 /// All of a volume, or of all volumes, by name. One that cannot be read is left out, with a warning.
 pub fn list(home: &Home, volume: Option<&str>) -> Result<Vec<SnapshotInfo>> {
     let mut found = Vec::new();
-    for directory in home.store.snapshots()? {
-        let Some((of, name)) = directory.split_once('@') else {
-            continue;
-        };
-        if volume.is_some_and(|volume| volume != of) {
-            continue;
-        }
-        match look(home.place(&directory), of, name) {
+    for (directory, snapshot) in each(home, volume)? {
+        match snapshot {
             Ok(snapshot) => found.extend(snapshot),
             Err(error) => {
                 let why = chain(&error);
                 let log = &home.invocation.log;
                 log.warn(&format!("snapshot {directory}: {why}"));
             }
+        }
+    }
+    Ok(found)
+}
+
+/// Those that cannot be read, with the reason.
+pub fn unreadable(home: &Home) -> Result<Vec<(String, Error)>> {
+    let all = each(home, None)?.into_iter();
+    Ok(all
+        .filter_map(|(directory, it)| it.err().map(|error| (directory, error)))
+        .collect())
+}
+
+/// Each of a volume, or of all volumes, by its directory; `None` where it was removed meanwhile.
+fn each(home: &Home, volume: Option<&str>) -> Result<Vec<(String, Result<Option<SnapshotInfo>>)>> {
+    let mut found = Vec::new();
+    for directory in home.store.snapshots()? {
+        if let Some((of, name)) = directory.split_once('@')
+            && volume.is_none_or(|volume| volume == of)
+        {
+            let snapshot = look(home.place(&directory), of, name);
+            found.push((directory, snapshot));
         }
     }
     Ok(found)
@@ -150,9 +166,9 @@ fn named(volume: &str, snapshot: &str) -> Result<String> {
     Ok(id(volume, snapshot))
 }
 
-fn absent(place: Place, snapshot: &str) -> anyhow::Error {
+fn absent(place: Place, snapshot: &str) -> Error {
     let words = format!("there is no snapshot {snapshot} of volume {}", place.name);
-    anyhow::Error::from(Failure::absent(words)).context(place.home.label())
+    Error::from(Failure::absent(words)).context(place.home.label())
 }
 
 /// The directory, in the store, of the only snapshot of this name, of whichever volume; `None` where there is none.

@@ -38,6 +38,8 @@ pub struct FileSystem {
     pub unreplayed: &'static str,
     /// What checks and repairs it while it is not mounted; the file's name follows.
     pub check: Program,
+    /// What grows it while it is not mounted, where the kernel grows it only for CAP_SYS_RESOURCE.
+    grow: Option<Program>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,11 @@ impl FileSystem {
         [Some(self.make.0), replay, renew, check]
             .into_iter()
             .flatten()
+    }
+
+    /// The program without which one that the kernel does not grow cannot grow.
+    pub fn growing_program(&self) -> impl Iterator<Item = &'static str> {
+        self.grow.iter().map(|(program, _)| *program)
     }
 
     /// About the most that a file system of this length takes when it is made, in bytes.
@@ -130,6 +137,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         renew: Renew::By(("tune2fs", &["-U", "random"])),
         unreplayed: "noload",
         check: ("e2fsck", &["-f"]),
+        grow: Some(("resize2fs", &[])),
     },
     FileSystem {
         name: "xfs",
@@ -149,6 +157,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         renew: Renew::By(("xfs_admin", &["-U", "generate"])),
         unreplayed: "norecovery",
         check: ("xfs_repair", &[]),
+        grow: None,
     },
     FileSystem {
         name: "btrfs",
@@ -167,6 +176,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         renew: Renew::Btrfs,
         unreplayed: "rescue=nologreplay",
         check: ("btrfs", &["check", "--repair"]),
+        grow: None,
     },
 ];
 
@@ -247,8 +257,11 @@ pub fn renew_uuid(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
 ///
 /// It is damaged, or a program is missing, fails or takes too long.
 pub fn grow(fs: &FileSystem, file: &File, ends: Instant) -> Result<()> {
+    let Some(program) = &fs.grow else {
+        bail!("only the kernel can grow {}", fs.name);
+    };
     run(fs, &("e2fsck", &["-f", "-p"]), &[], file, ends)?;
-    run(fs, &("resize2fs", &[]), &[], file, ends)
+    run(fs, program, &[], file, ends)
 }
 
 fn run(

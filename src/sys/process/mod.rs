@@ -2,6 +2,7 @@
 //! return.
 
 pub mod arena;
+pub mod capability;
 pub mod child;
 pub mod environment;
 pub mod foreground;

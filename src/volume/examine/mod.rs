@@ -1,5 +1,6 @@
 //! Looking for what is wrong on this host: with drivers, with their volumes, and with what is recorded of those.
 
+mod copies;
 mod looking;
 mod mending;
 mod records;
@@ -94,6 +95,9 @@ fn of_driver(invocation: &Invocation, name: &str, records: &Records, care: Care)
             let result = of_volume(invocation, driver.as_ref(), &volume, care);
             let of_volume = or_finding(&subject, result, &mut found);
             found.extend(of_volume);
+            // A record that cannot be read was found above.
+            let copy = copies::left(invocation, driver.as_ref(), &volume, care);
+            found.extend(copy.ok().flatten());
         }
     }
     found

@@ -1,5 +1,6 @@
 //! What is recorded of mounted volumes, compared with what is mounted and who lives.
 
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,7 @@ impl Records {
             match kept {
                 Kept::Damaged(why) => found.push(damaged(path, why)),
                 Kept::Earlier => found.push(earlier(invocation, path, care)),
+                Kept::SetAside => found.push(set_aside(path, care)),
                 Kept::Record(record) => {
                     let result = of_record(invocation, path, record, care);
                     let of_record = or_finding(&subject(record), result, &mut found);
@@ -94,6 +96,20 @@ fn damaged(path: &Path, why: &str) -> Finding {
     let subject = path.display().to_string();
     let repair = "the next mount or unmount of its volume sets it aside";
     Finding::new(subject, format!("the holders' record {why}"), repair)
+}
+
+fn set_aside(path: &Path, care: Care) -> Finding {
+    let subject = path.display().to_string();
+    let problem = "it was a holders' record, and was set aside as it could not be read";
+    let finding = Finding::new(subject, problem, "remove it");
+    finding.mended(
+        care,
+        "removed it, as nobody reads it any more",
+        || match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        },
+    )
 }
 
 fn earlier(invocation: &Invocation, path: &Path, care: Care) -> Finding {

@@ -1,5 +1,6 @@
 //! The records in `/run/dvdcli/` of who holds which volume, kept for as long as the host runs.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -17,6 +18,9 @@ use crate::sys::process::host;
 use crate::volume::holders::lock::{self, Lock};
 use crate::volume::holders::memory::{Memory, MemoryFile};
 use crate::volume::holders::record::HolderRecord;
+
+/// How the name of a record ends that could not be read.
+const SET_ASIDE: &str = "damaged";
 
 /// The record of a volume without its lock, for verbs that only look; one that cannot be read counts as none.
 pub fn peek(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<HolderRecord>> {
@@ -37,7 +41,7 @@ pub fn memory(invocation: &Invocation, volume: &dyn Volume) -> Result<Memory> {
 pub fn all(invocation: &Invocation) -> Result<Vec<HolderRecord>> {
     let record = |(_, kept)| match kept {
         Kept::Record(record) => Some(*record),
-        Kept::Earlier | Kept::Damaged(_) => None,
+        Kept::Earlier | Kept::Damaged(_) | Kept::SetAside => None,
     };
     Ok(files(invocation)?.into_iter().filter_map(record).collect())
 }
@@ -64,6 +68,8 @@ pub enum Kept {
     Earlier,
     /// Why it cannot be read.
     Damaged(String),
+    /// It could not be read, and a call has put it aside. Nobody reads it any more.
+    SetAside,
 }
 
 /// All files of the ledger, by their paths.
@@ -77,12 +83,14 @@ pub fn files(invocation: &Invocation) -> Result<Vec<(PathBuf, Kept)>> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|kind| kind == "json")
-            && let Some(kept) =
+        let kept = match path.extension().and_then(OsStr::to_str) {
+            Some("json") => {
                 kept(&path, &boot).unwrap_or_else(|error| Some(Kept::Damaged(chain(&error))))
-        {
-            found.push((path, kept));
-        }
+            }
+            Some(SET_ASIDE) => Some(Kept::SetAside),
+            _ => None,
+        };
+        found.extend(kept.map(|kept| (path, kept)));
     }
     Ok(found)
 }
@@ -170,7 +178,7 @@ impl Ledger {
 
     /// A record that is damaged or cannot be read is never fatal; what it said is unknown, as after a call that was cut off.
     fn set_aside(&mut self, invocation: &Invocation, damage: &Damage) -> Result<()> {
-        let aside = self.path.with_extension("damaged");
+        let aside = self.path.with_extension(SET_ASIDE);
         let _ = fs::remove_dir_all(&aside).or_else(|_| fs::remove_file(&aside));
         let _ = fs::rename(&self.path, &aside);
         invocation.log.warn(&format!(

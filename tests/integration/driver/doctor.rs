@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pretty_assertions::assert_eq;
 
-use crate::harness::env::Env;
+use crate::harness::env::{DVDCLI, Env};
 use crate::harness::fs;
 use crate::harness::loop_devices::{Device, is_bound};
 use crate::harness::mounts::{bind, in_directory, mount_type, mounted_at, unmount};
@@ -106,6 +106,63 @@ fn snapshots_are_no_finding_and_what_is_left_of_them_is_deleted() {
         .succeeds();
     env.dvdcli("unmount -d loop -n db").succeeds();
     env.dvdcli("doctor").succeeds();
+}
+
+#[test]
+fn snapshots_that_cannot_be_read_are_named() {
+    let Some(env) = isolated() else { return };
+    loop_volume(&env, "db");
+    for name in ["bad", "gone", "good"] {
+        env.dvdcli(&format!(
+            "snapshot create -d loop -n db --snapshotname {name}"
+        ))
+        .succeeds();
+    }
+    env.write(&format!("{LOOP}/db@bad/volume.json"), "{");
+    fs::remove_file(env.path(&format!("{LOOP}/db@gone/image"))).unwrap();
+    is_left(
+        &env,
+        &format!(
+            "loop/db@bad: reading $ROOT/{LOOP}/db@bad/volume.json: it is damaged: [..]; mend it or move the directory away\n\
+             loop/db@gone: reading $ROOT/{LOOP}/db@gone/image: no such file or directory\n"
+        ),
+    );
+}
+
+/// A copy of a run that lives is its own, and one that somebody else holds by now is theirs.
+#[test]
+fn copies_of_runs_that_were_killed_are_named_and_removed() {
+    let Some(env) = isolated() else { return };
+    loop_volume(&env, "db");
+    let run = |script: &str| {
+        let words = ["run", "-d", "loop", "-n", "db", "--clone", "--"];
+        env.dvdcli_with(words.into_iter().chain(["sh", "-c", script, DVDCLI]))
+    };
+    run("$0 doctor --fix").succeeds();
+    assert_eq!(run("kill -9 $PPID").output().code, 137);
+    let mut names = env.names(LOOP).into_iter();
+    let copy = names.find(|name| name != "db").unwrap();
+    let copied = format!(
+        "loop/{copy}: it is a throw-away copy of db, and its run has ended; remove it (dvdcli remove -d loop -n {copy}), or run doctor --fix\n"
+    );
+    let found = env.dvdcli("doctor").output();
+    assert!(found.stdout.ends_with(&copied), "{found:?}");
+    env.dvdcli(&format!("mount -d loop -n {copy} --id me"))
+        .prints("[..]\n")
+        .succeeds();
+    env.dvdcli("doctor").succeeds();
+    env.dvdcli(&format!("unmount -d loop -n {copy} --id me"))
+        .succeeds();
+    is_fixed(
+        &env,
+        &copied,
+        &format!("fixed: loop/{copy}: removed the copy\n"),
+    );
+    // At once, also while its mount is there.
+    assert_eq!(run("kill -9 $PPID").output().code, 137);
+    let fixed = env.dvdcli("doctor --fix").output();
+    assert_eq!((fixed.code, fixed.stderr.as_str()), (0, ""), "{fixed:?}");
+    assert_eq!(env.names(LOOP), ["db"]);
 }
 
 #[test]
@@ -315,6 +372,14 @@ fn what_a_volume_needs_and_the_host_has_not_is_named() {
     bind(Path::new("/dev/null"), &place);
     env.dvdcli("doctor")
         .prints("driver loop: e2fsck is not installed, which ext4 needs; install the Debian package e2fsprogs\n")
+        .fails(1, "");
+    unmount(&place);
+    // Where the kernel grows no ext4 for this process.
+    let place = std::fs::canonicalize(program_at("resize2fs")).unwrap();
+    bind(Path::new("/dev/null"), &place);
+    env.dvdcli("doctor")
+        .through("setpriv", &["--bounding-set=-sys_resource", "--"])
+        .prints("driver loop: resize2fs is not installed, which growing ext4 needs; install the Debian package e2fsprogs\n")
         .fails(1, "");
     unmount(&place);
     env.dvdcli("doctor").succeeds();

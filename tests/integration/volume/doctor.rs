@@ -168,6 +168,31 @@ fn calls_that_were_cut_off_and_records_of_another_boot_are_named() {
     env.assert_nothing_is_left();
 }
 
+/// What a call has set aside as damaged is read by nobody.
+#[test]
+fn records_that_were_set_aside_are_named_and_removed() {
+    let Some(env) = isolated() else { return };
+    env.mount_created("mount -d loop -n db --opt size=20MiB")
+        .prints("[..]\n")
+        .succeeds();
+    for record in env.records() {
+        if record.ends_with(".json") {
+            env.write(&format!("run/dvdcli/{record}"), "{");
+        }
+    }
+    env.dvdcli("unmount -d loop -n db")
+        .warns("dvdcli: warning: the holders' record [..].damaged is damaged ([..]); set aside\n")
+        .succeeds();
+    env.dvdcli("doctor")
+        .prints("$ROOT/run/dvdcli/[..].damaged: it was a holders' record, and was set aside as it could not be read; remove it, or run doctor --fix\n")
+        .fails(1, "");
+    env.dvdcli("doctor --fix")
+        .prints("fixed: $ROOT/run/dvdcli/[..].damaged: removed it, as nobody reads it any more\n")
+        .succeeds();
+    env.dvdcli("doctor").succeeds();
+    env.assert_nothing_is_left();
+}
+
 #[test]
 fn a_mount_that_does_not_answer_is_named_and_delays_nothing() {
     let Some((env, _plugin)) = FakePlugin::isolated_with_db() else {
