@@ -81,6 +81,10 @@ pub const DRIVERS: &[Key] = &[
         "Allowed",
         "boolean: whether the setting allow.drivers has it",
     ),
+    (
+        "Policy",
+        "object: what the other settings below allow say of it, by their names, such as views; sizes in bytes, overcommit null where it is warned of",
+    ),
     ("Answers", "boolean"),
     ("Error", "text or null: why it does not answer"),
 ];

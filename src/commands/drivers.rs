@@ -53,12 +53,13 @@ fn cells(driver: &DriverInfo) -> [String; 5] {
 fn keys(driver: &DriverInfo) -> Map<String, Value> {
     let scope = driver.answer.as_ref().ok().map(|scope| scope.as_str());
     let error = driver.answer.as_ref().err().map(shown);
-    let values: [Value; 7] = [
+    let values: [Value; 8] = [
         driver.name.as_str().into(),
         driver.kind.into(),
         scope.into(),
         driver.address.as_str().into(),
         driver.is_allowed.into(),
+        driver.policy.clone().into(),
         driver.answer.is_ok().into(),
         error.into(),
     ];

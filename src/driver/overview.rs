@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use serde_json::{Map, Value};
 
 use crate::base::side_by_side::side_by_side;
-use crate::driver::allowed::{is_allowed, refusal};
+use crate::driver::allowed::{self, is_allowed, refusal};
 use crate::driver::interface::{Driver, Scope};
 use crate::driver::plugin::Plugin;
 use crate::driver::plugin::discovery::{self, Origin};
@@ -85,6 +86,8 @@ pub struct DriverInfo {
     pub address: String,
     /// Whether it may be used (setting `allow.drivers`).
     pub is_allowed: bool,
+    /// What the other settings below `allow` say of it.
+    pub policy: Map<String, Value>,
     /// Its scope, or why it does not answer; one that may not be used is not asked.
     pub answer: Result<Scope>,
 }
@@ -97,6 +100,7 @@ pub struct DriverInfo {
 pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     let built_ins = BUILT_INS.iter().map(|kind| DriverInfo {
         is_allowed: is_allowed(invocation, kind.name()),
+        policy: allowed::shown(&invocation.config.allow, kind.name()),
         name: kind.name().to_owned(),
         kind: "built-in",
         address: home::directory(kind.name(), invocation)
@@ -116,6 +120,7 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
             },
             address: endpoint.map_or_else(|| "-".into(), |endpoint| endpoint.address.to_string()),
             is_allowed: is_allowed(invocation, name),
+            policy: allowed::shown(&invocation.config.allow, name),
             answer: unless_refused(invocation, "plugin", name, || {
                 Plugin::named(invocation, name).and_then(|plugin| plugin.capabilities())
             }),

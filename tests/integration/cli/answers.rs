@@ -237,16 +237,16 @@ fn drivers_shows_each_and_whether_it_answers() {
         listed_plugins(&env),
         json!([
             {
-                "Name": "broken", "Type": "legacy", "Scope": null, "Address": "-", "Allowed": true, "Answers": false,
+                "Name": "broken", "Type": "legacy", "Scope": null, "Address": "-", "Allowed": true, "Policy": { "views": "nosuid,nodev" }, "Answers": false,
                 "Error": "plugin broken: reading $ROOT/usr/lib/docker/plugins/broken.spec: it holds no address",
             },
             {
-                "Name": "fake", "Type": "legacy", "Scope": "global", "Allowed": true, "Answers": true, "Error": null,
+                "Name": "fake", "Type": "legacy", "Scope": "global", "Allowed": true, "Policy": { "views": "nosuid,nodev" }, "Answers": true, "Error": null,
                 "Address": "unix://$ROOT/run/docker/plugins/fake.sock",
             },
             {
                 "Name": "gone", "Type": "legacy", "Scope": null, "Address": "unix:///nowhere/gone.sock",
-                "Allowed": true, "Answers": false, "Error": "plugin gone: unix:///nowhere/gone.sock: no such file or directory",
+                "Allowed": true, "Policy": { "views": "nosuid,nodev" }, "Answers": false, "Error": "plugin gone: unix:///nowhere/gone.sock: no such file or directory",
             },
         ])
     );

@@ -4,6 +4,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use pretty_assertions::assert_eq;
+use serde_json::json;
 
 use crate::harness::env::Env;
 use crate::harness::fs;
@@ -571,6 +572,32 @@ fn drivers_shows_what_is_allowed() {
     );
     // It was not asked.
     assert_eq!(plugin.requests().len(), 0);
+    env.configure(
+        "dvdcli: {allow: {views: [nodev, noexec], local: {types: [nfs4], devices: [/srv/shares], helpers: true, mountopts: []}, \
+         loop: {maxsize: 2, reserve: 1GiB, overcommit: false, copies: true, mountopts: [noatime]}}}",
+    );
+    let shown = env.json("drivers --format json");
+    assert_eq!(
+        [0, 1, 2].map(|at| shown[at]["Policy"].clone()),
+        [
+            json!({
+                "views": "nodev,noexec", "types": ["nfs4"], "devices": ["/srv/shares"], "helpers": true, "mountopts": [],
+            }),
+            json!({
+                "views": "nodev,noexec", "maxsize": 2_u64 << 30, "reserve": 1 << 30, "overcommit": false, "copies": true,
+                "mountopts": ["noatime"],
+            }),
+            json!({ "views": "nodev,noexec" }),
+        ]
+    );
+    env.configure("");
+    env.dvdcli_with([
+        "drivers",
+        "--format",
+        "{{.Name}} {{.Policy.views}} {{.Policy.reserve}}",
+    ])
+    .prints("local nosuid,nodev \nloop nosuid,nodev 10%\nfake nosuid,nodev \n")
+    .succeeds();
 }
 
 #[test]

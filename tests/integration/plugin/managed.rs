@@ -248,11 +248,11 @@ fn drivers_shows_managed_plugins() {
         listed_plugins(&env),
         json!([
             {
-                "Name": "rexray/ebs:latest", "Type": "managed", "Scope": "local", "Allowed": true, "Answers": true, "Error": null,
+                "Name": "rexray/ebs:latest", "Type": "managed", "Scope": "local", "Allowed": true, "Policy": { "views": "nosuid,nodev" }, "Answers": true, "Error": null,
                 "Address": format!("unix://$ROOT/run/docker/plugins/{ID}/x.sock"),
             },
             {
-                "Name": "vendor/off:latest", "Type": "managed", "Scope": null, "Allowed": true, "Answers": false, "Address": "-",
+                "Name": "vendor/off:latest", "Type": "managed", "Scope": null, "Allowed": true, "Policy": { "views": "nosuid,nodev" }, "Answers": false, "Address": "-",
                 "Error": "plugin vendor/off:latest: it is disabled; run docker plugin enable vendor/off:latest",
             },
         ])
