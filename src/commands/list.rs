@@ -100,9 +100,9 @@ fn volumes(
             name: &volume.name,
             driver: driver.name(),
             labels: &volume.labels,
-            is_held: held
-                .as_ref()
-                .is_some_and(|it| it.has(driver.name(), &volume.name)),
+            is_held: held.as_ref().is_some_and(|it| {
+                it.has(driver.name(), &volume.name) || driver.is_on_another_host(&volume.name)
+            }),
             is_mounted: volume.is_mounted(&table),
         });
         fits && !volume.name.is_empty()

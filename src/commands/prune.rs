@@ -94,7 +94,9 @@ fn candidates(
     let mut volumes = driver.list()?;
     volumes.retain(|volume| {
         let is_held = held.has(driver.name(), &volume.name);
-        !is_held && may_go(driver.name(), volume, filter, &table)
+        !is_held
+            && may_go(driver.name(), volume, filter, &table)
+            && !driver.is_on_another_host(&volume.name)
     });
     volumes.sort_by(|one, other| one.name.cmp(&other.name));
     let candidate = |volume: VolumeInfo| Candidate {

@@ -78,6 +78,11 @@ pub trait Driver: Send {
         Ok(Examined::default())
     }
 
+    /// Whether another host has mounted the volume of this name, as far as that is known.
+    fn is_on_another_host(&self, _name: &str) -> bool {
+        false
+    }
+
     /// The snapshots of one of its volumes, or of all.
     ///
     /// # Errors

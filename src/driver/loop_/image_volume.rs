@@ -14,7 +14,6 @@ use crate::driver::loop_::promise::Promise;
 use crate::driver::loop_::volume::LoopVolume;
 use crate::driver::loop_::{binding, growth, hidden, open, snapshots, thick};
 use crate::driver::shared::home::Place;
-use crate::driver::shared::host_claim::{Claim, IfForeign};
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
 use crate::sys::block::grow;
@@ -119,18 +118,5 @@ impl<'h> LoopImage<'h> {
                 file,
             },
         }
-    }
-}
-
-impl LoopVolume<'_> {
-    /// Does something with a volume that no other host has mounted. A claim that this host had, as where the volume is mounted, stays.
-    fn claimed_here<T>(&self, act: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        let claim = self.claim(IfForeign::AlwaysRefuse)?;
-        let was_claimed = claim == Claim::Kept;
-        let done = self.claimed(claim, || act(self))?;
-        if !was_claimed {
-            self.release_claim()?;
-        }
-        Ok(done)
     }
 }

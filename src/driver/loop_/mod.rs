@@ -2,6 +2,7 @@
 
 mod allowed;
 mod binding;
+mod claimed;
 mod examine;
 mod full_disk;
 mod growth;

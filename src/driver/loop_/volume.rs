@@ -15,7 +15,7 @@ use crate::driver::shared::data_directory;
 use crate::driver::shared::existing::{Existing, Keeper};
 use crate::driver::shared::gone::Gone;
 use crate::driver::shared::home::Place;
-use crate::driver::shared::host_claim::{self, Claim, IfForeign};
+use crate::driver::shared::host_claim::IfForeign;
 use crate::driver::shared::mounted_as;
 use crate::driver::shared::not_allowed::refuse_panic;
 use crate::driver::shared::read_only_store;
@@ -157,58 +157,6 @@ impl LoopVolume<'_> {
              which that disk or an older volume with small blocks or checksums does not allow"
                 .to_owned()
         })
-    }
-
-    /// What the image is bound to, and what keeps it so; `None` where it is free.
-    fn user(&self) -> Result<Option<Keeper>> {
-        match open::to_look_at(&self.on_disk.image())? {
-            Some(image) => binding::kept_by(&image, self.on_disk.place.home.ends()),
-            None => Ok(None),
-        }
-    }
-
-    /// Gives up this host's claim, unless something still uses the volume here: no other host may mount it then.
-    pub fn release_claim(&self) -> Result<Option<Keeper>> {
-        let place = self.on_disk.place;
-        let user = self.user()?;
-        if user.is_some() && host_claim::is_of(&place.directory(), &place.home.host)? {
-            return Ok(user);
-        }
-        match host_claim::release(&place.directory(), &place.home.host) {
-            // It is unmounted, and this host can mount it again.
-            Err(error) if host_claim::is_unwritable(&error) => {
-                let (name, why) = (place.name, chain(&error));
-                place.home.invocation.log.warn(&format!(
-                    "volume {name} stays claimed by this host: {why}; unmount it again before another host mounts it"
-                ));
-            }
-            released => released?,
-        }
-        Ok(None)
-    }
-
-    pub fn claim(&self, if_foreign: IfForeign) -> Result<Claim> {
-        let Place { home, name } = self.on_disk.place;
-        home.refuse_unknown_host()?;
-        let claim = host_claim::claim(&self.on_disk.place.directory(), &home.host, if_foreign)?;
-        if let Claim::Taken(other) = &claim {
-            let host = &other.name;
-            home.invocation.log.warn(&format!(
-                "volume {name} was mounted on host {host}, and is taken from it (setting mount.preempt)"
-            ));
-        }
-        Ok(claim)
-    }
-
-    /// Does something with a volume that no other host has mounted. If it fails, a claim that this call has made is undone, unless
-    /// the volume is in use here.
-    pub fn claimed<T>(&self, claim: Claim, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        let place = self.on_disk.place;
-        let done = act();
-        if done.is_err() && !matches!(self.user(), Ok(Some(_))) {
-            let _ = host_claim::undo(&place.directory(), &place.home.host, claim);
-        }
-        done
     }
 
     /// Mounts it and returns the directory that users get.

@@ -10,6 +10,7 @@ use crate::driver::interface::{Driver, Examined, Scope, Usage, Volume, VolumeInf
 use crate::driver::shared::built_in_volume::BuiltInVolume;
 use crate::driver::shared::examine;
 use crate::driver::shared::given::Given;
+use crate::driver::shared::host_claim;
 use crate::driver::shared::leftovers;
 use crate::driver::shared::opened::BuiltIn;
 use crate::sys::mount::mountinfo::MountTable;
@@ -66,6 +67,12 @@ impl Driver for BuiltIn<'_> {
 
     fn keeps_labels(&self) -> bool {
         true
+    }
+
+    fn is_on_another_host(&self, name: &str) -> bool {
+        let directory = self.home.place(name).directory();
+        let claimant = host_claim::foreign(&directory, &self.home.host);
+        claimant.is_ok_and(|claimant| claimant.is_some())
     }
 
     fn snapshots(&self, volume: Option<&str>) -> Result<Vec<SnapshotInfo>> {

@@ -1,5 +1,6 @@
 //! The drivers that are built in.
 
+mod claimed;
 mod claims;
 mod config;
 mod copy;
