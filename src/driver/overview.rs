@@ -41,22 +41,45 @@ pub fn ask_all<T: Send>(
     }))
 }
 
-/// The names of the drivers to examine: the one that is meant by `only`, or all that may be used and are not disabled.
+/// The names of the drivers to examine: the one that is meant by `only`, or all that may be used and are not disabled, and those that
+/// the configuration names, whether they are found or not.
 ///
 /// # Errors
 ///
 /// Wrong usage: a name that no driver can have. The plugins cannot be searched for.
 pub fn to_examine(invocation: &Invocation, only: Option<&str>) -> Result<Vec<String>> {
     if let Some(name) = only {
-        let name = invocation.config.aliases.get(name).map_or(name, |it| it);
+        let name = meant(invocation, name);
         discovery::check_name(name)?;
         return Ok(vec![name.to_owned()]);
     }
     let plugins = plugins(invocation)?.into_iter();
     let enabled = plugins.filter(|(_, origin)| *origin != Origin::Disabled);
-    let allowed = enabled.filter(|(name, _)| is_allowed(invocation, name));
     let built_ins = BUILT_INS.iter().map(|kind| kind.name().to_owned());
-    Ok(built_ins.chain(allowed.map(|(name, _)| name)).collect())
+    let mut names: Vec<String> = built_ins.collect();
+    let config = &invocation.config;
+    let default = config.driver.iter().map(|name| meant(invocation, name));
+    let named = default.chain(config.aliases.values().map(String::as_str));
+    let all = enabled
+        .map(|(name, _)| name)
+        .chain(named.map(str::to_owned));
+    for name in all.filter(|name| is_allowed(invocation, name)) {
+        include(&mut names, name);
+    }
+    Ok(names)
+}
+
+/// Adds a driver, unless it is there; of a managed plugin, the tag `latest` may be left out.
+pub fn include(drivers: &mut Vec<String>, name: String) {
+    let key = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    if drivers.iter().all(|other| key(other) != key(&name)) {
+        drivers.push(name);
+    }
+}
+
+/// The driver that a name means, which may be an alias.
+fn meant<'n>(invocation: &'n Invocation, name: &'n str) -> &'n str {
+    invocation.config.aliases.get(name).map_or(name, |it| it)
 }
 
 /// Where a built-in driver of this name has its volumes; `None` for a plugin.

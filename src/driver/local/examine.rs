@@ -25,6 +25,9 @@ pub fn volume(on_disk: &OnDisk, table: &MountTable) -> Result<Vec<Finding>> {
     } else if let Some(source) = source {
         let exists = source.check_exists_before(on_disk.place.home.ends());
         found.extend(exists.err().map(|error| Finding::of(&subject, &error)));
+    } else {
+        let missing = on_disk.refuse_missing().err();
+        found.extend(missing.map(|error| Finding::of(&subject, &error)));
     }
     Ok(found)
 }

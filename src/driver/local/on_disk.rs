@@ -35,6 +35,18 @@ impl OnDisk<'_> {
         self.place.directory().join(DATA)
     }
 
+    /// Refuses a plain directory that is not there any more.
+    pub fn refuse_missing(&self) -> Result<()> {
+        let data = self.data();
+        if !data.symlink_metadata().is_ok_and(|data| data.is_dir()) {
+            bail!(
+                "{} is missing; remove the volume, or make the directory",
+                data.display()
+            );
+        }
+        Ok(())
+    }
+
     /// Takes a mount away, with the mounts inside it that came with a recursive bind, and what users of the host have mounted over it
     /// if it is to go lazily.
     pub fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result};
 
 use crate::base::failure::{ErrorKind, Failure};
 use crate::base::finding::{Care, Finding};
@@ -101,12 +101,7 @@ impl LocalVolume<'_> {
     /// A plain directory is not mounted, unless it has to be read-only: then it is bound to itself.
     fn mount_directory(&self, read_only: bool) -> Result<PathBuf> {
         let data = self.on_disk.data();
-        if !data.symlink_metadata().is_ok_and(|data| data.is_dir()) {
-            bail!(
-                "{} is missing; remove the volume, or make the directory",
-                data.display()
-            );
-        }
+        self.on_disk.refuse_missing()?;
         let home = self.on_disk.place.home;
         if !read_only {
             read_only_store::refuse(home, read_only_store::READ_ONLY)?;

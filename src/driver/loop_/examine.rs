@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::base::finding::{Care, Finding};
 use crate::base::size;
 use crate::driver::loop_::on_disk::OnDisk;
-use crate::driver::loop_::{binding, growth, open, options, promise, snapshots};
+use crate::driver::loop_::{binding, growth, health, open, options, promise, snapshots};
 use crate::driver::shared::examine::{cannot_mount, is_used, missing, subject};
 use crate::driver::shared::home::Home;
 use crate::driver::shared::host_claim;
@@ -93,7 +93,16 @@ fn orphan(home: &Home, orphan: &Orphan, care: Care) -> Finding {
 pub fn volume(on_disk: &OnDisk, table: &MountTable, care: Care) -> Result<Vec<Finding>> {
     let subject = subject(on_disk.place);
     let mut found = Vec::new();
-    if let Some(problem) = on_disk.problem(table)? {
+    let fs = on_disk.file.options.text("newFsType").unwrap_or_default();
+    let is_mounted = on_disk.mounted(table)?.is_some();
+    let unfit = match is_mounted {
+        true => None,
+        false => health::unfit(&on_disk.image(), fs)?,
+    };
+    if let Some(problem) = unfit {
+        let repair = "restore a snapshot of it, or remove it";
+        found.push(Finding::new(&subject, problem, repair));
+    } else if let Some(problem) = on_disk.problem(table)? {
         let repair = format!("unmount it, and repair it ({})", check(on_disk));
         found.push(Finding::new(&subject, problem, repair));
     }

@@ -1,12 +1,15 @@
 //! Whether the file system of a `loop` volume is sound: what is not is handed out to nobody who wants to write.
 
 use std::fs::File;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::size;
 use crate::driver::loop_::on_disk::OnDisk;
 use crate::driver::loop_::open;
-use crate::sys::block::ext_errors;
+use crate::sys::block::fill::{self, Fill};
+use crate::sys::block::{ext_errors, signature};
 use crate::sys::mount::health;
 use crate::sys::mount::mountinfo::MountTable;
 use crate::sys::mount::mountopts::{self, MountOptions};
@@ -48,6 +51,32 @@ pub fn sparing_the_host(image: &File, options: &MountOptions) -> Result<MountOpt
         options.add("errors=remount-ro");
     }
     Ok(options)
+}
+
+/// Why an image cannot be mounted as the file system that its volume was made with, by its superblock; `None` where nothing is known.
+pub fn unfit(path: &Path, fs: &str) -> Result<Option<String>> {
+    let Some(image) = open::to_look_at(path)? else {
+        return Ok(path
+            .symlink_metadata()
+            .is_err()
+            .then(|| "its image is missing".to_owned()));
+    };
+    let reading = "reading its superblock";
+    let Some(found) = signature::of(&image).context(reading)? else {
+        return Ok(Some("its image holds no file system".into()));
+    };
+    let is_ext = |name: &str| name.starts_with("ext");
+    if found != fs && !(is_ext(found) && is_ext(fs)) {
+        let words = format!("its image holds {found}, and not {fs}, which it was made with");
+        return Ok(Some(words));
+    }
+    let length = image.metadata().context(reading)?.len();
+    let whole = fill::of(&image).context(reading)?;
+    let is_cut = |whole: &Fill| whole.length > length;
+    Ok(whole.filter(is_cut).map(|whole| {
+        let (whole, length) = (size::show(whole.length), size::show(length));
+        format!("its image has been cut off: it has {length}, and its file system {whole}")
+    }))
 }
 
 fn noted(image: &File) -> Result<Option<String>> {

@@ -37,6 +37,24 @@ fn repair(invocation: &Invocation, name: &str, problem: &str) -> String {
             let gone = |file: &Path| format!("; if it is gone for good, remove {}", file.display());
             format!("start the plugin{}", file.map(gone).unwrap_or_default())
         }
+        Ok(None) => format!("start the plugin{}", or_rename(invocation, name)),
         _ => String::new(),
+    }
+}
+
+/// What to do where the configuration names a plugin that nobody means any more.
+fn or_rename(invocation: &Invocation, name: &str) -> String {
+    let config = &invocation.config;
+    let aliases = config.aliases.iter();
+    let meant = aliases.filter(|(_, driver)| driver.as_str() == name);
+    let mut places: Vec<String> = meant
+        .map(|(alias, _)| format!("the alias {alias}"))
+        .collect();
+    if config.driver.as_deref() == Some(name) {
+        places.push("the setting dvdcli.driver".into());
+    }
+    match places.as_slice() {
+        [] => String::new(),
+        _ => format!(", or change {}", places.join(" and ")),
     }
 }

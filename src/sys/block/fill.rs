@@ -12,6 +12,8 @@ use crate::sys::block::signature;
 /// Sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
+    /// All of it, with what it needs for itself.
+    pub length: u64,
     pub used: u64,
     pub free: u64,
 }
@@ -30,6 +32,7 @@ pub fn mounted(directory: &Path) -> io::Result<Option<Fill>> {
     let used = space.blocks().saturating_sub(space.blocks_free());
     let bytes = |blocks: u64| blocks.saturating_mul(space.fragment_size());
     Ok((space.blocks() != 0).then(|| Fill {
+        length: bytes(space.blocks()),
         used: bytes(used),
         free: bytes(available),
     }))
@@ -60,11 +63,14 @@ fn ext(file: &File) -> io::Result<Option<Fill>> {
     let block = 1024u64.checked_shl(word(0x18)).unwrap_or(0);
     // As statfs counts: without the file system's own blocks, and without what only root may use.
     let (own, reserved) = (u64::from(word(0x248)), wide(0x8, 0x154));
-    let (blocks, free) = (wide(0x4, 0x150).saturating_sub(own), wide(0xc, 0x158));
-    Ok(fill(blocks, free, block).map(|fill| Fill {
-        free: fill.free.saturating_sub(reserved.saturating_mul(block)),
-        ..fill
-    }))
+    let (blocks, free) = (wide(0x4, 0x150), wide(0xc, 0x158));
+    Ok(
+        fill(blocks.saturating_sub(own), free, block).map(|fill| Fill {
+            length: blocks.saturating_mul(block),
+            free: fill.free.saturating_sub(reserved.saturating_mul(block)),
+            ..fill
+        }),
+    )
 }
 
 /// Offsets by `struct xfs_dsb` of the kernel's `fs/xfs/libxfs/xfs_format.h`; big-endian.
@@ -87,8 +93,9 @@ fn btrfs(file: &File) -> io::Result<Option<Fill>> {
 
 fn fill(blocks: u64, free: u64, block: u64) -> Option<Fill> {
     let free = free.checked_mul(block)?;
-    let used = blocks.checked_mul(block)?.checked_sub(free)?;
-    Some(Fill { used, free })
+    let length = blocks.checked_mul(block)?;
+    let used = length.checked_sub(free)?;
+    Some(Fill { length, used, free })
 }
 
 fn bytes<const N: usize>(superblock: &[u8], at: usize) -> [u8; N] {
@@ -130,10 +137,11 @@ mod tests {
         let large = (1u64 << 32) + 60;
         let found = of(&ext).expect("read").expect("known");
         assert_eq!((found.used, found.free), (10 << 12, (large - 5) << 12));
+        assert_eq!(found.length, ((1 << 32) + 100) << 12);
         let found = of(&xfs).expect("read").expect("known");
         assert_eq!((found.used, found.free), (40 << 12, 60 << 12));
         let found = of(&btrfs).expect("read").expect("known");
-        assert_eq!((found.used, found.free), (40, 60));
+        assert_eq!((found.used, found.free, found.length), (40, 60, 100));
         assert_eq!(of(&file()).expect("read"), None);
     }
 }

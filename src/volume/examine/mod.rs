@@ -39,7 +39,7 @@ enum Part {
 /// Wrong usage: a name that no driver can have.
 pub fn examine(invocation: &Invocation, only: Option<&str>, care: Care) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
-    let drivers = match overview::to_examine(invocation, only) {
+    let mut drivers = match overview::to_examine(invocation, only) {
         Err(error) if ErrorKind::of(&error) != ErrorKind::Usage => {
             found.push(Finding::of("plugins", &error));
             driver::built_ins().map(str::to_owned).collect()
@@ -48,6 +48,12 @@ pub fn examine(invocation: &Invocation, only: Option<&str>, care: Care) -> Resul
     };
     let records = Records::read(invocation, only.and(drivers.first()));
     let records = or_finding("holders", records, &mut found);
+    if only.is_none() {
+        // The plugin of a volume that is held may be gone.
+        for name in records.drivers() {
+            overview::include(&mut drivers, name);
+        }
+    }
     let mut parts = vec![Part::Records];
     let mut rounds = Vec::new();
     if care == Care::Fix {

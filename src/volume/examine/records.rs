@@ -36,6 +36,14 @@ impl Records {
         Ok(Records(files))
     }
 
+    /// The drivers of all volumes.
+    pub fn drivers(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(|(_, kept)| match kept {
+            Kept::Record(record) => Some(record.driver.clone()),
+            _ => None,
+        })
+    }
+
     fn of(&self, volume: &str) -> Option<&HolderRecord> {
         self.0.iter().find_map(|(_, kept)| match kept {
             Kept::Record(record) if subject(record) == volume => Some(record.as_ref()),

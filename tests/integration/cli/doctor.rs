@@ -95,6 +95,39 @@ fn plugins_that_do_not_answer_are_named_in_seconds() {
         .fails(1, "");
 }
 
+/// Nothing of a plugin that was not started is to be found but its name.
+#[test]
+fn plugins_that_somebody_needs_and_that_are_gone_are_named() {
+    let env = Env::new();
+    env.configure("dvdcli: {driver: one, aliases: {a: two, b: one, c: loop}}");
+    let gone = |name: &str, repair: &str| {
+        format!("plugin {name}: not found in [..]; no plugin is there; start the plugin{repair}\n")
+    };
+    let named = [
+        gone(
+            "one",
+            ", or change the alias b and the setting dvdcli.driver",
+        ),
+        gone("two", ", or change the alias a"),
+    ];
+    env.dvdcli("doctor").prints(&named.concat()).fails(1, "");
+    env.configure("");
+    let plugin = FakePlugin::start(&env, "fake")
+        .with_volume("p")
+        .mounting(&env);
+    env.dvdcli("mount -d fake -n p")
+        .prints("$ROOT/volumes/p\n")
+        .succeeds();
+    env.dvdcli("doctor").succeeds();
+    let socket = env.path("run/docker/plugins/fake.sock");
+    let aside = env.path("fake.sock");
+    fs::rename(&socket, &aside).unwrap();
+    env.dvdcli("doctor").prints(&gone("fake", "")).fails(1, "");
+    fs::rename(&aside, &socket).unwrap();
+    env.dvdcli("unmount -d fake -n p").succeeds();
+    assert_eq!(plugin.mounts("p"), 0);
+}
+
 #[test]
 fn plugins_that_are_disabled_or_not_allowed_are_no_finding() {
     let env = Env::new();

@@ -301,6 +301,49 @@ fn file_systems_with_errors_are_named_with_their_repair() {
     env.dvdcli("doctor").succeeds();
 }
 
+/// What a mount would refuse is said before.
+#[test]
+fn volumes_that_cannot_be_mounted_are_named() {
+    let Some(env) = isolated() else { return };
+    loop_volume(&env, "db");
+    let image = image(&env, "db");
+    let kept = env.path("kept");
+    fs::rename(&image, &kept).unwrap();
+    let is_found = |found: &str| {
+        let repair = "restore a snapshot of it, or remove it";
+        is_left(&env, &format!("loop/db: its image {found}; {repair}\n"));
+        let mounted = env.dvdcli("mount -d loop -n db").output();
+        assert_eq!(mounted.code, 1, "{mounted:?}");
+        env.dvdcli("unmount -d loop -n db").output().parts();
+    };
+    is_found("is missing");
+    fs::write(&image, "").unwrap();
+    is_found("holds no file system");
+    fs::write(&image, [&b"XFSB"[..], &[0; 8192]].concat()).unwrap();
+    is_found("holds xfs, and not ext4, which it was made with");
+    fs::copy(&kept, &image).unwrap();
+    let file = fs::File::options().write(true).open(&image).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.set_len(length - (1 << 20)).unwrap();
+    let show = |bytes: u64| format!("{} MiB", bytes >> 20);
+    is_found(&format!(
+        "has been cut off: it has {}, and its file system {}",
+        show(length - (1 << 20)),
+        show(length)
+    ));
+    fs::rename(&kept, &image).unwrap();
+    env.dvdcli("create -d local -n l").succeeds();
+    fs::remove_dir(env.path(LOCAL).join("l/_data")).unwrap();
+    is_left(
+        &env,
+        &format!(
+            "local/l: $ROOT/{LOCAL}/l/_data is missing; remove the volume, or make the directory\n"
+        ),
+    );
+    env.dvdcli("remove -d local -n l").succeeds();
+    env.dvdcli("doctor").succeeds();
+}
+
 #[test]
 fn files_that_others_could_have_made_are_named() {
     let Some(env) = isolated() else { return };
