@@ -43,6 +43,14 @@ pub fn begun(volume: &Path) -> Option<u64> {
     String::from_utf8(text).ok()?.trim().parse().ok()
 }
 
+/// Lets a copy grow as its original was to.
+pub fn hand_on(original: &Path, copy: &Path) -> Result<()> {
+    match begun(original) {
+        Some(length) => begin(copy, length),
+        None => Ok(()),
+    }
+}
+
 /// Forgets it: growing is finished, or was not possible.
 pub fn forget(volume: &Path) -> Result<()> {
     let path = volume.join(FILE);

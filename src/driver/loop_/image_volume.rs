@@ -99,7 +99,7 @@ impl ImageVolume for LoopImage<'_> {
             let image = open::to_remove(&path)?;
             let image = image.ok_or_else(|| anyhow!("{} is no image", path.display()))?;
             binding::lock_unused(&image, self.place.home.ends())?;
-            snapshots::restore(self.place, snapshot, thick::is_asked(&file.options))
+            snapshots::restore(self.place, snapshot, &file.options)
         })
     }
 }

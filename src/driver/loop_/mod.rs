@@ -200,19 +200,21 @@ fn make_image(plan: Plan, options: &NormalOptions, home: &Home, directory: &Path
     let free = host_claim::refuse_foreign(&source, &home.host).with_context(doing)?;
     plan.carry_out(&image, reserve, home.ends())?;
     host_claim::refuse_if_claimed_since(&free, &source, &home.host).with_context(doing)?;
+    growth::hand_on(&source, directory)?;
     grow_copy(options, home, directory)
 }
 
-/// A copy that is to be larger than its original grows.
+/// A copy that is to be larger than its original grows, and one whose original has not finished growing.
 fn grow_copy(options: &NormalOptions, home: &Home, directory: &Path) -> Result<()> {
     let (length, _) = open::lengths(&directory.join(IMAGE))?;
-    match options.number("size") {
-        Some(wanted) if wanted > length => {
-            growth::begin(directory, wanted)?;
-            growth::finish(directory, options, home, None)
-        }
-        _ => Ok(()),
+    let begun = growth::begun(directory).unwrap_or(length);
+    if let Some(wanted) = options
+        .number("size")
+        .filter(|wanted| *wanted > length.max(begun))
+    {
+        growth::begin(directory, wanted)?;
     }
+    growth::finish(directory, options, home, None)
 }
 
 /// Options with which a volume can never be mounted are found when it is made.

@@ -11,11 +11,12 @@ use crate::base::text::chain;
 use crate::driver::image::{SnapshotInfo, id};
 use crate::driver::loop_::image::CopySpace;
 use crate::driver::loop_::on_disk::IMAGE;
-use crate::driver::loop_::{binding, image, open, thick};
+use crate::driver::loop_::{binding, growth, image, open, thick};
 use crate::driver::shared::given;
 use crate::driver::shared::home::{Home, Place};
 use crate::driver::shared::host_claim;
 use crate::driver::shared::names;
+use crate::driver::shared::options::NormalOptions;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::{self, VolumeFile};
 use crate::driver::shared::told;
@@ -43,6 +44,7 @@ pub fn take(place: Place, snapshot: &str) -> Result<()> {
     let made = home.store.create(taken.name, &record, |directory| {
         host_claim::make_token(directory)?;
         copy(place, directory, space)?;
+        growth::hand_on(&source, directory)?;
         host_claim::refuse_if_claimed_since(&free, &source, &home.host)
     })?;
     // Another call has been faster.
@@ -135,25 +137,42 @@ pub fn remove(place: Place, snapshot: &str) -> Result<()> {
 
 /// Puts a copy of the snapshot's image in the place of the volume's, in one rename. The caller has claimed the volume, and has locked
 /// the image that goes.
-pub fn restore(place: Place, snapshot: &str, is_thick: bool) -> Result<()> {
+pub fn restore(place: Place, snapshot: &str, options: &NormalOptions) -> Result<()> {
     let home = place.home;
     let taken = named(place.name, snapshot)?;
-    if home.place(&taken).file()?.is_none() {
+    let Some(file) = home.place(&taken).file()? else {
         return Err(absent(place, snapshot));
-    }
+    };
+    refuse_other_file_system(&taken, &file.options, options)?;
     home.store.aside.sweep(place.name, home.ends())?;
     let held = home.store.aside.make(place.name, 0o700)?;
     let (new, volume) = (held.path.join(IMAGE), place.directory());
-    let restored = copy(home.place(&taken), &held.path, CopySpace::like(is_thick)).and_then(|()| {
-        fs::rename(&new, volume.join(IMAGE)).with_context(|| {
-            format!(
-                "putting it in the place of {}",
-                volume.join(IMAGE).display()
-            )
-        })
+    let space = CopySpace::like(thick::is_asked(options));
+    let restored = copy(home.place(&taken), &held.path, space).and_then(|()| {
+        let old = volume.join(IMAGE);
+        let replacing = || format!("putting it in the place of {}", old.display());
+        fs::rename(&new, &old).with_context(replacing)?;
+        // The image that was to grow is gone.
+        growth::forget(&volume)?;
+        growth::hand_on(&home.place(&taken).directory(), &volume)
     });
     let deleted = home.store.aside.delete(held);
     restored.and_then(|()| store::sync(&volume)).and(deleted)
+}
+
+/// A volume is mounted as what its record says, which stays; the snapshot may be of an earlier volume of that name.
+fn refuse_other_file_system(
+    taken: &str,
+    snapshot: &NormalOptions,
+    volume: &NormalOptions,
+) -> Result<()> {
+    let [kept, now] = [snapshot, volume].map(|it| it.text("newFsType").unwrap_or_default());
+    if kept != now {
+        bail!(Failure::usage(format!(
+            "the snapshot is {kept}, and the volume is {now}; remove the volume, and create it with snapshotID={taken}"
+        )));
+    }
+    Ok(())
 }
 
 /// The directory of a snapshot, whether it exists or not.

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
+use nix::sys::statvfs::statvfs;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
@@ -386,4 +387,74 @@ fn a_snapshot_holds_all_that_was_acknowledged() {
         }
         does(&env, &["remove -d loop -n db"]);
     }
+}
+
+/// The record of the volume that has this name by now says how it is mounted.
+#[test]
+fn a_snapshot_of_another_file_system_is_not_restored() {
+    let Some(env) = Env::isolated() else { return };
+    loop_volume(&env, "db");
+    does(
+        &env,
+        &[
+            "snapshot create -d loop -n db --snapshotname s",
+            "remove -d loop -n db",
+            "create -d loop -n db --volumeopts=size=300MiB,fs=xfs",
+        ],
+    );
+    env.dvdcli("snapshot restore -d loop -n db --snapshotname s").fails(
+        2,
+        "dvdcli: restoring snapshot s of volume db: the snapshot is ext4, and the volume is xfs; remove the volume, and create it with \
+         snapshotID=db@s\n",
+    );
+    mount(&env, "db");
+    does(
+        &env,
+        &[
+            "unmount -d loop -n db",
+            "remove -d loop -n db",
+            "create -d loop -n db -o snapshotID=db@s",
+            "snapshot restore -d loop -n db --snapshotname s",
+        ],
+    );
+    mount(&env, "db");
+    does(&env, &["unmount -d loop -n db"]);
+}
+
+/// What was killed while it let the volume grow, or a restore to a time before that, leaves image and file system of one length.
+#[test]
+fn what_was_to_grow_grows_in_copies_and_not_in_what_is_restored() {
+    let Some(env) = Env::isolated() else { return };
+    loop_volume(&env, "db");
+    does(
+        &env,
+        &["snapshot create -d loop -n db --snapshotname small"],
+    );
+    let long = fs::File::options().write(true).open(image(&env, "db"));
+    long.unwrap().set_len(64 << 20).unwrap();
+    env.write(&format!("{LOOP}/db/growing"), "67108864\n");
+    does(
+        &env,
+        &[
+            "snapshot create -d loop -n db --snapshotname growing",
+            "create -d loop -n copy -o volumeName=db",
+            "create -d loop -n new -o snapshotID=db@growing",
+            "snapshot restore -d loop -n db --snapshotname small",
+        ],
+    );
+    let size = |name: &str| {
+        mount(&env, name);
+        let found = statvfs(&data(&env, name)).unwrap();
+        let size = found.blocks() * found.fragment_size();
+        does(&env, &[&format!("unmount -d loop -n {name}")]);
+        let length = fs::metadata(image(&env, name)).unwrap().len();
+        (length >> 20, size > 40 << 20)
+    };
+    assert_eq!(["copy", "new"].map(size), [(64, true); 2]);
+    assert_eq!(size("db"), (20, false));
+    does(
+        &env,
+        &["snapshot restore -d loop -n db --snapshotname growing"],
+    );
+    assert_eq!(size("db"), (64, true));
 }
