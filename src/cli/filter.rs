@@ -45,6 +45,11 @@ impl Filter {
                     KEYS.join(", ")
                 )));
             };
+            if value.is_empty() || key == "label" && value.starts_with('=') {
+                // A variable of a script that is empty would ask for more than was meant.
+                let says = format!("--filter: '{word}' says nothing after {key}=");
+                bail!(Failure::usage(says));
+            }
             match key {
                 "name" => filter.names.push(value.to_owned()),
                 "driver" => filter.drivers.push(value.to_owned()),
@@ -169,6 +174,16 @@ mod tests {
             (
                 &["held"] as &[&str],
                 "--filter: 'held' has no value; write KEY=VALUE, with one of label, name, driver, held, dangling",
+            ),
+            (&["name="], "--filter: 'name=' says nothing after name="),
+            (&["label="], "--filter: 'label=' says nothing after label="),
+            (
+                &["label==a"],
+                "--filter: 'label==a' says nothing after label=",
+            ),
+            (
+                &["driver="],
+                "--filter: 'driver=' says nothing after driver=",
             ),
             (
                 &["held=maybe"],

@@ -14,6 +14,7 @@ mod bash_line;
 pub mod completions;
 pub mod filter;
 pub mod format;
+mod go_template;
 pub mod keys;
 pub mod man;
 pub mod mount_helper;

@@ -13,21 +13,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::base::failure::Failure;
 use crate::base::text::escape_unprintable;
+use crate::cli::go_template::{WHOLE, translate};
 use crate::cli::keys::Key;
-
-/// The name of the whole thing, which is a lone dot in Go.
-const WHOLE: &str = "this";
-
-/// Functions of one argument, and the filters that they become.
-const FUNCTIONS: [(&str, &str); 4] = [
-    ("json", "json"),
-    ("upper", "upper"),
-    ("lower", "lower"),
-    ("len", "length"),
-];
-
-/// Words that begin an action in Go that is no expression.
-const STATEMENTS: [&str; 5] = ["if", "else", "end", "range", "with"];
 
 /// A template, translated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +31,8 @@ impl Template {
             return Err("a table has columns of its own; leave the word table out".to_owned());
         }
         let text = text.replace("\\t", "\t").replace("\\n", "\n");
-        let template = Template(translate(&text)?);
+        let translated = translate(&text).map_err(|why| format!("the template is wrong: {why}"))?;
+        let template = Template(translated);
         let environment = environment();
         let parsed = environment.template_from_str(&template.0);
         parsed.map(drop).map_err(|error| words(&error))?;
@@ -106,7 +94,10 @@ fn environment() -> Environment<'static> {
     environment.add_filter("json", json);
     environment.add_filter("upper", filters::upper);
     environment.add_filter("lower", filters::lower);
+    environment.add_filter("len", filters::length);
     environment.add_filter("length", filters::length);
+    environment.add_filter("items", items);
+    environment.add_filter("values", values);
     environment.add_filter("join", filters::join);
     environment.add_filter("default", filters::default);
     environment
@@ -125,6 +116,31 @@ fn write(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error
     }
 }
 
+/// The keys and values of an object, or the numbers and members of a list; nothing of anything else.
+fn items(value: Value) -> Vec<Value> {
+    let keys: Vec<Value> = value.try_iter().map(Iterator::collect).unwrap_or_default();
+    match value.kind() {
+        ValueKind::Map => {
+            let pair = |key: Value| Value::from(vec![key.clone(), of(&value, &key)]);
+            keys.into_iter().map(pair).collect()
+        }
+        _ => {
+            let pair = |(at, member)| Value::from(vec![Value::from(at), member]);
+            keys.into_iter().enumerate().map(pair).collect()
+        }
+    }
+}
+
+/// The values of an object, or the members of a list.
+fn values(value: Value) -> Vec<Value> {
+    let second = |pair: Value| of(&pair, &Value::from(1));
+    items(value).into_iter().map(second).collect()
+}
+
+fn of(value: &Value, key: &Value) -> Value {
+    value.get_item(key).unwrap_or_default()
+}
+
 fn json(value: Value) -> String {
     serde_json::to_string(&value).unwrap_or_default()
 }
@@ -138,62 +154,6 @@ fn words(error: &Error) -> String {
         .detail()
         .map_or_else(|| error.kind().to_string(), str::to_owned);
     format!("the template is wrong: {detail}")
-}
-
-/// From Go's form of the actions between double braces to the crate's.
-fn translate(text: &str) -> Result<String, String> {
-    let mut translated = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (action, after) = after
-            .split_once("}}")
-            .ok_or_else(|| "the template is wrong: '{{' without '}}'".to_owned())?;
-        translated = translated + before + "{{" + &translate_action(action)? + "}}";
-        rest = after;
-    }
-    Ok(translated + rest)
-}
-
-/// `json .Labels | upper` becomes `Labels|json | upper`.
-fn translate_action(action: &str) -> Result<String, String> {
-    let (first, pipe) = match action.find('|') {
-        Some(at) => action.split_at(at),
-        None => (action, ""),
-    };
-    let (begin, first) = match first.strip_prefix('-') {
-        Some(first) => ("- ", first),
-        None => (" ", first),
-    };
-    let (first, end) = match first.strip_suffix('-') {
-        Some(first) => (first, " -"),
-        None => (first, " "),
-    };
-    let words: Vec<&str> = first.split_whitespace().collect();
-    let expression = match words.as_slice() {
-        [word, ..] if STATEMENTS.contains(word) => {
-            return Err(format!(
-                "the template is wrong: {{{{{word}}}}} is not known; there are {{% if Name %}} {{% for key in Labels %}} {{% endif %}} {{% endfor %}}"
-            ));
-        }
-        [".Label", key] => format!("Labels[{key}]"),
-        ["index", map, key] => format!("{}[{key}]", without_dot(map)),
-        [function, argument] => match FUNCTIONS.iter().find(|(name, _)| name == function) {
-            Some((_, filter)) => format!("{}|{filter}", without_dot(argument)),
-            None => words.join(" "),
-        },
-        [word] => without_dot(word),
-        _ => words.join(" "),
-    };
-    Ok(format!("{begin}{expression}{end}{pipe}"))
-}
-
-/// `.Name` is `Name`, and a lone dot is the whole thing.
-fn without_dot(word: &str) -> String {
-    match word.strip_prefix('.') {
-        Some("") => WHOLE.to_owned(),
-        Some(key) => key.to_owned(),
-        None => word.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -226,6 +186,24 @@ mod tests {
             ("{{json .Name}}", r#""db""#),
             ("{{.Holders}}", r#"["one","two"]"#),
             ("{{- .Name -}}", "db"),
+            (
+                "{{range $k, $v := .Labels}}{{$k}}={{$v}} {{end}}",
+                "team=a x.y=z ",
+            ),
+            ("{{range $k,$v:=.Holders}}{{$k}}{{.Name}}{{end}}", "0db1db"),
+            ("{{range .Labels}}{{.}};{{end}}{{len .Labels}}", "a;z;2"),
+            ("{{range .Holders}}{{upper .}}{{else}}-{{end}}", "ONETWO"),
+            ("{{range $h := .Mountpoint}}{{$h}}{{else}}-{{end}}", "-"),
+            (
+                "{{if .Mountpoint}}at{{else if eq .Name \"d b\"}}no{{else}}yes{{end}}",
+                "yes",
+            ),
+            (
+                "{{if and .Name .Labels}}{{if not .Mountpoint}}free{{end}}{{end}}",
+                "free",
+            ),
+            ("{{.Labels | len}} {{$.Name}}", "2 db"),
+            (r#"{{index .Labels "a | b"}}{{.Name}}"#, "db"),
             ("{% for key in Labels %}{{key}};{% endfor %}", "team;x.y;"),
             ("{{ Name }}", "db"),
         ] {

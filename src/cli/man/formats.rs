@@ -9,7 +9,8 @@ pub const FORMATS: &[(&str, &str)] = &[
         "--format is names, table, json (an array with an object for each), or a template, which is printed with a line end for each. A \
          template is written as for docker: {{.Name}} is a key's value, {{.Labels.team}} or {{.Label \"team\"}} a label, {{json .}} \
          everything, {{upper .Name}}, {{lower .Name}} and {{len .Holders}} functions; \\t and \\n are a tab and a line end. What is not \
-         there is empty. In place of {{if}} and {{range}} there are {% if Mountpoint %} and {% for holder in Holders %}, as in Jinja.",
+         there is empty. {{if .Mountpoint}} {{else}} {{end}}, with eq, ne, not, and, or, and {{range $key, $value := .Labels}} {{end}} \
+         are understood.",
     ),
     (
         "",

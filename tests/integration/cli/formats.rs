@@ -32,6 +32,14 @@ fn a_template_is_printed_for_each() {
             "yes\n",
         ),
         (
+            "inspect -d local -n a|{{range $key, $value := .Labels}}{{$key}}={{$value}}{{end}}",
+            "team=web\n",
+        ),
+        (
+            "list|{{.Name}}{{if eq .Driver \"local\"}} here{{end}}",
+            "a here\nb\n",
+        ),
+        (
             "drivers|{{.Name}} {{.Type}}",
             "local built-in\nloop built-in\nfake legacy\n",
         ),
@@ -67,7 +75,7 @@ fn a_wrong_template_is_refused_before_anything_is_asked() {
     for (template, why) in [
         ("{{.Nope}}", "--format: there is no key 'Nope'; there are Driver, Name, Mountpoint, Labels, Problem, Size, Allocated, Used, Free".to_owned()),
         ("{{.Name", invalid("{{.Name") + "the template is wrong: '{{' without '}}'"),
-        ("{{range .Labels}}", invalid("{{range .Labels}}") + "the template is wrong: {{range}} is not known; there are {% if Name %} {% for key in Labels %} {% endif %} {% endfor %}"),
+        ("{{range .Labels}}", invalid("{{range .Labels}}") + "the template is wrong: {{if}} or {{range}} without {{end}}"),
         ("{{.Name | nope}}", "--format: the template is wrong: filter nope is unknown".to_owned()),
     ] {
         env.dvdcli_with(["list", "-d", "fake", "--format", template])
