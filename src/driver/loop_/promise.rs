@@ -169,7 +169,7 @@ fn space_below(home: &Home, directory: &Path) -> Result<Option<Space>> {
     Space::of(&directory, home.invocation.config.allow.loop_.reserve)
 }
 
-/// What all volumes of a store may still take of its disk, and those that are being made but for the one in `but`. A copy that shares its
+/// What all volumes of a store may still take of its disk, and those that are being made, but for the one in `but`. A copy that shares its
 /// space with another volume seems to have taken it.
 fn promised(home: &Home, but: &Path) -> Result<u64> {
     let sum = |sum: u64, path: PathBuf| sum.saturating_add(growth(&path).unwrap_or(0));
@@ -177,9 +177,8 @@ fn promised(home: &Home, but: &Path) -> Result<u64> {
     let made = home.store.aside.being_made().into_iter();
     let made = made.filter(|path| path != but).fold(0, sum);
     let names = home.store.names()?.into_iter();
-    Ok(names
-        .map(|name| home.store.directory(&name))
-        .fold(made, sum))
+    let others = names.map(|name| home.store.directory(&name));
+    Ok(others.filter(|path| path != but).fold(made, sum))
 }
 
 /// What the image in a directory may still take. One that is damaged, or was removed meanwhile, keeps no other volume from being made.

@@ -103,6 +103,26 @@ fn what_all_volumes_are_promised_is_summed() {
     ends(&env);
 }
 
+/// A volume that grows is none of the others.
+#[test]
+fn growing_is_warned_of_as_creating_is() {
+    let Some(env) = Env::isolated() else { return };
+    volumes_on_disk_of(&env, "ext4", DISK);
+    creates(&env, "db", "size=20MiB", "");
+    let grow = |size: &str, warning: &str| {
+        env.dvdcli(&format!("resize -d loop -n db --size {size}"))
+            .warns(warning)
+            .succeeds();
+    };
+    grow("100MiB", "");
+    creates(&env, "other", "size=20MiB", "");
+    let too_much = "190 MiB, with the [..] MiB that other volumes may still take,";
+    grow("190MiB", &warning("db", too_much));
+    is_gone(&env, "other");
+    grow("400MiB", &warning("db", "400 MiB"));
+    ends(&env);
+}
+
 /// What was never asked for is no mistake of the caller: agents mount volumes of 16 GiB on small disks.
 #[test]
 fn a_default_size_may_be_more_than_the_disk_has() {
