@@ -38,6 +38,20 @@ pub fn check_length(fs: &FileSystem, length: u64) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to let a file system of `now` bytes grow to a length that it cannot have: wrong usage of `option`.
+pub fn check_growth(fs: &FileSystem, option: &str, now: u64, length: u64) -> Result<()> {
+    if length > now && length < fs.least_grown {
+        return Err(Failure::usage(format!(
+            "{option}: {} cannot grow to {}, and the smallest that would do is {}",
+            fs.name,
+            size::show(length),
+            size::show(fs.least_grown)
+        ))
+        .into());
+    }
+    Ok(())
+}
+
 /// Makes an image of `length` bytes with an empty file system. If it is `thick`, its space is allocated now. `kept` stays free of the
 /// disk.
 ///

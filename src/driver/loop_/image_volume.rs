@@ -12,11 +12,11 @@ use crate::driver::interface::Chooser;
 use crate::driver::loop_::on_disk::OnDisk;
 use crate::driver::loop_::promise::Promise;
 use crate::driver::loop_::volume::LoopVolume;
-use crate::driver::loop_::{binding, growth, hidden, open, snapshots, thick};
+use crate::driver::loop_::{binding, growth, hidden, image, open, snapshots, thick};
 use crate::driver::shared::home::Place;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
-use crate::sys::block::grow;
+use crate::sys::block::{grow, mkfs};
 use crate::sys::files::directory::readable;
 use crate::sys::mount::mountinfo::MountTable;
 
@@ -34,6 +34,9 @@ impl ImageVolume for LoopImage<'_> {
                 bail!(Failure::usage(format!(
                     "--size: {wanted} is less than it has; a volume only grows, and the smallest that would do is {now}"
                 )));
+            }
+            if let Some(fs) = file.options.text("newFsType").and_then(mkfs::named) {
+                image::check_growth(fs, "--size", now, length)?;
             }
             let directory = self.place.directory();
             if length > now {

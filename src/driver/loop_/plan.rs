@@ -143,6 +143,7 @@ pub fn decide(
         }
         if !options.is_true("overwriteFs") {
             let fs = take_file_system(options, &source.image)?;
+            check_growth(options, &source.image, fs)?;
             options.complete(defaults);
             thick::check_mount_options(options)?;
             let is_copy_thick = thick::is_asked(options);
@@ -176,6 +177,13 @@ fn take_size(options: &mut NormalOptions, source: &Path) -> Result<()> {
     }
     options.add("size", Value::Number(length));
     Ok(())
+}
+
+/// A copy that is to be larger than its original has to grow.
+fn check_growth(options: &NormalOptions, source: &Path, fs: &FileSystem) -> Result<()> {
+    let (now, _) = open::lengths(source)?;
+    let wanted = options.number("size").unwrap_or(now);
+    image::check_growth(fs, "option size", now, wanted)
 }
 
 /// Takes the file system from the image that is to be copied.

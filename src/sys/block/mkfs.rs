@@ -20,6 +20,8 @@ pub struct FileSystem {
     pub package: &'static str,
     /// The smallest size that it can have, in bytes.
     pub least: u64,
+    /// The smallest size to which one that exists can grow.
+    pub least_grown: u64,
     /// About the most that it takes for itself when it is made, in bytes: so many, and a part of its length up to a limit.
     overhead: Overhead,
     make: Program,
@@ -120,6 +122,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         name: "ext4",
         package: "e2fsprogs",
         least: 4 << 20,
+        least_grown: 0,
         // Bitmaps and descriptors of groups. The journal is written later.
         overhead: Overhead {
             fixed: 256 << 10,
@@ -143,6 +146,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         name: "xfs",
         package: "xfsprogs",
         least: 300 << 20,
+        least_grown: 0,
         // The log, which is written at once.
         overhead: Overhead {
             fixed: 68 << 20,
@@ -163,6 +167,7 @@ pub const FILE_SYSTEMS: &[FileSystem] = &[
         name: "btrfs",
         package: "btrfs-progs",
         least: 114_294_784,
+        least_grown: 256 << 20,
         overhead: Overhead {
             fixed: 8 << 20,
             part: 0,

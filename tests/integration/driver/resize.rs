@@ -116,6 +116,35 @@ fn what_would_shrink_is_refused() {
     env.dvdcli("resize -d loop -n db --size 64MiB").succeeds();
 }
 
+/// Linux lets no btrfs grow to less than 256 MiB.
+#[test]
+fn what_the_file_system_cannot_have_is_refused() {
+    let Some(env) = Env::isolated() else { return };
+    env.dvdcli("create -d loop -n db -o size=128MiB -o fs=btrfs")
+        .succeeds();
+    let impossible = "btrfs cannot grow to 200 MiB, and the smallest that would do is 256 MiB\n";
+    for (line, doing) in [
+        (
+            "resize -d loop -n db --size 200MiB",
+            "growing volume db: --size",
+        ),
+        (
+            "create -d loop -n new -o volumeName=db -o size=200MiB",
+            "creating volume new: option size",
+        ),
+    ] {
+        env.dvdcli(line)
+            .fails(2, &format!("dvdcli: {doing}: {impossible}"));
+    }
+    assert_eq!(number(&env, "Size"), 128 << 20);
+    assert!(!env.path(&format!("{LOOP}/db/growing")).exists());
+    env.dvdcli("create -d loop -n new -o volumeName=db -o size=256MiB")
+        .succeeds();
+    env.dvdcli("resize -d loop -n db --size 128MiB").succeeds();
+    env.dvdcli("resize -d loop -n db --size 256MiB").succeeds();
+    has_grown_to(&env, 256, "btrfs");
+}
+
 /// A call that was killed when the image was longer, or before.
 #[test]
 fn what_was_begun_is_finished_by_resize_or_mount() {
