@@ -40,12 +40,14 @@ pub fn one_line(text: &str) -> String {
 
 /// Text for an answer, where different names must stay different: what cannot be printed as `\n`, `\u{202e}` and the like.
 pub fn escape_unprintable(text: &str) -> String {
-    text.chars()
-        .map(|c| match is_printable(c) {
-            true => c.to_string(),
-            false => c.escape_default().to_string(),
-        })
-        .collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_printable(c) {
+            true => shown.push(c),
+            false => shown.extend(c.escape_default()),
+        }
+    }
+    shown
 }
 
 /// Whether a character is shown as itself, by the rule of Rust's own escapes. Control characters are not, nor are separators of lines

@@ -75,6 +75,11 @@ impl Filter {
         self.held.is_some() || self.dangling.is_some()
     }
 
+    /// Whether it asks for more of a volume than its name and who holds it.
+    pub fn asks_for_details(&self) -> bool {
+        self.names_a_label() || self.dangling.is_some()
+    }
+
     pub fn fits(&self, subject: &Subject) -> bool {
         let is_dangling = !subject.is_held && !subject.is_mounted;
         fits_one(&self.names, |part| subject.name.contains(part))

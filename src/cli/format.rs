@@ -54,10 +54,7 @@ impl Format {
     /// Wrong usage: a template that cannot be rendered.
     pub fn show<const N: usize>(&self, head: [&str; N], rows: Vec<Row<N>>) -> Result<String> {
         Ok(match self {
-            Format::Names => {
-                let line = |row: &Row<N>| escape_unprintable(&row.name) + "\n";
-                rows.iter().map(line).collect()
-            }
+            Format::Names => lines(rows.iter().map(|row| &row.name)),
             Format::Table => {
                 let cells: Vec<_> = rows.into_iter().map(|row| row.cells).collect();
                 columns(head, &cells)
@@ -69,6 +66,16 @@ impl Format {
             Format::Template(template) => template.render(rows.iter().map(|row| &row.keys))?,
         })
     }
+}
+
+/// Names as [`Format::Names`] has them.
+pub fn lines<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let mut text = String::new();
+    for name in names {
+        text.push_str(&escape_unprintable(name));
+        text.push('\n');
+    }
+    text
 }
 
 /// Reads a format from the command line; shells offer those that have names.

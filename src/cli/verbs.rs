@@ -76,7 +76,8 @@ pub enum Verb {
     /// List the volumes of one driver, or of all
     ///
     /// Without --volumedriver every driver is asked, side by side; one that does not answer is named on stderr, and the
-    /// exit code is 1. One that an administrator has disabled is only warned of.
+    /// exit code is 1. One that an administrator has disabled is only warned of. For names alone no volume is looked at
+    /// closely: the other formats, inspect and doctor tell of one that is damaged.
     #[command(visible_alias = "ls")]
     List(ListArgs),
     /// Print all that is known of a volume, as a JSON array with Docker's keys

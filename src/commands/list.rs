@@ -9,9 +9,10 @@ use crate::base::size;
 use crate::base::text::chain;
 use crate::cli::arguments::ListArgs;
 use crate::cli::filter::{Filter, Subject};
-use crate::cli::format::{Format, Row};
+use crate::cli::format::{Format, Row, lines};
 use crate::cli::keys::LISTED;
 use crate::cli::stdout::print;
+use crate::commands::list_names;
 use crate::commands::opening::{begin, begin_overview, reading};
 use crate::driver::interface::{Driver, Usage, VolumeInfo};
 use crate::driver::{self, overview};
@@ -43,26 +44,50 @@ pub fn list(args: &ListArgs, log: &mut Log) -> Result<u8> {
 fn list_one(args: &ListArgs, filter: &Filter, driver: &str, log: &mut Log) -> Result<u8> {
     let invocation = begin(&args.common, &Options::new(), TIMEOUT, log)?;
     let driver = driver::open(&invocation, driver)?;
-    let volumes = volumes(&invocation, args, filter, driver.as_ref()).context("listing volumes")?;
     let format = match args.size {
         true => &Format::Table,
         false => &Format::Names,
     };
     let format = args.format.as_ref().unwrap_or(format);
-    let text = shown(args, volumes, format, &invocation)?;
+    let doing = "listing volumes";
+    let text = if list_names::are_enough(format, filter) {
+        let names = list_names::names(&invocation, filter, driver.as_ref());
+        lines(&names.context(doing)?)
+    } else {
+        let volumes = volumes(&invocation, args, filter, driver.as_ref());
+        shown(args, volumes.context(doing)?, format, &invocation)?
+    };
     print(&text, &invocation.budget)?;
     Ok(0)
 }
 
 fn list_all(args: &ListArgs, filter: &Filter, log: &mut Log) -> Result<u8> {
     let invocation = begin_overview(&args.common, log)?;
-    let ask = |driver: &dyn Driver| volumes(&invocation, args, filter, driver);
-    let answers = overview::ask_all(&invocation, ask)?;
-    let mut volumes = Vec::new();
+    let format = args.format.as_ref().unwrap_or(&Format::Table);
+    let (text, code) = if list_names::are_enough(format, filter) {
+        let ask = |driver: &dyn Driver| list_names::names(&invocation, filter, driver);
+        let (names, code) = ask_all(&invocation, ask, log)?;
+        (lines(&names), code)
+    } else {
+        let ask = |driver: &dyn Driver| volumes(&invocation, args, filter, driver);
+        let (volumes, code) = ask_all(&invocation, ask, log)?;
+        (shown(args, volumes, format, &invocation)?, code)
+    };
+    print(&text, &reading(&args.common))?;
+    Ok(code)
+}
+
+/// What all drivers answer, and the exit code, which tells whether one has failed; the others are listed all the same.
+fn ask_all<T: Send>(
+    invocation: &Invocation,
+    ask: impl Fn(&dyn Driver) -> Result<Vec<T>> + Sync,
+    log: &Log,
+) -> Result<(Vec<T>, u8)> {
+    let mut found = Vec::new();
     let mut errors: Vec<String> = Vec::new();
-    for (_, answer) in answers {
+    for (_, answer) in overview::ask_all(invocation, ask)? {
         match answer {
-            Ok(listed) => volumes.extend(listed),
+            Ok(listed) => found.extend(listed),
             Err(error) => errors.push(chain(&error)),
         }
     }
@@ -75,10 +100,7 @@ fn list_all(args: &ListArgs, filter: &Filter, log: &mut Log) -> Result<u8> {
         true => 0,
         false => ErrorKind::Other.exit_code(),
     };
-    let format = args.format.as_ref().unwrap_or(&Format::Table);
-    let text = shown(args, volumes, format, &invocation)?;
-    print(&text, &reading(&args.common))?;
-    Ok(code)
+    Ok((found, code))
 }
 
 /// The volumes of a driver that the filter asks for, in the order of their names. What has no name is left out. Who holds them is

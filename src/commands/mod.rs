@@ -10,6 +10,7 @@ mod held;
 mod image;
 mod inspect;
 mod list;
+mod list_names;
 mod mount;
 mod opening;
 mod prune;

@@ -40,11 +40,16 @@ pub trait Driver: Send {
     /// All volumes (protocol: `List`), in no order.
     fn list(&self) -> Result<Vec<VolumeInfo>>;
 
-    /// The names of all volumes, in no order, for those who want no more: a built-in driver reads no record for them.
+    /// The names of all volumes, in no order, for those who want no more: a built-in driver reads no record for them, and what was
+    /// half removed is not among them.
     fn names(&self) -> Result<Vec<String>> {
         let volumes = self.list()?.into_iter();
-        Ok(volumes.map(|volume| volume.name).collect())
+        let whole = volumes.filter(|volume| !volume.is_half_removed);
+        Ok(whole.map(|volume| volume.name).collect())
     }
+
+    /// Deletes what killed calls have left, and warns of what is half removed then, as [`list`](Driver::list) does.
+    fn tell_of_half_removed(&self) {}
 
     /// Whether it keeps the labels of its volumes; the protocol has none.
     fn keeps_labels(&self) -> bool {

@@ -11,18 +11,17 @@ use crate::driver::loop_::open;
 use crate::sys::block::fill::{self, Fill};
 use crate::sys::block::{ext_errors, signature};
 use crate::sys::mount::health;
-use crate::sys::mount::mountinfo::MountTable;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::{self, MountOptions};
 
 impl OnDisk<'_> {
     /// What is wrong with it: `its file system ...`; `None` where nothing is known.
     pub fn problem(&self, table: &MountTable) -> Result<Option<String>> {
-        let noted = open::to_read(&self.image()).and_then(|image| noted(&image));
-        match self.mounted(table)? {
-            // The mount may have outlived the image file.
-            Some((_, mount)) => Ok(health::problem(mount).or(noted.ok().flatten())),
-            None => noted,
-        }
+        let mounted = self.mounted(table)?;
+        problem_of(
+            open::to_read(&self.image()),
+            mounted.map(|(_, mount)| mount),
+        )
     }
 
     /// Refuses to hand it out where something is wrong; a warning where nobody can write to it.
@@ -40,6 +39,16 @@ impl OnDisk<'_> {
         bail!(
             "{problem}; unmount it and repair {image} (ext4: e2fsck -f), or mount it with --read-only"
         );
+    }
+}
+
+/// The same of an image, which may be mounted, and which could be opened or not.
+pub fn problem_of(image: Result<File>, mount: Option<&Mount>) -> Result<Option<String>> {
+    let noted = image.and_then(|image| noted(&image));
+    match mount {
+        // The mount may have outlived the image file.
+        Some(mount) => Ok(health::problem(mount).or(noted.ok().flatten())),
+        None => noted,
     }
 }
 

@@ -16,6 +16,7 @@ mod options;
 mod plan;
 mod promise;
 mod read_only;
+mod shown;
 mod snapshots;
 mod space;
 mod thick;

@@ -46,8 +46,12 @@ fn if_regular(path: &Path, options: &mut OpenOptions) -> Result<Option<File>> {
 
 /// The length of an image, and the disk space that it takes, both in bytes.
 pub fn lengths(path: &Path) -> Result<(u64, u64)> {
-    let found = look(path)?;
-    Ok((found.len(), found.blocks() * 512))
+    Ok(lengths_of(&look(path)?))
+}
+
+/// The same of what this is the metadata of.
+pub fn lengths_of(found: &Metadata) -> (u64, u64) {
+    (found.len(), found.blocks() * 512)
 }
 
 fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {

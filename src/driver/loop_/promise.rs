@@ -14,7 +14,7 @@ use crate::base::size;
 use crate::driver::interface::Chooser;
 use crate::driver::loop_::on_disk::{IMAGE, OnDisk};
 use crate::driver::loop_::space::{LITTLE, Space};
-use crate::driver::loop_::thick;
+use crate::driver::loop_::{full_disk, thick};
 use crate::driver::shared::home::{Home, Place};
 use crate::invocation::config::allow::Overcommit;
 
@@ -106,9 +106,12 @@ impl OnDisk<'_> {
 
     /// What is wrong where the disk is full, and the volume may take more of it.
     pub fn full_disk(&self) -> Option<String> {
+        // First, since most disks are not.
+        if !full_disk::is_full(&self.image()) {
+            return None;
+        }
         let (space, more) = self.space()?;
-        let is_full = space.free < LITTLE;
-        little(&space, more).filter(|_| is_full)
+        little(&space, more)
     }
 
     /// What to do then.

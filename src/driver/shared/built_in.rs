@@ -4,7 +4,6 @@ use anyhow::Result;
 
 use crate::base::finding::{Care, Finding};
 use crate::base::options::Options;
-use crate::base::text::chain;
 use crate::driver::image::SnapshotInfo;
 use crate::driver::interface::{Driver, Examined, Scope, Usage, Volume, VolumeInfo, no_image};
 use crate::driver::shared::built_in_volume::BuiltInVolume;
@@ -38,31 +37,26 @@ impl Driver for BuiltIn<'_> {
     fn list(&self) -> Result<Vec<VolumeInfo>> {
         let mut volumes = leftovers::half_removed(&self.home);
         let table = MountTable::read()?;
-        for name in self.home.store.names()? {
-            let file = self.home.store.record(&name);
-            let found = file.and_then(|file| match file {
-                Some(file) => self.describe_if_there(&name, file, &table),
-                // Another program has made this directory, or the volume has just been removed.
-                None => Ok(None),
-            });
-            match found {
-                Ok(found) => volumes.extend(found),
-                Err(error) => {
-                    let why = chain(&error);
-                    let log = &self.home.invocation.log;
-                    log.warn(&format!("listing volume {name}: {why}"));
-                    volumes.push(VolumeInfo {
-                        name,
-                        ..VolumeInfo::default()
-                    });
-                }
-            }
-        }
+        let names = self.home.store.names()?.into_iter();
+        volumes.extend(names.filter_map(|name| self.listed(name, &table)));
         Ok(volumes)
     }
 
+    /// Only where there is no record, or none that can be one, the volume is looked at as [`list`](Driver::list) does.
     fn names(&self) -> Result<Vec<String>> {
-        self.home.store.names()
+        let (mut names, unclear) = self.home.store.names_by_record()?;
+        if !unclear.is_empty() {
+            let table = MountTable::read()?;
+            let found = unclear
+                .into_iter()
+                .filter_map(|name| self.listed(name, &table));
+            names.extend(found.map(|volume| volume.name));
+        }
+        Ok(names)
+    }
+
+    fn tell_of_half_removed(&self) {
+        leftovers::half_removed(&self.home);
     }
 
     fn keeps_labels(&self) -> bool {

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 
+use crate::base::text::chain;
 use crate::driver::interface::VolumeInfo;
 use crate::driver::shared::home::Home;
 use crate::driver::shared::kind::BuiltInKind;
@@ -46,6 +47,25 @@ impl<'a> BuiltIn<'a> {
             options: Some(file.given),
             labels: file.labels,
             ..info
+        })
+    }
+
+    /// A volume as it is listed: by its name alone, with a warning, where it cannot be described. `None` where there is none.
+    pub fn listed(&self, name: String, table: &MountTable) -> Option<VolumeInfo> {
+        let file = self.home.store.record(&name);
+        let found = file.and_then(|file| match file {
+            Some(file) => self.describe_if_there(&name, file, table),
+            // Another program has made this directory, or the volume has just been removed.
+            None => Ok(None),
+        });
+        found.unwrap_or_else(|error| {
+            let why = chain(&error);
+            let log = &self.home.invocation.log;
+            log.warn(&format!("listing volume {name}: {why}"));
+            Some(VolumeInfo {
+                name,
+                ..VolumeInfo::default()
+            })
         })
     }
 

@@ -118,6 +118,18 @@ impl Store {
         self.directories(names::is_valid)
     }
 
+    /// The same, parted: those that have a record by its looks, and those that have to be looked at.
+    pub fn names_by_record(&self) -> Result<(Vec<String>, Vec<String>)> {
+        let names = self.names()?;
+        let root = File::open(&self.root).ok();
+        let has_record = |name: &String| {
+            let record = Path::new(name).join(RECORD);
+            root.as_ref()
+                .is_some_and(|root| small::has_content(root, &record))
+        };
+        Ok(names.into_iter().partition(has_record))
+    }
+
     /// The names of the directories of all snapshots, `VOLUME@SNAPSHOT`, sorted.
     pub fn snapshots(&self) -> Result<Vec<String>> {
         self.directories(names::is_snapshot)

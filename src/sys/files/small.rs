@@ -5,7 +5,9 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::fcntl::AtFlags;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK, c_int};
+use nix::sys::stat::{SFlag, fstatat};
 
 /// The most that is read, in bytes. Specs, records, keys and configurations are far smaller.
 pub const LIMIT: u64 = 1 << 20;
@@ -30,6 +32,15 @@ pub fn read_with_metadata(path: &Path) -> Result<(Vec<u8>, Metadata)> {
     read_regular(path, &fs::metadata(path)?, 0)
 }
 
+/// Whether there is a regular file with something in it, which [`read_own`] would read. It is not opened.
+pub fn has_content(directory: &File, path: &Path) -> bool {
+    let found = fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW);
+    found.is_ok_and(|found| {
+        let is_regular = found.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits();
+        is_regular && (1..=LIMIT).contains(&found.st_size.unsigned_abs())
+    })
+}
+
 /// `found` is what was seen at the path before it is opened.
 fn read_regular(path: &Path, found: &Metadata, flags: c_int) -> Result<(Vec<u8>, Metadata)> {
     // Opening some devices does something: a watchdog is started by it.
@@ -40,7 +51,8 @@ fn read_regular(path: &Path, found: &Metadata, flags: c_int) -> Result<(Vec<u8>,
         .open(path)?;
     let metadata = file.metadata()?;
     refuse_irregular(&metadata)?;
-    let mut content = Vec::new();
+    // Grown bit by bit, it would be read in many small pieces.
+    let mut content = Vec::with_capacity(metadata.len().min(LIMIT) as usize + 1);
     file.take(LIMIT + 1).read_to_end(&mut content)?;
     if content.len() as u64 > LIMIT {
         return Err(Error::other("it is longer than 1 MiB"));

@@ -15,6 +15,7 @@ mod health;
 mod in_use;
 mod leftovers;
 mod links;
+mod listed_names;
 mod local;
 mod loop_;
 mod loop_options;
