@@ -78,6 +78,11 @@ impl<'a> Source<'a> {
                 Ok(parsed) => parsed,
             };
             match interpret(parsed)? {
+                // As where a list of parts has no line end: it would ask for the same for ever.
+                Found::Nothing { needed } if needed <= self.to - self.from => {
+                    let what = "it is no tar archive, or damaged: a header has no end";
+                    return Err(self.damage(what.to_owned()));
+                }
                 Found::Nothing { needed } => self.need(needed)?,
                 Found::End { used } => {
                     self.from += used;

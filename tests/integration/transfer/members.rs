@@ -214,6 +214,19 @@ fn headers_that_cannot_be_are_refused() {
                 .end(),
             "member a: its list of parts is of another length than its content",
         ),
+        (
+            good()
+                .with(
+                    "a",
+                    &[
+                        ("GNU.sparse.major", "1"),
+                        ("GNU.sparse.minor", "0"),
+                        ("GNU.sparse.realsize", "5"),
+                    ],
+                )
+                .end(),
+            damaged,
+        ),
     ] {
         refuses(&env, archive, why);
     }
