@@ -96,11 +96,13 @@ fn unmount(
     let volume = driver::open_exactly(&invocation, driver)
         .and_then(|driver| driver.volume(name, &Vec::new()))
         .context("unmounting it")?;
-    release::unmount(&invocation, volume.as_ref(), holder, Release::ONE)
-        .context("unmounting it")?;
+    let unmounted = release::unmount(&invocation, volume.as_ref(), holder, Release::ONE)
+        .context("unmounting it");
     match args.clone {
-        true => throw_away::remove(&invocation, volume.as_ref()),
-        false => Ok(()),
+        // What has not reached the disk is thrown away as well; one that is still mounted is not removed.
+        true => throw_away::remove(&invocation, volume.as_ref())
+            .map_err(|error| unmounted.err().unwrap_or(error)),
+        false => unmounted.map(drop),
     }
 }
 

@@ -33,7 +33,11 @@ impl Locked<'_> {
             .record()
             .is_some_and(|record| record.living().is_empty())
         {
-            self.release(Release::ONE)?;
+            // What has not reached the disk goes with the rest; what is still mounted is not removed.
+            let released = self.release(Release::ONE);
+            return self
+                .remove()
+                .map_err(|error| released.err().unwrap_or(error));
         }
         self.remove()
     }

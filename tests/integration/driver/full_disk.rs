@@ -419,3 +419,35 @@ fn nothing_that_was_written_to_a_disk_with_btrfs_is_lost() {
     unmount(&disk);
     env.assert_nothing_is_mounted();
 }
+
+/// What was written to it is thrown away in any case.
+#[test]
+fn a_throw_away_copy_goes_where_the_disk_is_full() {
+    let Some(env) = Env::isolated() else { return };
+    env.overcommit();
+    volumes_on_disk_of(&env, "ext4", DISK);
+    env.dvdcli("create -d loop -n db --volumeopts=size=1")
+        .succeeds();
+    let disk = env.path("var/lib/dvdcli");
+    let fill = format!("cd {}; {FILL}", disk.display());
+    let write = "head -c 50000000 /dev/urandom > $DVDCLI_MOUNTPOINT/file 2>/dev/null";
+    for (end, code) in [("exit 7", 7), ("kill -9 $PPID", 137)] {
+        let script = format!("{fill}; {write}; {end}");
+        let words = ["run", "-d", "loop", "-n", "db", "--clone", "--"];
+        let run = env.dvdcli_with(words.into_iter().chain(["sh", "-c", &script]));
+        let found = run.output();
+        assert_eq!(found.code, code, "{found:?}");
+        assert!(is_warnings(&found.stderr), "{found:?}");
+        if code == 137 {
+            let pruned = env.dvdcli("prune --yes").output();
+            assert!(
+                pruned.code == 0 && is_warnings(&pruned.stderr),
+                "{pruned:?}"
+            );
+        }
+        fs::remove_file(disk.join("fill")).unwrap();
+        env.dvdcli("list -d loop").prints("db\n").succeeds();
+    }
+    unmount(&disk);
+    env.assert_nothing_is_mounted();
+}
