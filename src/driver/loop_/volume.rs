@@ -48,9 +48,9 @@ impl Existing for LoopVolume<'_> {
     }
 
     fn usage(&self) -> Result<Usage> {
-        let path = self.on_disk.image();
-        let (length, allocated) = open::lengths(&path)?;
-        let fill = fill::of(&open::to_read(&path)?).context("reading the superblock")?;
+        let image = open::to_read(&self.on_disk.image())?;
+        let (length, allocated) = open::lengths_of(&image.metadata().context("reading the image")?);
+        let fill = fill::of(&image).context("reading the superblock")?;
         Ok(Usage {
             size: Some(length),
             allocated: Some(allocated),

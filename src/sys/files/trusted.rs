@@ -90,7 +90,8 @@ pub fn flaw_at(path: &Path, also: Option<u32>) -> io::Result<Option<String>> {
         true => fs::canonicalize(path)?,
         false => path.to_owned(),
     };
-    let above = [path.parent(), real.parent()].into_iter().flatten();
+    let led_to = real.parent().filter(|above| Some(*above) != path.parent());
+    let above = path.parent().into_iter().chain(led_to);
     for above in above.filter(|above| !above.as_os_str().is_empty()) {
         if let Some(flaw) = flaw_above(&fs::metadata(above)?, also) {
             return Ok(Some(format!("{}: {flaw}", above.display())));
