@@ -99,6 +99,9 @@ _dvdcli() {
             dvdcli,run)
                 cmd="dvdcli__subcmd__run"
                 ;;
+            dvdcli,serve)
+                cmd="dvdcli__subcmd__serve"
+                ;;
             dvdcli,snapshot)
                 cmd="dvdcli__subcmd__snapshot"
                 ;;
@@ -168,6 +171,9 @@ _dvdcli() {
             dvdcli__subcmd__help,run)
                 cmd="dvdcli__subcmd__help__subcmd__run"
                 ;;
+            dvdcli__subcmd__help,serve)
+                cmd="dvdcli__subcmd__help__subcmd__serve"
+                ;;
             dvdcli__subcmd__help,snapshot)
                 cmd="dvdcli__subcmd__help__subcmd__snapshot"
                 ;;
@@ -187,7 +193,7 @@ _dvdcli() {
 
     case "${cmd}" in
         dvdcli)
-            opts="-d -n -o -f -y -O -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --force --lazy --clone --size --snapshotname --format --filter --dry-run --yes --output --fix --help --version create mount unmount umount run remove rm resize snapshot trim prune export import path get list ls inspect exists drivers doctor version completions man help"
+            opts="-d -n -o -f -y -O -h -V --driver --volumedriver --name --volumename --timeout --wait --config --verbose --volumeopts --opt --opts-file --label --strict --explicitCreate --explicit-create --explicitcreate --id --target --read-only --from-env --chown --force --lazy --clone --size --snapshotname --format --filter --dry-run --yes --output --fix --listen --tls-cert --tls-key --tls-client-ca --help --version create mount unmount umount run remove rm resize snapshot trim prune export import path get list ls inspect exists drivers doctor serve version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -294,6 +300,22 @@ _dvdcli() {
                     return 0
                     ;;
                 -O)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-client-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -691,7 +713,7 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__help)
-            opts="create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor version completions man help"
+            opts="create mount unmount run remove resize snapshot trim prune export import path get list inspect exists drivers doctor serve version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -943,6 +965,20 @@ _dvdcli() {
             return 0
             ;;
         dvdcli__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dvdcli__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1614,6 +1650,72 @@ _dvdcli() {
                     return 0
                     ;;
                 --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dvdcli__subcmd__serve)
+            opts="-d -n -h --driver --volumedriver --name --volumename --timeout --wait --config --verbose --listen --tls-cert --tls-key --tls-client-ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --volumedriver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volumename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-client-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     InUse,
     /// A plugin has the volume mounted under our own ID already.
     AlreadyMounted,
+    /// A plugin that is dvdcli itself: the volumes of a driver under another name.
+    Served,
 }
 
 impl ErrorKind {
@@ -37,7 +39,7 @@ impl ErrorKind {
     pub fn exit_code(self) -> u8 {
         match self {
             ErrorKind::Other | ErrorKind::Refused | ErrorKind::Unsure => 1,
-            ErrorKind::Usage => 2,
+            ErrorKind::Usage | ErrorKind::Served => 2,
             ErrorKind::Absent => 3,
             ErrorKind::InUse | ErrorKind::AlreadyMounted => 4,
         }

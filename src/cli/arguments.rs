@@ -355,26 +355,22 @@ pub struct DoctorArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub struct ServeArgs {
     #[command(flatten)]
     pub common: Common,
-    /// The shell to complete for
-    pub shell: Shell,
-}
-
-#[derive(Debug, Args)]
-pub struct CompleteArgs {
-    #[command(flatten)]
-    pub common: Common,
-    /// The shell that asks
-    pub shell: Shell,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    Bash,
-    Zsh,
-    Fish,
+    /// Where to listen: unix:///PATH or tcp://HOST:PORT; may be repeated [default: the driver's socket in /run/docker/plugins,
+    /// unless systemd hands one over]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<String>,
+    /// The certificate that is shown on TCP, in PEM form
+    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_client_ca"])]
+    pub tls_cert: Option<String>,
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<String>,
+    /// The authority that the certificates of clients on TCP come from
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<String>,
 }
 
 /// The name of a variable that may stand in place of a flag, unless its value is empty: that means the same as if it were not

@@ -4,8 +4,8 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_complete::{Generator, generate, shells};
 
 use crate::cli::Cli;
-use crate::cli::arguments::Shell;
 use crate::cli::question::ASKED;
+use crate::cli::shells::Shell;
 
 /// A shell's completion script.
 pub fn script(shell: Shell) -> String {

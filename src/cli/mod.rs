@@ -21,6 +21,7 @@ pub mod mount_helper;
 mod option_files;
 pub mod progress;
 pub mod question;
+pub mod shells;
 pub mod stdout;
 pub mod table;
 mod template;

@@ -9,8 +9,8 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 
 use crate::cli::Cli;
-use crate::cli::arguments::Shell;
 use crate::cli::bash_line::{self, Word};
+use crate::cli::shells::Shell;
 use crate::cli::words::Known;
 
 /// The flags whose values are asked for.

@@ -3,10 +3,11 @@
 use clap::Subcommand;
 
 use crate::cli::arguments::{
-    Common, CompleteArgs, CompletionsArgs, CreateArgs, DoctorArgs, DriversArgs, ExportArgs,
-    ImportArgs, InspectArgs, ListArgs, MountArgs, PruneArgs, RemoveArgs, ResizeArgs, RunArgs,
-    SnapshotArgs, UnmountArgs,
+    Common, CreateArgs, DoctorArgs, DriversArgs, ExportArgs, ImportArgs, InspectArgs, ListArgs,
+    MountArgs, PruneArgs, RemoveArgs, ResizeArgs, RunArgs, ServeArgs, SnapshotArgs, UnmountArgs,
 };
+
+use crate::cli::shells::{CompleteArgs, CompletionsArgs};
 
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -93,6 +94,13 @@ pub enum Verb {
     /// is changed without --fix, and with it only what is safe: nothing in use is unmounted, and no file system is checked. What only
     /// root can see is left out for others, with a warning.
     Doctor(DoctorArgs),
+    /// Serve a driver to Docker, Podman and other engines, as a volume plugin
+    ///
+    /// Listens on /run/docker/plugins/DRIVER.sock, and on dvdcli.sock for the driver local. What engines mount is held like what
+    /// commands mount, by each ID as often as it was mounted. SIGTERM ends it when what is under way is done; mounts stay. On TCP it
+    /// writes the file in /etc/docker/plugins by which Docker finds it. --timeout is for each call [default: 110s to create and to
+    /// mount, else 55s].
+    Serve(ServeArgs),
     /// Print the version and how the program was built
     Version(Common),
     /// Print a shell's completion script
@@ -122,6 +130,7 @@ impl Verb {
             Verb::Inspect(args) => &args.common,
             Verb::Drivers(args) => &args.common,
             Verb::Doctor(args) => &args.common,
+            Verb::Serve(args) => &args.common,
             Verb::Completions(args) => &args.common,
             Verb::Complete(args) => &args.common,
             Verb::Path(common)

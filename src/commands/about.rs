@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::cli::arguments::CompletionsArgs;
+use crate::cli::shells::CompletionsArgs;
 use crate::cli::stdout::print;
 use crate::cli::{completions, man};
 use crate::invocation::TIMEOUT;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::cli::arguments::CompleteArgs;
 use crate::cli::question::Question;
+use crate::cli::shells::CompleteArgs;
 use crate::cli::stdout::print;
 use crate::driver::{self, overview};
 use crate::invocation::budget::Budget;

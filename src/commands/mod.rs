@@ -15,6 +15,7 @@ mod mount;
 mod opening;
 mod prune;
 mod run;
+mod serve;
 mod snapshot;
 mod transfer;
 
@@ -47,6 +48,7 @@ pub fn run(verb: &Verb, ignored: &[String], log: &mut Log) -> Result<u8> {
         Verb::Exists(common) => inspect::exists(common, log),
         Verb::Drivers(args) => drivers::drivers(args, log),
         Verb::Doctor(args) => doctor::doctor(args, log),
+        Verb::Serve(args) => serve::serve(args, log),
         Verb::Version(_) => about::version(),
         Verb::Completions(args) => about::completions(args),
         Verb::Complete(args) => complete::complete(args),

@@ -81,6 +81,6 @@ fn holder(args: &HolderArgs) -> Holder {
     Holder {
         id: args.id.clone(),
         target: args.target.clone(),
-        process: None,
+        ..Holder::default()
     }
 }

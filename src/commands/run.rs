@@ -131,6 +131,7 @@ fn request(args: &RunArgs, invocation: &Invocation) -> Result<MountRequest<'stat
             id: args.id.clone(),
             target: args.target.clone(),
             process: Some(HolderProcess::current()?),
+            ..Holder::default()
         },
         view: View::of(args.read_only),
     })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use crate::base::failure::ErrorKind;
 use crate::base::side_by_side::side_by_side;
 use crate::driver::allowed::{self, is_allowed, refusal};
 use crate::driver::interface::{Driver, Scope};
@@ -17,7 +18,7 @@ use crate::invocation::Invocation;
 use crate::sys::block::fill;
 
 /// The answer of every driver: the built-in ones first, then the plugins by name. One that an administrator has disabled is left out,
-/// with a warning.
+/// with a warning; one that is a `dvdcli serve`, without.
 ///
 /// # Errors
 ///
@@ -36,9 +37,18 @@ pub fn ask_all<T: Send>(
     }
     let plugins = plugins.into_iter().map(|(name, _)| name);
     let names = built_ins.chain(plugins).collect();
-    Ok(side_by_side(names, |name: &mut String| {
+    let mut answers = side_by_side(names, |name: &mut String| {
         open_exactly(invocation, name).and_then(|driver| ask(driver.as_ref()))
-    }))
+    });
+    answers.retain(|(_, answer)| !is_served_by_us(answer));
+    Ok(answers)
+}
+
+/// Whether a plugin is a `dvdcli serve`, whose volumes are those of another driver.
+fn is_served_by_us<T>(answer: &Result<T>) -> bool {
+    answer
+        .as_ref()
+        .is_err_and(|error| ErrorKind::of(error) == ErrorKind::Served)
 }
 
 /// The names of the drivers to examine: the one that is meant by `only`, or all that may be used and are not disabled, and those that
@@ -151,6 +161,7 @@ pub fn drivers(invocation: &Invocation) -> Result<Vec<DriverInfo>> {
     };
     let plugins = side_by_side(plugins(invocation)?, ask);
     let plugins = plugins.into_iter().map(|(_, row)| row);
+    let plugins = plugins.filter(|row| !is_served_by_us(&row.answer));
     Ok(built_ins.chain(plugins).collect())
 }
 

@@ -61,6 +61,12 @@ impl Log {
         self.line("", &chain(error), LONGEST);
     }
 
+    /// The same as text for somebody else.
+    pub fn shown(&self, error: &Error) -> String {
+        let said = one_line(&self.secrets.mask(&chain(error)));
+        shorten(&said, LONGEST)
+    }
+
     /// A question to whoever sits at the terminal, below what it is about. Neither holds anything that has to be masked or escaped.
     pub fn ask(&self, about: &str, question: &str) {
         self.shared().write(&format!("{about}{question}"));

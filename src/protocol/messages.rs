@@ -49,6 +49,17 @@ pub struct EmptyAnswer {}
 #[serde(rename_all = "PascalCase", default)]
 pub struct ActivateAnswer {
     pub implements: Option<Vec<String>>,
+    /// Where the plugin is a `dvdcli serve`.
+    pub dvdcli: Option<Server>,
+}
+
+/// Which driver a `dvdcli serve` has, and on which host: this host knows its volumes by the driver's name already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Server {
+    pub driver: String,
+    /// The ID of the host's boot.
+    pub boot: String,
 }
 
 /// From `VolumeDriver.Mount` and `Path`; the path is empty or missing where the plugin has none to tell.

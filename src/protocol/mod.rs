@@ -7,6 +7,7 @@ pub mod json;
 pub mod messages;
 mod missing;
 mod sent;
+pub mod server;
 mod socket;
 mod tcp;
 mod tls;

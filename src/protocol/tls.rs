@@ -57,10 +57,7 @@ fn client(files: &TlsFiles, provider: &CryptoProvider) -> Result<Option<ClientCe
         pair => pair,
     };
     let chain = certificates(cert_file)?;
-    let pem = files::read(Path::new(key_file)).with_context(|| format!("reading {key_file}"))?;
-    let key = PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|_| anyhow!("it holds no private key in PEM form"))
-        .with_context(|| format!("reading {key_file}"))?;
+    let (pem, key) = private_key(key_file)?;
     // Checked here, because ureq panics on a key that does not fit its certificate.
     CertifiedKey::from_der(chain.clone(), key, provider).with_context(|| {
         format!("using the client certificate {cert_file} with the key {key_file}")
@@ -73,7 +70,17 @@ fn client(files: &TlsFiles, provider: &CryptoProvider) -> Result<Option<ClientCe
     Ok(Some(ClientCert::new_with_certs(&chain, key)))
 }
 
-fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>> {
+/// The private key in a file, which is returned as it is too.
+pub fn private_key(file: &str) -> Result<(Vec<u8>, PrivateKeyDer<'static>)> {
+    let reading = || format!("reading {file}");
+    let pem = files::read(Path::new(file)).with_context(reading)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|_| anyhow!("it holds no private key in PEM form"))
+        .with_context(reading)?;
+    Ok((pem, key))
+}
+
+pub fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>> {
     let reading = || format!("reading {file}");
     let pem = files::read(Path::new(file)).with_context(reading)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();

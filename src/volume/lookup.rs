@@ -91,6 +91,21 @@ pub fn path(invocation: &Invocation, volume: &dyn Volume) -> Result<Option<PathB
     }
 }
 
+/// Where a volume is that has been found: as its driver says, else where we hold it.
+pub fn place(
+    invocation: &Invocation,
+    volume: &dyn Volume,
+    found: &VolumeInfo,
+) -> Result<Option<PathBuf>> {
+    if found.mountpoint.is_some() {
+        return Ok(found.mountpoint.clone());
+    }
+    let record = ledger::peek(invocation, volume)?;
+    let table = MountTable::read()?;
+    let live = record.as_ref().and_then(|record| record.live(&table));
+    Ok(live.map(|mount| mount.path.clone()))
+}
+
 fn is_missing(error: &Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::NotFound)

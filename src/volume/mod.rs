@@ -4,6 +4,7 @@ pub mod bind;
 mod conclude;
 pub mod create;
 mod due;
+pub mod engine;
 pub mod examine;
 pub mod holders;
 pub mod lookup;

@@ -68,6 +68,7 @@ impl Locked<'_> {
             id: None,
             target: Some(target),
             process: None,
+            ..
         } = &self.holder
         else {
             return;
@@ -179,7 +180,7 @@ impl Locked<'_> {
             self.warn(&format!(
                 "volume {name} was not held by this caller; it is held by {holders}"
             ));
-        } else if self.holder.process.is_some() {
+        } else if self.holder.process.is_some() || self.holder.server.is_some() {
             self.invocation.log.step(stays);
         } else {
             self.warn(&stays());

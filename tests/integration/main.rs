@@ -19,6 +19,8 @@ mod fstab;
 
 mod run;
 
+mod serve;
+
 mod transfer;
 
 mod faults;

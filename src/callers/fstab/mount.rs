@@ -64,7 +64,7 @@ fn mount_line(arguments: &MountHelper, line: &MountLine, log: &Log) -> Result<()
         holder: Holder {
             id: None,
             target: Some(arguments.dir.clone()),
-            process: None,
+            ..Holder::default()
         },
         view: if arguments.no_mtab {
             View::Plain(&words)

@@ -41,7 +41,7 @@ impl Planned<'_> {
         Holder {
             id: self.id.clone(),
             target: self.place.as_ref().map(|place| place.path.clone()),
-            process: None,
+            ..Holder::default()
         }
     }
 

@@ -84,6 +84,35 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "SERVING ENGINES",
+        &[
+            (
+                "",
+                "An engine mounts with IDs of its own, which are no IDs of --id, and each as often as it is to unmount; inspect shows \
+                 them as engine ID. One that hangs up before it has its answer has mounted nothing. A request without a body is \
+                 one that Docker repeats, and never acts. Engines have root's word: what may be created is not limited by allow, but \
+                 for allow.drivers. The configuration is read at each call.",
+            ),
+            (
+                "",
+                "Up to 64 calls are answered at once; who comes then gets status 503. A request has 10 s to come, 16 KiB for its \
+                 headers and 1 MiB for its body. Errors have status 500, or 400 where the request makes no sense, and a JSON object \
+                 with Err.",
+            ),
+            (
+                "",
+                "A serve that is killed has lost nothing: the next one finishes what was cut off. Whether an engine has got the \
+                 last answer is then not always known; the mount is taken back if the engine asks again within a minute, as Docker \
+                 does, and held for it otherwise, until it unmounts or unmount --force releases all.",
+            ),
+            (
+                "",
+                "systemd's sockets are taken over (LISTEN_FDS), and it is told when serve is ready and when it stops. The unit needs \
+                 KillMode=process and none of PrivateTmp, ProtectSystem and PrivateMounts, which would hide the mounts from others.",
+            ),
+        ],
+    ),
+    (
         "SIGNALS",
         &[
             (

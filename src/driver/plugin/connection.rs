@@ -24,7 +24,7 @@ use crate::protocol::cause::Cause;
 use crate::protocol::client::{CallError, Client, Line, Response};
 use crate::protocol::messages as wire;
 use crate::protocol::messages::Refusal;
-use crate::sys::process::{interruption, limit};
+use crate::sys::process::{host, interruption, limit};
 
 /// How often a call that may be repeated is sent if the connection breaks.
 const TRIES: u32 = 3;
@@ -336,6 +336,13 @@ fn check_activation(response: &Response, managed: bool) -> Result<()> {
         Err(refusal) if managed && refusal.unimplemented => return Ok(()),
         Err(refusal) => bail!(refusal.words),
     };
+    if let Some(server) = answer.dvdcli
+        && server.boot == host::boot_id()?
+    {
+        let driver = wire::quoted(&server.driver);
+        let words = format!("it is dvdcli serving driver {driver}; give that name");
+        bail!(Failure::new(ErrorKind::Served, words));
+    }
     let implements = answer.implements.unwrap_or_default();
     if !implements.iter().any(|kind| kind == "VolumeDriver") {
         bail!(

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::base::failure::Failure;
+use crate::base::failure::{ErrorKind, Failure};
 use crate::base::finding::{Care, Finding};
 use crate::base::options::Options;
 use crate::driver::interface::{
@@ -90,7 +90,9 @@ impl Driver for Plugin<'_> {
     fn examine(&self, _care: Care) -> Result<Vec<Finding>> {
         let connection = &self.methods.connection;
         let finding = |error| examine::finding(connection.invocation(), self.name(), &error);
-        Ok(self.capabilities().err().map(finding).into_iter().collect())
+        let error = self.capabilities().err();
+        let error = error.filter(|error| ErrorKind::of(error) != ErrorKind::Served);
+        Ok(error.map(finding).into_iter().collect())
     }
 
     fn is_shared(&self) -> bool {

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -70,9 +70,7 @@ pub fn catch() -> io::Result<SigSet> {
     if let Some(caught) = CAUGHT.get() {
         return Ok(caught.signals);
     }
-    let mut signals = SigSet::all();
-    KEPT.iter().for_each(|signal| signals.remove(*signal));
-    let callers_mask = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let (signals, callers_mask) = block()?;
     let ends = |signal: &c_int| {
         contains(&signals, *signal)
             && !HARMLESS.contains(signal)
@@ -80,8 +78,7 @@ pub fn catch() -> io::Result<SigSet> {
             && !is_ignored(*signal)
     };
     let ending: Vec<c_int> = (1..=libc::SIGRTMAX()).filter(ends).collect();
-    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    let file = SignalFd::with_flags(&set_of(&ending), flags)?;
+    let file = file_of(&ending)?;
     let caught = CAUGHT.get_or_init(|| Caught {
         signals,
         callers_mask,
@@ -89,6 +86,34 @@ pub fn catch() -> io::Result<SigSet> {
         file,
     });
     Ok(caught.signals)
+}
+
+/// The same for a service: what is under way is finished, and the file that is returned tells when the service is to stop.
+pub fn catch_for_service() -> io::Result<OwnedFd> {
+    let (signals, callers_mask) = block()?;
+    let stop = file_of(&[libc::SIGTERM, libc::SIGINT])?;
+    let file = file_of(&[])?;
+    CAUGHT.get_or_init(|| Caught {
+        signals,
+        callers_mask,
+        ending: Vec::new(),
+        file,
+    });
+    Ok(stop.into())
+}
+
+/// Blocks the caught signals, which are returned with the mask that was there.
+fn block() -> io::Result<(SigSet, SigSet)> {
+    let mut signals = SigSet::all();
+    KEPT.iter().for_each(|signal| signals.remove(*signal));
+    let callers_mask = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    Ok((signals, callers_mask))
+}
+
+/// A file that is readable as long as one of the signals is pending.
+fn file_of(signals: &[c_int]) -> io::Result<SignalFd> {
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    Ok(SignalFd::with_flags(&set_of(signals), flags)?)
 }
 
 /// The signal mask that this process was started with.

@@ -1,6 +1,7 @@
 //! Processes: this one and its memory, what it inherits, its host and namespaces, programs that it runs, and calls that may never
 //! return.
 
+pub mod activation;
 pub mod arena;
 pub mod capability;
 pub mod child;

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::base::text::shorten;
+use crate::volume::holders::mounts::Mounts;
 use crate::volume::holders::name::Name;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::views::ViewRecord;
@@ -28,6 +29,9 @@ pub struct Hold {
     pub since: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// Of an engine: how often it holds the mount itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mounts: Option<Mounts>,
 }
 
 /// A holder that lives as long as its process.
@@ -46,7 +50,11 @@ impl Hold {
     /// The holder's name for people.
     pub fn shown(&self, name: &Name) -> String {
         let run = self.run.as_ref();
-        name.shown(run.and_then(|run| run.id.as_deref()))
+        let shown = name.shown(run.and_then(|run| run.id.as_deref()));
+        match self.mounts.as_ref().map_or(0, Mounts::count) {
+            0 | 1 => shown,
+            times => format!("{shown} ({times} times)"),
+        }
     }
 
     /// ` for 3 days`, where it is long enough to be told.

@@ -6,6 +6,7 @@ pub mod ledger;
 pub mod lock;
 pub mod memory;
 pub mod mount_record;
+pub mod mounts;
 pub mod name;
 pub mod process;
 pub mod record;

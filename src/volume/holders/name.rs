@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::volume::holders::process::HolderProcess;
 
-/// In the record it is a text: empty, `target PATH`, `id ID` or `run PID START NAMESPACE`.
+/// In the record it is a text: empty, `target PATH`, `id ID`, `engine ID` or `run PID START NAMESPACE`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Name {
@@ -15,11 +15,14 @@ pub enum Name {
     Anonymous,
     Target(PathBuf),
     Id(String),
+    /// By the ID that an engine has given it.
+    Engine(String),
     Run(HolderProcess),
 }
 
 const TARGET: &str = "target ";
 const ID: &str = "id ";
+const ENGINE: &str = "engine ";
 const RUN: &str = "run ";
 
 impl Name {
@@ -30,6 +33,7 @@ impl Name {
             Name::Target(path) => path.to_string_lossy().into_owned(),
             Name::Id(id) if is_mistakable(id) => format!("id '{id}'"),
             Name::Id(id) => id.clone(),
+            Name::Engine(id) => format!("engine {id}"),
             Name::Run(process) => match label {
                 Some(label) => format!("{label} (run {})", process.pid),
                 None => format!("run {}", process.pid),
@@ -40,7 +44,7 @@ impl Name {
 
 /// Whether an ID looks like what is shown of a target or of a run.
 fn is_mistakable(id: &str) -> bool {
-    id.starts_with('/') || id.starts_with(RUN) || id.contains("(run ")
+    id.starts_with('/') || id.starts_with(RUN) || id.starts_with(ENGINE) || id.contains("(run ")
 }
 
 impl From<Name> for String {
@@ -49,6 +53,7 @@ impl From<Name> for String {
             Name::Anonymous => String::new(),
             Name::Target(path) => format!("{TARGET}{}", path.to_string_lossy()),
             Name::Id(id) => format!("{ID}{id}"),
+            Name::Engine(id) => format!("{ENGINE}{id}"),
             Name::Run(HolderProcess {
                 pid,
                 started,
@@ -68,6 +73,8 @@ impl TryFrom<String> for Name {
             Some(Name::Target(path.into()))
         } else if let Some(id) = text.strip_prefix(ID) {
             Some(Name::Id(id.into()))
+        } else if let Some(id) = text.strip_prefix(ENGINE) {
+            Some(Name::Engine(id.into()))
         } else {
             text.strip_prefix(RUN).and_then(run)
         };
@@ -101,6 +108,7 @@ mod tests {
         let others = [
             Name::Anonymous,
             Name::Target("/path".into()),
+            Name::Engine("me".into()),
             Name::Run(process),
         ];
         for name in ids.into_iter().chain(others) {
@@ -118,6 +126,7 @@ mod tests {
             ("me", "me"),
             ("/path", "id '/path'"),
             ("run 7", "id 'run 7'"),
+            ("engine 7", "id 'engine 7'"),
             ("me (run 7)", "id 'me (run 7)'"),
         ] {
             assert_eq!(Name::Id(id.into()).shown(None), shown);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::volume::holders::hold::{Hold, Run, listed, now};
 use crate::volume::holders::mount_record::MountRecord;
+use crate::volume::holders::mounts::Mounts;
 use crate::volume::holders::name::Name;
 use crate::volume::holders::process::HolderProcess;
 use crate::volume::holders::views::{Target, ViewRecord};
@@ -20,6 +21,8 @@ pub struct Holder {
     pub target: Option<PathBuf>,
     /// Of `run`: the holder is this process, and holds the volume for as long as the process lives. The ID is only a label then.
     pub process: Option<HolderProcess>,
+    /// Of an engine: the `serve` through which it calls. Its mounts under one ID count.
+    pub server: Option<HolderProcess>,
 }
 
 impl Holder {
@@ -32,6 +35,7 @@ impl Holder {
     fn name(&self) -> Name {
         match (&self.process, &self.id, &self.target) {
             (Some(process), _, _) => Name::Run(*process),
+            (None, Some(id), _) if self.server.is_some() => Name::Engine(id.clone()),
             (None, Some(id), _) => Name::Id(id.clone()),
             (None, None, Some(target)) => Name::Target(target.clone()),
             (None, None, None) => Name::Anonymous,
@@ -174,6 +178,11 @@ impl HolderRecord {
             process,
             id: holder.id.clone(),
         });
+        if let Some(server) = holder.server {
+            hold.mounts.get_or_insert_default().begin(server);
+            hold.plain = true;
+            return true;
+        }
         match &holder.target {
             Some(target) if hold.targets.contains_key(target) => false,
             Some(target) => {
@@ -182,6 +191,35 @@ impl HolderRecord {
             }
             None => !std::mem::replace(&mut hold.plain, true),
         }
+    }
+
+    /// The mounts of an engine under the holder's ID.
+    pub fn mounts_of(&mut self, holder: &Holder) -> Option<&mut Mounts> {
+        let hold = self.holders.get_mut(&holder.name())?;
+        hold.mounts.as_mut()
+    }
+
+    /// The mounts of all engines.
+    pub fn mounts(&mut self) -> impl Iterator<Item = &mut Mounts> {
+        self.holders
+            .values_mut()
+            .filter_map(|hold| hold.mounts.as_mut())
+    }
+
+    /// How many mounts a `serve` that has died may not have answered.
+    pub fn doubtful(&self) -> usize {
+        let mounts = self
+            .holders
+            .values()
+            .filter_map(|hold| hold.mounts.as_ref());
+        mounts.map(Mounts::doubtful).sum()
+    }
+
+    /// Takes those back.
+    pub fn drop_doubtful(&mut self) {
+        self.mounts().for_each(Mounts::drop_doubtful);
+        let is_empty = |hold: &Hold| hold.mounts.as_ref().is_some_and(|it| it.count() == 0);
+        self.holders.retain(|_, hold| !is_empty(hold));
     }
 
     /// Notes the view that the holder has at its target now.
@@ -212,6 +250,14 @@ impl HolderRecord {
             return self.unheld(targets);
         }
         let name = holder.name();
+        if let Some(server) = holder.server
+            && self.mounts_of(holder).is_some_and(|mounts| {
+                mounts.end(server);
+                mounts.count() > 0
+            })
+        {
+            return Vec::new();
+        }
         let Some(target) = &holder.target else {
             let gone = self.holders.remove(&name).unwrap_or_default();
             return self.unheld(gone.targets);
@@ -245,12 +291,13 @@ impl HolderRecord {
                 hold.run.as_ref().and_then(|run| run.id.clone()),
                 Some(*process),
             ),
-            Name::Target(_) | Name::Anonymous => (None, None),
+            Name::Target(_) | Name::Engine(_) | Name::Anonymous => (None, None),
         };
         Some(Holder {
             id,
             target: Some(target.to_owned()),
             process,
+            server: None,
         })
     }
 

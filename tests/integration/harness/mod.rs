@@ -22,6 +22,7 @@ pub mod real;
 pub mod run;
 pub mod scenario;
 pub mod scene;
+pub mod served;
 pub mod site;
 pub mod soak;
 pub mod strace;
