@@ -23,6 +23,9 @@ const LIMITS: Limits = Limits {
     max_sparse_entries: 1 << 20,
 };
 
+/// With the list of a million parts of a sparse file, in bytes.
+const LONGEST_HEADER: usize = 64 << 20;
+
 /// How the files of programs begin that make archives smaller, and what makes archives of them again.
 const COMPRESSED: [(&[u8], &str); 4] = [
     (b"\x1f\x8b", "gzip -dc"),
@@ -83,7 +86,13 @@ impl<'a> Source<'a> {
                     let what = "it is no tar archive, or damaged: a header has no end";
                     return Err(self.damage(what.to_owned()));
                 }
-                Found::Nothing { needed } => self.need(needed)?,
+                Found::Nothing { needed } if needed > LONGEST_HEADER => {
+                    bail!("the header of a member is longer than 64 MiB");
+                }
+                Found::Nothing { needed } => {
+                    self.need(needed)?;
+                    self.read_ahead(needed)?;
+                }
                 Found::End { used } => {
                     self.from += used;
                     self.refuse_more()?;
@@ -141,6 +150,14 @@ impl<'a> Source<'a> {
             if self.is_at_end && self.to - self.from < length {
                 return Err(self.cut_off());
             }
+        }
+        Ok(())
+    }
+
+    /// A long header is parsed from its beginning each time, so twice as much of it is read then, as far as there is so much.
+    fn read_ahead(&mut self, length: usize) -> Result<()> {
+        while length > CAPACITY && !self.is_at_end && self.to - self.from < length * 2 {
+            self.fill(length * 2)?;
         }
         Ok(())
     }
