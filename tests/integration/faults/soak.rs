@@ -17,7 +17,10 @@ use crate::harness::waiting::at_once;
 const CALLERS: usize = 4;
 
 /// Calls of each caller, where `DVDCLI_TEST_SECONDS` does not say for how long.
-const CALLS: usize = 40;
+const CALLS: usize = 28;
+
+/// Snapshots that are looked into at such a moment.
+const MOST_SNAPSHOTS: usize = 4;
 
 /// Between two moments at which nobody does anything, and everything is looked at.
 const ROUND: Duration = Duration::from_secs(20);
@@ -47,11 +50,18 @@ fn look_at_everything(world: &World, callers: &mut [Caller]) -> Done {
         caller.give_everything_up(world)
     });
     given_up.into_iter().collect::<Done>()?;
+    for caller in [0, CALLERS] {
+        callers[caller].prunes_clones(world)?;
+    }
     world.nothing_is_mounted()?;
     for volume in 0..world.volumes.len() {
         for caller in [0, CALLERS] {
             callers[caller].looks_alone(world, volume)?;
         }
+    }
+    let kept = world.snapshots.iter().filter(|it| it.kept().is_some());
+    for snapshot in kept.take(MOST_SNAPSHOTS) {
+        callers[0].looks_into_snapshot(world, snapshot)?;
     }
     world.nothing_is_mounted()?;
     world.stores.iter().for_each(|store| store.is_sound());
@@ -63,7 +73,7 @@ fn nothing_is_lost_where_everything_happens_at_once() {
     let Some(env) = Env::isolated() else { return };
     let seed = number("DVDCLI_TEST_SEED").unwrap_or(1);
     let seconds = number("DVDCLI_TEST_SECONDS");
-    let world = World::new(&env);
+    let world = World::new(&env, HOSTS.len() * CALLERS);
     let mut callers: Vec<Caller> = (0..HOSTS.len() * CALLERS)
         .map(|caller| {
             let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ caller as u64);

@@ -16,7 +16,26 @@ const IN_USE: [&str; 9] = [
     "in use",
 ];
 
-const ABSENT: [&str; 2] = ["no such volume", "there is no volume "];
+const ABSENT: [&str; 3] = [
+    "no such volume",
+    "there is no volume ",
+    "there is no snapshot ",
+];
+
+/// What a volume cannot have.
+const IMPOSSIBLE: [&str; 3] = [
+    "and the smallest that would do is",
+    "keeps its space, and cannot be trimmed",
+    "and create it with snapshotID=",
+];
+
+/// Why growing, or an import, has changed nothing.
+const NOT_NOW: [&str; 3] = [
+    "only for CAP_SYS_RESOURCE; unmount it first",
+    "it is not empty",
+    // The volume is full, or the disk.
+    "no space left on device",
+];
 
 /// What is said where nothing more fits on the disk.
 const REFUSED: [&str; 1] = ["that stay free (setting dvdcli.allow.loop.reserve)"];
@@ -64,27 +83,51 @@ fn says(text: &str, any: &[&str]) -> bool {
 
 /// The answer is one that the verb may give. `may_be_broken`: the disk has been full.
 pub fn check(verb: &str, found: &Output, may_be_broken: bool) -> Done {
+    match verb {
+        "prune" => return check_prune(found, may_be_broken),
+        "doctor" => {
+            let is_right = matches!(found.code, 0 | 1) && is_warnings(&found.stderr);
+            return ensure(is_right, || format!("doctor must not answer {found:?}"));
+        }
+        _ => {}
+    }
     let mut lines = found.stderr.lines();
     let last = lines.next_back().unwrap_or_default();
     let has_words = last.starts_with("dvdcli: ")
         && !is_warnings(last)
         && lines.all(is_warnings)
         && found.stdout.is_empty();
-    let makes = matches!(verb, "create" | "mount" | "run");
+    let makes = matches!(verb, "create" | "mount" | "run" | "resize" | "snapshot");
+    let looks_after = matches!(verb, "resize" | "import" | "trim" | "snapshot");
     let is_right = match found.code {
         0 => is_warnings(&found.stderr),
         1 => {
             let is_broken = may_be_broken && says(last, &BROKEN);
             let is_refused = makes && is_refused_by_full_disk(found);
-            has_words && (is_refused || is_broken || says(last, &UNSURE))
+            let is_not_now = looks_after && says(last, &NOT_NOW);
+            has_words && (is_refused || is_broken || is_not_now || says(last, &UNSURE))
         }
+        2 if looks_after && says(last, &IMPOSSIBLE) => has_words,
         2 => has_words && verb != "create" && makes && is_refused_by_full_disk(found),
         3 if verb == "exists" => found.stderr.is_empty(),
         3 => has_words && says(last, &ABSENT) && verb != "unmount",
         4 => has_words && says(last, &IN_USE) && !matches!(verb, "get" | "list" | "exists"),
+        // The command could not read what a full disk has broken.
+        99 => verb == "run" && may_be_broken && is_warnings(&found.stderr),
         _ => false,
     };
     ensure(is_right, || format!("{verb} must not answer {found:?}"))
+}
+
+/// It goes on where one volume cannot be removed.
+fn check_prune(found: &Output, may_be_broken: bool) -> Done {
+    let is_right = |line: &str| {
+        let is_error = line.starts_with("dvdcli: removing volume ") && found.code != 0;
+        let is_broken = may_be_broken && says(line, &BROKEN);
+        is_warnings(line) || is_error && (is_broken || says(line, &IN_USE))
+    };
+    let is_right = matches!(found.code, 0 | 1 | 4) && found.stderr.lines().all(is_right);
+    ensure(is_right, || format!("prune must not answer {found:?}"))
 }
 
 /// The answer without names and numbers, for a count of those that there were.

@@ -98,13 +98,50 @@ impl Caller {
 
     /// With a volume that it does not have.
     fn begins<'a>(&mut self, world: &World<'a>, node: &Node<'a>, at: usize) -> Done {
-        match self.dice.below(20) {
+        let die = self.dice.below(32);
+        // What is looked after is there, as a rule.
+        let at = match die {
+            18..30 => self.one_that_is_there(world, at),
+            _ => at,
+        };
+        let has_image = world.volumes[at].driver == "loop";
+        match die {
             0..7 if self.held.len() < MOST_HELD => self.mounts(world, node, at),
             7..12 => self.creates(world, node, at),
             12..15 => self.removes(world, node, at),
             15..17 => self.runs(world, node, at),
             17..18 => self.asks(world, node, at),
+            18..20 => self.moves(world, node, at),
+            20..21 => self.examines(world, node, at),
+            21..25 if has_image => self.keeps(world, node, at),
+            25..27 if has_image => self.grows(world, node, at),
+            27..28 if has_image => self.trims(world, node, at),
+            28..29 if has_image => self.clones(world, node, at),
+            29..30 if has_image => self.prunes(world, node, at),
             _ => self.unmounts(world, node, at),
+        }
+    }
+
+    /// One that it can use and does not have, or the one that was chosen.
+    fn one_that_is_there(&mut self, world: &World, chosen: usize) -> usize {
+        let volumes = world.volumes.iter().enumerate();
+        let there = volumes.filter(|(at, volume)| {
+            let is_its_own = volume.host.is_none_or(|only| only == self.host);
+            is_its_own && !self.held.contains_key(at) && volume.model().is_there()
+        });
+        let there: Vec<usize> = there.map(|(at, _)| at).collect();
+        self.dice.any(&there).unwrap_or(chosen)
+    }
+
+    /// What can be done with a volume that is mounted; what cannot be is refused.
+    fn looks_after<'a>(&mut self, world: &World<'a>, node: &Node<'a>, at: usize) -> Done {
+        match self.dice.below(8) {
+            0..3 => self.keeps(world, node, at),
+            3 => self.grows(world, node, at),
+            4 => self.trims(world, node, at),
+            5 => self.clones(world, node, at),
+            6 => self.moves(world, node, at),
+            _ => self.prunes(world, node, at),
         }
     }
 
@@ -120,8 +157,10 @@ impl Caller {
     fn goes_on<'a>(&mut self, world: &World<'a>, node: &Node<'a>, at: usize) -> Done {
         let is_certain = self.held.get(&at) == Some(&Hold::Certain);
         let is_claimed = world.volumes[at].driver == "loop";
-        match self.dice.below(8) {
+        match self.dice.below(10) {
             0..4 if is_certain => self.looks_and_writes(world, node, at),
+            8 if is_certain && is_claimed => self.looks_after(world, node, at),
+            9 if is_certain => self.moves(world, node, at),
             4 if is_certain => self.asks(world, node, at),
             5 if is_certain && is_claimed => self.removes(world, node, at),
             6 if is_certain && self.dice.one_in(3) => {

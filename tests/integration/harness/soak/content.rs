@@ -22,6 +22,10 @@ pub fn look(directory: &Path) -> io::Result<Found> {
     for path in fs::entries(directory)? {
         let name = path.file_name().unwrap_or_default();
         let name = name.to_string_lossy().into_owned();
+        if name.starts_with(".dvdcli-import") {
+            // Of an import that goes on, or was killed.
+            continue;
+        }
         let is_right = content(&name) == Some(fs::read(&path)?);
         found.insert(name, is_right);
     }

@@ -14,7 +14,7 @@ use crate::harness::site::Node;
 use crate::harness::soak::answers;
 use crate::harness::soak::caller::{Caller, Hold};
 use crate::harness::soak::content::{Found, content, look};
-use crate::harness::soak::model::Content;
+use crate::harness::soak::known::Content;
 use crate::harness::soak::world::World;
 
 /// Files in a volume, more or less.
@@ -75,7 +75,7 @@ impl Caller {
         let volume = &world.volumes[at];
         let directory = world.path(volume);
         let mut model = volume.model();
-        let may_delete = model.copying == 0;
+        let may_delete = model.copying == 0 && model.importing == 0;
         let files = model.content();
         let is_synced = self.dice.one_in(2);
         let number = world.counts.names.fetch_add(1, SeqCst);

@@ -7,61 +7,136 @@ use crate::harness::scenario::{Done, ensure};
 use crate::harness::site::Node;
 use crate::harness::soak::answers;
 use crate::harness::soak::caller::{Called, Caller, Hold, OPTIONS};
+use crate::harness::soak::known::Content;
+use crate::harness::soak::model::Original;
+use crate::harness::soak::snapshot::{Kept, Snapshot};
 use crate::harness::soak::world::{Volume, World};
 
-impl Caller {
-    pub(super) fn creates<'a>(&mut self, world: &World<'a>, node: &Node<'a>, at: usize) -> Done {
-        let volume = &world.volumes[at];
-        let (name, driver) = (&volume.name, volume.driver);
-        if driver == "local" {
-            let line = format!("create -d local -n {name}");
-            return self.calls(world, node, at, &line).map(drop);
-        }
-        match self.dice.below(3) {
-            0 => {
-                let options = self.dice.of(&OPTIONS);
-                let line = format!("create -d loop -n {name} --volumeopts={options}");
-                self.calls(world, node, at, &line).map(drop)
+/// What a copy is made of.
+enum Source<'w> {
+    Volume(&'w Volume),
+    Snapshot(&'w Snapshot),
+}
+
+/// What was known of it when that began.
+enum Before {
+    Volume(Original),
+    Snapshot(Option<Kept>, usize),
+}
+
+impl Source<'_> {
+    fn options(&self, world: &World) -> String {
+        match self {
+            Source::Volume(volume) => format!("--opt volumeName={}", volume.name),
+            Source::Snapshot(snapshot) => {
+                let of = snapshot
+                    .kept()
+                    .map(|kept| &*world.volumes[kept.volume].name);
+                let of = of.unwrap_or_default();
+                format!("--opt volumeName={of} --opt snapshotName={}", snapshot.name)
             }
-            1 => self.copies(world, node, at, "create"),
-            _ => self.copies(world, node, at, "mount"),
         }
     }
 
-    /// Makes a volume that does not exist, as far as is known, as a copy of one that does.
-    pub(super) fn copies<'a>(
-        &mut self,
-        world: &World<'a>,
-        node: &Node<'a>,
-        at: usize,
-        verb: &str,
-    ) -> Done {
+    fn begin(&self) -> Before {
+        match self {
+            Source::Volume(volume) => Before::Volume(volume.model().begin_original()),
+            Source::Snapshot(snapshot) => {
+                let state = snapshot.state();
+                Before::Snapshot(state.kept.clone(), state.changes)
+            }
+        }
+    }
+
+    fn end(&self, before: Before, may_be_broken: bool) -> Content {
+        match (self, before) {
+            (Source::Volume(volume), Before::Volume(original)) => {
+                volume.model().end_original(original, may_be_broken)
+            }
+            (Source::Snapshot(snapshot), Before::Snapshot(Some(kept), changes))
+                if snapshot.state().changes == changes =>
+            {
+                kept.content
+            }
+            _ => Content::anything(),
+        }
+    }
+}
+
+impl Caller {
+    pub(super) fn creates<'a>(&mut self, world: &World<'a>, node: &Node<'a>, at: usize) -> Done {
+        match self.dice.below(3) {
+            1 if world.volumes[at].driver == "loop" => self.copies(world, node, at, "create"),
+            2 if world.volumes[at].driver == "loop" => self.copies(world, node, at, "mount"),
+            _ => self.makes(world, node, at),
+        }
+    }
+
+    pub(super) fn makes<'a>(&mut self, world: &World<'a>, node: &Node<'a>, at: usize) -> Done {
+        let volume = &world.volumes[at];
+        let (name, driver, label) = (&volume.name, volume.driver, volume.label());
+        let line = match driver {
+            "loop" => {
+                let options = self.dice.of(&OPTIONS);
+                format!("create -d loop -n {name} --volumeopts={options}{label}")
+            }
+            _ => format!("create -d {driver} -n {name}"),
+        };
+        self.calls(world, node, at, &line).map(drop)
+    }
+
+    /// Makes a volume that does not exist, as far as is known, as a copy of one that does, or of a snapshot.
+    fn copies<'a>(&mut self, world: &World<'a>, node: &Node<'a>, at: usize, verb: &str) -> Done {
         let store = world.volumes[at].store;
         let of_store =
             |(_, other): &(usize, &Volume)| other.store == store && other.driver == "loop";
         let of_store = world.volumes.iter().enumerate().filter(of_store);
         let (there, missing): (Vec<_>, Vec<_>) =
             of_store.partition(|(_, volume)| volume.model().is_there());
-        let chosen = (self.dice.any(&there), self.dice.any(&missing));
-        let (Some((_, original)), Some((at, volume))) = chosen else {
+        let Some((at, volume)) = self.dice.any(&missing) else {
+            return Ok(());
+        };
+        let Some(source) = self.source(world, store, &there) else {
             return Ok(());
         };
         if self.held.contains_key(&at) {
             return Ok(());
         }
-        let (name, source) = (&volume.name, &original.name);
+        let (name, label) = (&volume.name, volume.label());
+        let larger = if self.dice.one_in(6) {
+            " --opt size=400MiB"
+        } else {
+            ""
+        };
+        let options = format!("{}{larger}{label}", source.options(world));
         let line = match verb {
-            "mount" => format!(
-                "mount -d loop -n {name} --id {} --opt volumeName={source}",
-                self.id
-            ),
-            _ => format!("create -d loop -n {name} --opt volumeName={source}"),
+            "mount" => format!("mount -d loop -n {name} --id {} {options}", self.id),
+            _ => format!("create -d loop -n {name} {options}"),
         };
         let first = volume.model().held_at_first();
-        let called = self.makes_copy(world, node, at, original, &line)?;
+        let called = self.makes_copy(world, node, at, source, &line)?;
         match verb {
             "mount" => self.has_mounted(world, at, called, &first),
             _ => Ok(()),
+        }
+    }
+
+    /// Of which a copy is to be made.
+    fn source<'w>(
+        &mut self,
+        world: &'w World,
+        store: usize,
+        there: &[(usize, &'w Volume)],
+    ) -> Option<Source<'w>> {
+        let snapshots = world.snapshots.iter();
+        let snapshots = snapshots.filter(|it| it.store == store && it.kept().is_some());
+        let snapshots: Vec<&Snapshot> = snapshots.collect();
+        match self.dice.one_in(2) {
+            true => self.dice.any(&snapshots).map(Source::Snapshot),
+            false => self
+                .dice
+                .any(there)
+                .map(|(_, volume)| Source::Volume(volume)),
         }
     }
 
@@ -70,15 +145,15 @@ impl Caller {
         world: &World<'a>,
         node: &Node<'a>,
         at: usize,
-        original: &Volume,
+        source: Source,
         line: &str,
     ) -> Result<Called, String> {
         let volume = &world.volumes[at];
         let number = world.counts.names.fetch_add(1, SeqCst);
         volume.model().begin_copy(number);
-        let before = original.model().begin_original();
+        let before = source.begin();
         let called = self.calls(world, node, at, line);
-        let made = original.model().end_original(before);
+        let made = source.end(before, world.stores[volume.store].was_full());
         let called = called?;
         let is_new =
             |found: &Output| found.code == 0 && !found.stderr.contains("it exists already");
@@ -131,7 +206,7 @@ impl Caller {
         let volume = &world.volumes[at];
         let (name, driver) = (&volume.name, volume.driver);
         let options = match driver {
-            "loop" => format!("--volumeopts={}", self.dice.of(&OPTIONS)),
+            "loop" => format!("--volumeopts={}{}", self.dice.of(&OPTIONS), volume.label()),
             _ => String::new(),
         };
         let millis = self.dice.below(100);
@@ -144,9 +219,19 @@ impl Caller {
         let volume = &world.volumes[at];
         let (name, driver) = (&volume.name, volume.driver);
         let is_held = self.held.get(&at) == Some(&Hold::Certain);
-        let verb = *self.dice.of(&["path", "get", "exists", "inspect", "list"]);
+        let verb = *self.dice.of(&[
+            "path",
+            "get",
+            "exists",
+            "inspect",
+            "list",
+            "list --size",
+            "snapshot list",
+        ]);
         let line = match verb {
             "list" => format!("list -d {driver}"),
+            "list --size" => format!("list -d {driver} --size --format names"),
+            "snapshot list" => "snapshot list -d loop".to_owned(),
             _ => format!("{verb} -d {driver} -n {name}"),
         };
         let kills = self.dice.one_in(7);
@@ -163,7 +248,7 @@ impl Caller {
             || match verb {
                 "path" => found.stdout == format!("{path}\n"),
                 "get" => found.stdout == format!("{name}\n"),
-                "list" => found.stdout.lines().any(|line| line == name),
+                "list" | "list --size" => found.stdout.lines().any(|line| line == name),
                 "inspect" => found.stdout.contains(&format!("\"{path}\"")),
                 _ => found.code == 0,
             };

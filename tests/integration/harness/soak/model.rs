@@ -3,72 +3,11 @@
 //! A call changes the volume at some moment between its beginning and its end, and others find it changed before that end. So
 //! what is allowed is what the calls that have begun, or were killed, may have done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::harness::scenario::{Done, ensure};
 use crate::harness::soak::content::Found;
-
-type Names = BTreeSet<String>;
-
-/// The files of a volume.
-#[derive(Debug, Clone, Default)]
-pub struct Content {
-    /// Those that are on the disk.
-    pub must: Names,
-    /// Those that are on the disk when an unmount has gone well.
-    pub pending: Names,
-    /// Those that may be there, or a part of each.
-    pub may: Names,
-    /// Anything may be there: a copy of what changed altogether meanwhile.
-    pub any: bool,
-}
-
-impl Content {
-    fn fits(&self, found: &Found, is_settled: bool) -> Done {
-        if self.any {
-            return Ok(());
-        }
-        let has = |name: &String| found.get(name) == Some(&true);
-        let lost = self.must.iter().find(|name| !has(name));
-        ensure(lost.is_none(), || format!("{lost:?} is lost"))?;
-        let lost = self.pending.iter().find(|name| is_settled && !has(name));
-        ensure(lost.is_none(), || format!("{lost:?} is lost silently"))?;
-        let is_known = |name: &String| {
-            let parts = [&self.must, &self.pending, &self.may];
-            parts.iter().any(|names| names.contains(name))
-        };
-        let other = found.keys().find(|name| !is_known(name));
-        ensure(other.is_none(), || format!("{other:?} is not its own"))
-    }
-
-    /// From now on, this is what has to be there.
-    fn settle(found: &Found, before: &Content) -> Content {
-        let is_sure = |name: &String| {
-            before.must.contains(name) || before.any && found.get(name) == Some(&true)
-        };
-        let names = found.keys().chain(&before.may).cloned();
-        let (must, rest): (Names, Names) = names.partition(is_sure);
-        let (pending, may) = rest
-            .into_iter()
-            .partition(|name| before.pending.contains(name));
-        Content {
-            must,
-            pending,
-            may,
-            any: false,
-        }
-    }
-
-    /// What has not been promised may be lost from now on.
-    fn doubt(&mut self) {
-        self.may.append(&mut self.pending);
-    }
-
-    fn all(&self) -> Names {
-        let parts = [&self.must, &self.pending, &self.may];
-        parts.into_iter().flatten().cloned().collect()
-    }
-}
+use crate::harness::soak::known::Content;
 
 #[derive(Debug, Default)]
 pub struct Model {
@@ -79,6 +18,11 @@ pub struct Model {
     /// Copies of this volume that are being made.
     pub copying: usize,
     removes: usize,
+    /// What it may hold by now, by a restore that goes on or was killed, by number.
+    restores: BTreeMap<usize, Content>,
+    restoring: usize,
+    /// Imports that go on.
+    pub importing: usize,
     /// The calls by which it may have been removed without a word, as they were killed.
     was_killed: bool,
     /// Removes that were noticed before their calls came to their end.
@@ -117,19 +61,28 @@ impl Model {
                     self.content = Some(Content::settle(found, content));
                     self.was_killed &= self.removes > 0;
                     self.is_unsure |= self.removes > 0;
+                    self.forget_dead_restores();
                     return Ok(());
                 }
                 Err(why) => why,
             },
             None => "it is to be new".to_owned(),
         };
+        let fits = |content: &&Content| content.fits(found, false).is_ok();
+        if let Some(restored) = self.restores.values().find(fits) {
+            self.content = Some(Content::settle(found, restored));
+            self.generation += 1;
+            self.is_unsure |= self.removes > 0;
+            self.forget_dead_restores();
+            return Ok(());
+        }
         let new = Content::default();
         let mut candidates = self.copies.values().chain([&new]);
-        let fitting = candidates.find(|content| content.fits(found, false).is_ok());
+        let fitting = candidates.find(fits);
         let Some(content) = fitting.filter(|_| may_be_new) else {
-            let (content, copies) = (&self.content, &self.copies);
+            let (content, copies, restores) = (&self.content, &self.copies, &self.restores);
             return Err(format!(
-                "{why}: {found:?}; known: {content:?}, copies {copies:?}, may be new: {may_be_new}"
+                "{why}: {found:?}; known: {content:?}, copies {copies:?}, restores {restores:?}, may be new: {may_be_new}"
             ));
         };
         let settled = Content::settle(found, content);
@@ -178,7 +131,7 @@ impl Model {
         self.removes -= 1;
         match is_removed {
             Some(true) if self.noticed > 0 => self.noticed -= 1,
-            Some(true) if self.is_unsure => {
+            Some(true) if self.is_unsure || self.importing > 0 => {
                 self.content().any = true;
                 self.generation += 1;
                 self.was_killed = true;
@@ -187,6 +140,7 @@ impl Model {
                 self.content = None;
                 self.generation += 1;
                 self.was_killed = false;
+                self.forget_dead_restores();
             }
             None if self.noticed > 0 => self.noticed -= 1,
             None => self.was_killed = true,
@@ -213,36 +167,22 @@ impl Model {
     }
 
     fn is_stable(&self) -> bool {
-        self.removes == 0 && !self.was_killed && self.content.is_some()
+        let is_certain = self.removes == 0 && !self.was_killed && self.restores.is_empty();
+        is_certain && self.content.is_some()
     }
 
-    /// What a copy holds that comes to its end now.
-    pub fn end_original(&mut self, original: Original) -> Content {
+    /// What a copy holds that comes to its end now. `may_be_broken`: the disk has been full.
+    pub fn end_original(&mut self, original: Original, may_be_broken: bool) -> Content {
         self.copying -= 1;
         let is_same = original.generation == self.generation;
         if !(is_same && original.is_stable && self.is_stable()) {
-            return Content {
-                any: true,
-                ..Content::default()
-            };
+            return Content::anything();
         }
-        let now = self.content();
-        let must = original.content.must.intersection(&now.must);
-        let must: Names = must.cloned().collect();
-        let may = original.content.all().into_iter().chain(now.all());
-        Content {
-            may: may.filter(|name| !must.contains(name)).collect(),
-            must,
-            ..Content::default()
-        }
+        original.content.copied(self.content(), may_be_broken)
     }
 
     pub fn begin_copy(&mut self, number: usize) {
-        let any = Content {
-            any: true,
-            ..Content::default()
-        };
-        self.copies.insert(number, any);
+        self.copies.insert(number, Content::anything());
     }
 
     /// With what it holds, if it was made; it may have been killed.
@@ -259,6 +199,64 @@ impl Model {
         }
     }
 
+    /// A snapshot that holds this begins to be restored.
+    pub fn begin_restore(&mut self, number: usize, snapshot: Content) {
+        self.restoring += 1;
+        self.restores.insert(number, snapshot);
+    }
+
+    /// `None` where it may have been restored. `is_alone`: no other call can have changed it.
+    pub fn end_restore(&mut self, number: usize, is_done: Option<bool>, is_alone: bool) {
+        self.restoring -= 1;
+        match is_done {
+            None => {}
+            Some(false) => drop(self.restores.remove(&number)),
+            Some(true) if is_alone => {
+                self.content = self.restores.remove(&number);
+                self.restores.clear();
+                self.copies.clear();
+                self.was_killed = false;
+                self.generation += 1;
+            }
+            Some(true) => {
+                self.restores.remove(&number);
+                self.content().any = true;
+                self.was_killed = true;
+                self.generation += 1;
+            }
+        }
+    }
+
+    /// A holder knows what has become of those whose calls were killed.
+    fn forget_dead_restores(&mut self) {
+        if self.restoring == 0 {
+            self.restores.clear();
+        }
+    }
+
+    /// Files of these names come into it, if it is empty.
+    pub fn begin_import(&mut self, archive: &Content) {
+        self.importing += 1;
+        // Whether it exists is not known.
+        self.was_killed |= self.content.is_none();
+        self.content().may.append(&mut archive.all());
+    }
+
+    /// `None` where the rest of it may still come. `is_alone`: no other call can have changed it.
+    pub fn end_import(&mut self, archive: &Content, is_done: Option<bool>, is_alone: bool) {
+        self.importing -= 1;
+        match is_done {
+            Some(true) if is_alone => {
+                self.was_killed = false;
+                let content = self.content();
+                content.must.extend(archive.must.iter().cloned());
+                content.may.retain(|name| !archive.must.contains(name));
+            }
+            Some(_) => {}
+            None => self.content().staged.append(&mut archive.all()),
+        }
+    }
+
     /// It does not exist, when nobody does anything. It may have been removed by a call that was killed.
     pub fn is_absent(&mut self) -> Done {
         ensure(self.content.is_none() || self.was_killed, || {
@@ -267,6 +265,7 @@ impl Model {
         self.content = None;
         self.was_killed = false;
         self.copies.clear();
+        self.restores.clear();
         Ok(())
     }
 

@@ -17,7 +17,7 @@ impl Caller {
         let (name, driver, id) = (&volume.name, volume.driver, &self.id);
         let creating = match (driver, self.dice.below(4)) {
             (_, 0) => "--explicitcreate".to_owned(),
-            ("loop", _) => format!("--volumeopts={}", self.dice.of(&OPTIONS)),
+            ("loop", _) => format!("--volumeopts={}{}", self.dice.of(&OPTIONS), volume.label()),
             _ => String::new(),
         };
         let line = format!("mount -d {driver} -n {name} --id {id} {creating}");

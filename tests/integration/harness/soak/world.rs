@@ -15,13 +15,18 @@ use crate::harness::site::Site;
 use crate::harness::soak::answers;
 use crate::harness::soak::caller::Caller;
 use crate::harness::soak::hosts::{HOSTS, Host};
+use crate::harness::soak::keeping::COPY_OUT;
 use crate::harness::soak::model::Model;
+use crate::harness::soak::snapshot::Snapshot;
 use crate::harness::soak::stores::{FILE_SYSTEMS, Store};
 use crate::harness::waiting::comes_true;
 
 /// Volumes of each store: of `loop`, and of `local`, which are on one host each.
 const LOOP: usize = 7;
 const LOCAL: usize = 3;
+
+/// Of `loop`, those that may be pruned.
+const LABELLED: usize = 2;
 
 /// Events that a failure shows.
 const SHOWN: usize = 60;
@@ -32,6 +37,8 @@ pub struct Volume {
     pub driver: &'static str,
     /// The only host that uses it: plain directories are not claimed.
     pub host: Option<usize>,
+    /// Whoever makes it lets it be pruned.
+    pub is_labelled: bool,
     model: Mutex<Model>,
     /// Calls that may change it, now and so far.
     pub in_flight: AtomicUsize,
@@ -39,6 +46,14 @@ pub struct Volume {
 }
 
 impl Volume {
+    /// What a call that may make it says of its label.
+    pub fn label(&self) -> &'static str {
+        match self.is_labelled {
+            true => " --label dvdcli.prune=true",
+            false => "",
+        }
+    }
+
     pub fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,6 +71,12 @@ pub struct Counts {
     pub removes: AtomicUsize,
     pub power_cuts: AtomicUsize,
     pub preempts: AtomicUsize,
+    pub snapshots: AtomicUsize,
+    pub restores: AtomicUsize,
+    pub growths: AtomicUsize,
+    pub imports: AtomicUsize,
+    pub clones: AtomicUsize,
+    pub prunes: AtomicUsize,
     /// Numbers for files and copies.
     pub names: AtomicUsize,
 }
@@ -66,6 +87,8 @@ pub struct World<'a> {
     pub stores: Vec<Store>,
     pub hosts: Vec<Host<'a>>,
     pub volumes: Vec<Volume>,
+    /// One of each caller on each disk.
+    pub snapshots: Vec<Snapshot>,
     pub counts: Counts,
     /// Held by whoever cuts the power of a host: one at a time.
     pub power: Mutex<()>,
@@ -76,7 +99,8 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    pub fn new(env: &'a Env) -> World<'a> {
+    pub fn new(env: &'a Env, callers: usize) -> World<'a> {
+        env.write("copy-out", COPY_OUT);
         let stores = FILE_SYSTEMS.map(|fs_type| Store::new(env, fs_type));
         let site = Site::new(env);
         let hosts = HOSTS.map(|name| Host::new(env, &site, name));
@@ -85,6 +109,7 @@ impl<'a> World<'a> {
             name: format!("{}{number}", &FILE_SYSTEMS[store][..1]),
             store,
             driver: if number < LOOP { "loop" } else { "local" },
+            is_labelled: number < LABELLED,
             host: (number >= LOOP).then_some(number % HOSTS.len()),
             model: Mutex::default(),
             in_flight: AtomicUsize::new(0),
@@ -94,9 +119,12 @@ impl<'a> World<'a> {
         let volumes = (0..stores.len())
             .flat_map(|store| numbers.clone().map(move |number| (store, number)))
             .map(volume);
+        let snapshots = (0..callers)
+            .flat_map(|caller| (0..stores.len()).map(move |store| Snapshot::new(store, caller)));
         World {
             env,
             site,
+            snapshots: snapshots.collect(),
             volumes: volumes.collect(),
             stores: stores.into(),
             hosts: hosts.into(),
@@ -174,7 +202,8 @@ impl<'a> World<'a> {
         let kinds: Vec<String> = kinds.collect();
         format!(
             "seed {seed}: {} calls in {:.0?}, {} kills, {} mounts, {} looks into volumes, {} copies, {} removes, {fills} times full, \
-             {} refused by a full disk, {} said to be lost, {} power cuts, {} taken from a host that was down\n{}",
+             {} refused by a full disk, {} said to be lost, {} power cuts, {} taken from a host that was down, {} snapshots, {} restored, {} times grown, \
+             {} imports, {} runs with copies, {} pruned\n{}",
             count(&counts.calls),
             self.began.elapsed(),
             count(&counts.kills),
@@ -186,6 +215,12 @@ impl<'a> World<'a> {
             count(&counts.lost),
             count(&counts.power_cuts),
             count(&counts.preempts),
+            count(&counts.snapshots),
+            count(&counts.restores),
+            count(&counts.growths),
+            count(&counts.imports),
+            count(&counts.clones),
+            count(&counts.prunes),
             kinds.join("\n")
         )
     }
@@ -208,6 +243,7 @@ impl<'a> World<'a> {
 
     /// Every volume is removed, and nothing is left of any.
     pub fn is_removed(&self, callers: &mut [Caller]) -> Done {
+        callers[0].removes_snapshots(self)?;
         for (at, volume) in self.volumes.iter().enumerate() {
             let host = volume.host.unwrap_or(at % HOSTS.len());
             let caller = callers.iter_mut().find(|caller| caller.host == host);
