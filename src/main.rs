@@ -45,6 +45,9 @@ fn main() -> ExitCode {
     if let Some(code) = callers::fstab::run(&mut log) {
         return code;
     }
+    if let Some(code) = callers::nomad::run(&mut log) {
+        return code;
+    }
     let words: Vec<_> = std::env::args_os().collect();
     let ignored = environment::keep_volumes_only(&words);
     let done = match Cli::parse_from_args(words.clone()) {

@@ -17,7 +17,7 @@ const UNITS: &[(&str, u32)] = &[
 const GIB: u32 = 30;
 
 /// Sizes are rounded up to whole pages, in bytes, so that no block of a file system or device is cut.
-const PAGE: u128 = 4096;
+pub const PAGE: u64 = 4096;
 
 /// The largest number of digits, before and after the point together. More could overflow.
 const DIGITS: usize = 30;
@@ -54,7 +54,7 @@ pub fn parse(text: &str) -> Result<u64> {
     if bytes == 0 {
         bail!("{text:?} is nothing");
     }
-    let bytes = bytes.div_ceil(PAGE) * PAGE;
+    let bytes = bytes.next_multiple_of(PAGE.into());
     // The length of a file is a signed number.
     i64::try_from(bytes)
         .map(i64::unsigned_abs)

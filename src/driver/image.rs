@@ -11,6 +11,13 @@ pub trait ImageVolume {
     /// Wrong usage: it is longer already. In use: another host has it mounted, or it is mounted read-only.
     fn resize(&self, length: u64) -> Result<()>;
 
+    /// Refuses a length that those cannot have who only mount (setting `allow.loop`).
+    ///
+    /// # Errors
+    ///
+    /// Wrong usage: it is more than the host's owner gives, or than there is.
+    fn refuse_growth(&self, length: u64) -> Result<()>;
+
     /// Gives back to the disk below what its file system does not use, and returns how much the image takes less, in bytes.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ mod task;
 
 mod fstab;
 
+mod nomad;
+
 mod run;
 
 mod serve;

@@ -10,6 +10,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use crate::cli::Cli;
 
 mod formats;
+mod nomad;
 mod sections;
 mod security;
 mod settings;
@@ -38,6 +39,7 @@ pub fn page() -> io::Result<Vec<u8>> {
     flags(&mut text, &Command::new("verb").args(common))?;
     for (title, entries) in sections::SECTIONS
         .iter()
+        .chain(nomad::SECTIONS)
         .chain(settings::SECTIONS)
         .chain(security::SECTIONS)
     {

@@ -12,7 +12,7 @@ use crate::driver::interface::Chooser;
 use crate::driver::loop_::on_disk::OnDisk;
 use crate::driver::loop_::promise::Promise;
 use crate::driver::loop_::volume::LoopVolume;
-use crate::driver::loop_::{binding, growth, hidden, image, open, snapshots, thick};
+use crate::driver::loop_::{binding, growth, hidden, image, open, promise, snapshots, thick};
 use crate::driver::shared::home::Place;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
@@ -58,6 +58,10 @@ impl ImageVolume for LoopImage<'_> {
             };
             promise.refuse_or_warn()
         })
+    }
+
+    fn refuse_growth(&self, length: u64) -> Result<()> {
+        promise::refuse_growth(self.place, length)
     }
 
     fn trim(&self) -> Result<u64> {

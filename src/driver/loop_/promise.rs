@@ -14,7 +14,7 @@ use crate::base::size;
 use crate::driver::interface::Chooser;
 use crate::driver::loop_::on_disk::{IMAGE, OnDisk};
 use crate::driver::loop_::space::{LITTLE, Space};
-use crate::driver::loop_::{full_disk, thick};
+use crate::driver::loop_::{allowed, full_disk, open, thick};
 use crate::driver::shared::home::{Home, Place};
 use crate::invocation::config::allow::Overcommit;
 
@@ -88,6 +88,29 @@ impl Promise<'_> {
         let others = promised(home, self.directory)?;
         let is_kept = space.has(own.saturating_add(others));
         Ok((!is_kept).then(|| space.refusal(&wording(own, self.length, others))))
+    }
+}
+
+/// Refuses to let a volume grow to a length, in bytes, that those cannot have who only mount: wrong usage.
+pub fn refuse_growth(place: Place, length: u64) -> Result<()> {
+    let (home, directory) = (place.home, place.directory());
+    let rules = &home.invocation.config.allow.loop_;
+    allowed::refuse_large(length, rules)?;
+    let others = match rules.overcommit {
+        Overcommit::Allowed => return Ok(()),
+        Overcommit::Said => 0,
+        Overcommit::Refused => promised(home, &directory)?,
+    };
+    let (_, taken) = open::lengths(&directory.join(IMAGE))?;
+    let own = rest(length, taken);
+    match space_below(home, &directory)? {
+        Some(space) if !space.has(own.saturating_add(others)) => {
+            let excess = space.refusal(&wording(own, length, others));
+            bail!(Failure::usage(format!(
+                "option size: {excess}; dvdcli resize lets it grow all the same"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod interrupted;
 pub mod loop_devices;
 pub mod managed;
 pub mod mounts;
+pub mod nomad;
 pub mod plugin;
 pub mod points;
 pub mod process;

@@ -1,0 +1,5 @@
+//! Nomad's dynamic host volumes.
+
+mod capacity;
+mod tenants;
+mod volumes;
