@@ -11,6 +11,7 @@ use crate::harness::http::refuses;
 use crate::harness::mounts::bind;
 use crate::harness::nomad::{ID, LOOP, call, is_refused, made, reboot, shown};
 use crate::harness::plugin::FakePlugin;
+use crate::harness::volumes::user_of;
 
 const SMALL: (&str, &str) = ("CAPACITY_MIN_BYTES", "20971520");
 
@@ -95,6 +96,26 @@ fn what_others_hold_is_not_deleted() {
     is_refused(call(&host, "loop", "delete", &elsewhere), 2, &other);
     call(&host, "loop", "delete", &[("CREATED_PATH", &path)]).succeeds();
     host.assert_no_volume();
+}
+
+#[test]
+fn what_is_busy_is_deleted_when_it_is_free() {
+    let Some(host) = Host::new() else { return };
+    create(&host);
+    let path = format!("{LOOP}/{ID}/mnt/data");
+    let user = user_of(Path::new(&path));
+    let delete = || call(&host, "loop", "delete", &[("CREATED_PATH", &path)]);
+    let found = delete().output();
+    let begins = format!("dvdcli: deleting volume {ID}: ");
+    assert!(
+        found.code == 4 && found.stderr.starts_with(&begins),
+        "{found:?}"
+    );
+    create(&host);
+    drop(user);
+    delete().succeeds();
+    host.assert_no_volume();
+    assert_eq!(fs::names(LOOP), [""; 0]);
 }
 
 /// Nomad gives the next attempt another ID.
