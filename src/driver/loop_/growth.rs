@@ -4,13 +4,14 @@
 //! has grown, so that the next call finishes what one that was killed has begun.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result};
 use nix::unistd::syncfs;
 
+use crate::base::failure::ErrorKind;
 use crate::driver::loop_::image::{self, CopySpace};
 use crate::driver::loop_::on_disk::IMAGE;
 use crate::driver::loop_::{binding, hidden, open, space, thick};
@@ -19,6 +20,7 @@ use crate::driver::shared::options::NormalOptions;
 use crate::driver::shared::store;
 use crate::driver::shared::told;
 use crate::invocation::config::allow::Reserve;
+use crate::sys::block::loop_device::LoopDevice;
 use crate::sys::block::{grow, mkfs};
 use crate::sys::files::directory::readable;
 use crate::sys::files::small;
@@ -55,7 +57,7 @@ pub fn hand_on(original: &Path, copy: &Path) -> Result<()> {
 pub fn forget(volume: &Path) -> Result<()> {
     let path = volume.join(FILE);
     match fs::remove_file(&path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing {}", path.display()))
         }
         _ => Ok(()),
@@ -80,8 +82,15 @@ pub fn finish(
         return Ok(());
     };
     let image = open::to_write(&volume.join(IMAGE))?;
+    let device = binding::bind(&image, false, ends);
+    if let Err(error) = &device
+        && ErrorKind::of(error) == ErrorKind::InUse
+    {
+        // Mounted read-only: nothing of it has changed.
+        return device.map(drop);
+    }
     lengthen(&image, length, options, reserve)?;
-    let Err(error) = by_kernel(&image, options, ends) else {
+    let Err(error) = by_kernel(&image, device, options) else {
         image.sync_all().context("syncing the image")?;
         return forget(volume);
     };
@@ -104,8 +113,8 @@ pub fn finish(
 }
 
 /// Grows the file system while it is mounted: for users, or out of sight.
-fn by_kernel(image: &File, options: &NormalOptions, ends: Instant) -> Result<()> {
-    let device = binding::bind(image, false, ends)?;
+fn by_kernel(image: &File, device: Result<LoopDevice>, options: &NormalOptions) -> Result<()> {
+    let device = device?;
     device
         .take_length()
         .with_context(|| format!("growing {}", device.path().display()))?;
@@ -119,7 +128,7 @@ fn by_kernel(image: &File, options: &NormalOptions, ends: Instant) -> Result<()>
 /// As in a container that has not all of root's rights.
 fn is_forbidden(error: &Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Grows a copy that takes the place of the image then: a program that is killed leaves half of a file system.

@@ -176,6 +176,23 @@ fn what_was_begun_is_finished_by_resize_or_mount() {
     }
 }
 
+/// What is refused has not begun.
+#[test]
+fn a_volume_that_is_mounted_read_only_does_not_grow() {
+    let Some(env) = Env::isolated() else { return };
+    env.dvdcli("create -d loop -n db -o size=64MiB").succeeds();
+    env.dvdcli("mount -d loop -n db --read-only")
+        .prints(&format!("$ROOT/{LOOP}/db/mnt/data\n"))
+        .succeeds();
+    let output = env.dvdcli("resize -d loop -n db --size 128MiB").output();
+    assert_eq!(output.code, 4, "{output:?}");
+    assert_eq!(number(&env, "Size"), 64 << 20);
+    env.dvdcli("unmount -d loop -n db").succeeds();
+    mount(&env, "db");
+    assert_eq!(number(&env, "Size"), 64 << 20);
+    env.dvdcli("unmount -d loop -n db").succeeds();
+}
+
 fn allocated(image: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     image.metadata().unwrap().blocks() * 512
