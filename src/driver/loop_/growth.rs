@@ -21,12 +21,15 @@ use crate::driver::shared::store;
 use crate::driver::shared::told;
 use crate::invocation::config::allow::Reserve;
 use crate::sys::block::loop_device::LoopDevice;
-use crate::sys::block::{grow, mkfs};
+use crate::sys::block::{fill, grow, mkfs};
 use crate::sys::files::directory::readable;
 use crate::sys::files::small;
 
 /// The file, with the length in bytes.
 const FILE: &str = "growing";
+
+/// What a file system may leave unused at the end of its device, in bytes: too little for one more group of blocks.
+const UNUSED: u64 = 8 << 20;
 
 /// Notes the length that a volume is to have, in its directory.
 pub fn begin(volume: &Path, length: u64) -> Result<()> {
@@ -51,6 +54,12 @@ pub fn hand_on(original: &Path, copy: &Path) -> Result<()> {
         Some(length) => begin(copy, length),
         None => Ok(()),
     }
+}
+
+/// Whether the file system in an image of that length is a good deal shorter. Of a mounted one it may have grown since.
+pub fn is_wanting(image: &Path, length: u64) -> Result<bool> {
+    let fill = fill::of(&open::to_read(image)?).context("reading the superblock")?;
+    Ok(fill.is_some_and(|fill| fill.length + UNUSED < length))
 }
 
 /// Forgets it: growing is finished, or was not possible.

@@ -28,7 +28,8 @@ impl ImageVolume for LoopImage<'_> {
     fn resize(&self, length: u64) -> Result<()> {
         let file = self.existing()?;
         self.volume(&file).claimed_here(|volume| {
-            let (now, _) = open::lengths(&volume.on_disk.image())?;
+            let path = volume.on_disk.image();
+            let (now, _) = open::lengths(&path)?;
             if length < now {
                 let (wanted, now) = (size::show(length), size::show(now));
                 bail!(Failure::usage(format!(
@@ -39,13 +40,14 @@ impl ImageVolume for LoopImage<'_> {
                 image::check_growth(fs, "--size", now, length)?;
             }
             let directory = self.place.directory();
-            if length > now {
+            // A copy may have been made of a volume that was growing.
+            if length > now || growth::is_wanting(&path, now)? {
                 growth::begin(&directory, length)?;
             }
             let Place { home, name } = self.place;
             growth::finish(&directory, &file.options, home, Some(name)).inspect_err(|_| {
                 // What has not begun to grow shall not do so at the next mount.
-                if open::lengths(&volume.on_disk.image()).is_ok_and(|(length, _)| length == now) {
+                if open::lengths(&path).is_ok_and(|(length, _)| length == now) {
                     let _ = growth::forget(&directory);
                 }
             })?;

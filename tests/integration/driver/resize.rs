@@ -1,5 +1,6 @@
 //! Volumes grow, mounted or not, and are trimmed.
 
+use std::fs::File;
 use std::path::Path;
 
 use pretty_assertions::assert_eq;
@@ -32,6 +33,11 @@ fn has_grown_to(env: &Env, mib: u64, fs_type: &str) {
         inside > (mib * 8 / 10) << 20,
         "{fs_type}: {inside} of {mib} MiB"
     );
+}
+
+fn lengthen(image: &Path, length: u64) {
+    let image = File::options().write(true).open(image).unwrap();
+    image.set_len(length).unwrap();
 }
 
 /// Without CAP_SYS_RESOURCE, as in many containers, no program can grow an ext4 that is mounted.
@@ -172,6 +178,28 @@ fn what_was_begun_is_finished_by_resize_or_mount() {
         if finish == "mount" {
             env.dvdcli("unmount -d loop -n db").succeeds();
         }
+        env.dvdcli("remove -d loop -n db").succeeds();
+    }
+}
+
+/// A copy of a volume that was growing has nothing that tells of it.
+#[test]
+fn a_file_system_that_is_shorter_than_its_image_grows() {
+    let Some(env) = Env::isolated() else { return };
+    for (fs_type, size) in SYSTEMS {
+        env.dvdcli(&format!(
+            "create -d loop -n db -o size={size}MiB -o fs={fs_type}"
+        ))
+        .succeeds();
+        lengthen(&image(&env, "db"), (size * 3) << 20);
+        if fs_type != "ext4" || may_grow_mounted_ext4() {
+            mount(&env, "db");
+        }
+        env.dvdcli(&format!("resize -d loop -n db --size {}MiB", size * 3))
+            .succeeds();
+        has_grown_to(&env, size * 3, fs_type);
+        mount(&env, "db");
+        env.dvdcli("unmount -d loop -n db").succeeds();
         env.dvdcli("remove -d loop -n db").succeeds();
     }
 }
