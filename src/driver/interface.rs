@@ -204,8 +204,12 @@ pub trait Volume: Send {
         Ok(())
     }
 
-    /// Refuses to hand out a mount, which others hold already, to one more who wants to write: its file system takes nothing more.
-    fn refuse_broken(&self) -> Result<()> {
+    /// Makes it ready, mounted as it is, for one more who wants to write: finishes what a call that was killed had begun.
+    ///
+    /// # Errors
+    ///
+    /// Its file system takes nothing more that is written.
+    fn join(&self) -> Result<()> {
         Ok(())
     }
 

@@ -176,7 +176,7 @@ impl Locked<'_> {
                 }
                 self.check_mode(&mount, request)?;
                 if !mount.read_only && !mount.is_read_only {
-                    self.volume.refuse_broken()?;
+                    self.volume.join()?;
                 }
                 Ok(Some(mount).filter(|mount| !self.is_disowned(mount)))
             }

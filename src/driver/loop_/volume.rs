@@ -92,9 +92,9 @@ impl Existing for LoopVolume<'_> {
         Ok(())
     }
 
-    fn refuse_broken(&self) -> Result<()> {
-        self.on_disk.refuse_broken(false)?;
-        self.on_disk.warn_of_little_space();
+    fn join(&self) -> Result<()> {
+        self.refuse_broken()?;
+        self.finish_growing();
         Ok(())
     }
 
@@ -159,6 +159,12 @@ impl LoopVolume<'_> {
         })
     }
 
+    fn refuse_broken(&self) -> Result<()> {
+        self.on_disk.refuse_broken(false)?;
+        self.on_disk.warn_of_little_space();
+        Ok(())
+    }
+
     /// Mounts it and returns the directory that users get.
     fn mount_writable(&self) -> Result<PathBuf> {
         let file = self.on_disk.file;
@@ -179,7 +185,7 @@ impl LoopVolume<'_> {
         self.or_unmount(&mount_point, prepared)
     }
 
-    /// Finishes what a call that was killed had begun. Otherwise it can be used all the same.
+    /// Finishes what a call that was killed had begun. Where that fails, it can be used all the same.
     fn finish_growing(&self) {
         let Place { home, name } = self.on_disk.place;
         let directory = self.on_disk.place.directory();

@@ -171,9 +171,9 @@ impl Volume for BuiltInVolume<'_> {
         Ok(read_only_store::problem(&self.driver.home)?.is_some())
     }
 
-    fn refuse_broken(&self) -> Result<()> {
+    fn join(&self) -> Result<()> {
         let file = self.place().existing_file()?;
-        self.existing(&file)?.refuse_broken()
+        self.existing(&file)?.join()
     }
 
     fn may_be_given_owner(&self) -> Result<bool> {

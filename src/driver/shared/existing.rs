@@ -38,8 +38,12 @@ pub trait Existing {
     /// Takes away this mount of it. If it is busy, the error names its users.
     fn unmount(&self, mount: &Mount, lazy: bool) -> Result<()>;
 
-    /// Refuses to hand it out where its file system takes nothing more that is written.
-    fn refuse_broken(&self) -> Result<()> {
+    /// Makes it ready, mounted as it is, for one more who wants to write.
+    ///
+    /// # Errors
+    ///
+    /// Its file system takes nothing more that is written.
+    fn join(&self) -> Result<()> {
         Ok(())
     }
 

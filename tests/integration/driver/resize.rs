@@ -155,27 +155,40 @@ fn what_the_file_system_cannot_have_is_refused() {
 #[test]
 fn what_was_begun_is_finished_by_resize_or_mount() {
     let Some(env) = Env::isolated() else { return };
-    for (begin, finish) in [
-        (
-            "printf 134217728 > growing",
-            "resize -d loop -n db --size 128MiB",
-        ),
-        (
-            "printf 134217728 > growing; truncate -s 128M image",
-            "mount",
-        ),
-    ] {
-        env.dvdcli("create -d loop -n db -o size=64MiB -o fs=ext4")
-            .succeeds();
-        let directory = env.path(LOOP).join("db");
-        crate::harness::mounts::in_directory(&directory, begin).unwrap();
-        match finish {
-            "mount" => mount(&env, "db"),
-            resize => env.dvdcli(resize).succeeds(),
+    for is_mounted in [false, true] {
+        let (fs_type, size) = match is_mounted && !may_grow_mounted_ext4() {
+            true => ("xfs", 320),
+            false => ("ext4", 64),
+        };
+        is_finished(&env, fs_type, size, is_mounted);
+    }
+}
+
+/// The volume may be mounted, and held by somebody.
+fn is_finished(env: &Env, fs_type: &str, size: u64, is_mounted: bool) {
+    let directory = env.path(LOOP).join("db");
+    for (is_longer, is_resize) in [(false, true), (false, false), (true, false)] {
+        env.dvdcli(&format!(
+            "create -d loop -n db -o size={size}MiB -o fs={fs_type}"
+        ))
+        .succeeds();
+        if is_mounted {
+            mount(env, "db");
         }
-        has_grown_to(&env, 128, begin);
+        let length = (size * 2) << 20;
+        fs::write(directory.join("growing"), length.to_string()).unwrap();
+        if is_longer {
+            lengthen(&directory.join("image"), length);
+        }
+        match is_resize {
+            true => env
+                .dvdcli(&format!("resize -d loop -n db --size {}MiB", size * 2))
+                .succeeds(),
+            false => mount(env, "db"),
+        }
+        has_grown_to(env, size * 2, fs_type);
         assert!(!directory.join("growing").exists());
-        if finish == "mount" {
+        if is_mounted || !is_resize {
             env.dvdcli("unmount -d loop -n db").succeeds();
         }
         env.dvdcli("remove -d loop -n db").succeeds();
