@@ -1,12 +1,13 @@
 //! Where an archive is written to.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{self, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nix::libc;
+use nix::unistd::geteuid;
 
 use crate::sys::archive::never;
 use crate::sys::files::id::FileId;
@@ -46,18 +47,7 @@ impl Target {
         let mut partial = path.clone().into_os_string();
         partial.push(PARTIAL);
         let partial = PathBuf::from(partial);
-        let doing = || format!("making {}", partial.display());
-        let mut options = File::options();
-        // It holds what is not for everybody to read.
-        let options = options.write(true).create(true).truncate(false).mode(0o600);
-        let file = options
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&partial)
-            .with_context(doing)?;
-        if file.try_lock().is_err() {
-            bail!("{}: another export is writing it", doing());
-        }
-        file.set_len(0).with_context(doing)?;
+        let file = open_partial(&partial)?;
         Ok(Target::Aside {
             file,
             partial,
@@ -93,6 +83,58 @@ impl Target {
         }
         finished
     }
+}
+
+/// Opens the unfinished file, and locks it.
+fn open_partial(path: &Path) -> Result<File> {
+    let doing = || format!("making {}", path.display());
+    loop {
+        let (file, is_new) = make_or_open(path).with_context(doing)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!("{}: another export is writing it", doing()),
+            Err(TryLockError::Error(error)) => {
+                if is_new {
+                    let _ = fs::remove_file(path);
+                }
+                return Err(error).with_context(doing);
+            }
+        }
+        let id = FileId::of(&file).with_context(doing)?;
+        // Another export may have finished it, and given it the archive's name, before it was locked.
+        if FileId::at_itself(path).ok() != Some(id) {
+            continue;
+        }
+        if is_new {
+            return Ok(file);
+        }
+        if !is_left(&file).with_context(doing)? {
+            bail!("{}: something else has that name; remove it first", doing());
+        }
+        file.set_len(0).with_context(doing)?;
+        return Ok(file);
+    }
+}
+
+/// True with a file that is new.
+fn make_or_open(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = File::options();
+    // It holds what is not for everybody to read.
+    let options = options.write(true).mode(0o600);
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok((options.create(true).truncate(false).open(path)?, false))
+        }
+        made => Ok((made?, true)),
+    }
+}
+
+/// Whether an export that was killed can have left it. What is another user's, or has another name as well, would let others read
+/// what is written, or be overwritten.
+fn is_left(file: &File) -> io::Result<bool> {
+    let found = file.metadata()?;
+    Ok(found.is_file() && found.uid() == geteuid().as_raw() && found.nlink() == 1)
 }
 
 impl Write for Target {

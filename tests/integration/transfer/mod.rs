@@ -1,6 +1,7 @@
 //! `export` and `import`: the content of a volume as a tar archive.
 
 mod cut_off;
+mod files;
 mod interrupted;
 mod kinds;
 mod members;
