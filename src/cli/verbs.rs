@@ -67,8 +67,9 @@ pub enum Verb {
     /// Fill an empty volume from a tar archive
     ///
     /// The volume has to exist and to be empty, but for lost+found. All of the archive is put into it, or nothing: not if it is cut
-    /// off, does not fit, or has a member that leads out of the volume. Owners are taken as numbers. An import that is killed is
-    /// undone by the next one, or completed. --timeout is for mounting, and again for unmounting [default: 110s, 590s].
+    /// off, does not fit, or has a member that leads out of the volume. Owners are taken as numbers. What an import that was
+    /// killed has left is taken away, or completed, by the next import, and by the next mount of a built-in driver's volume. --timeout is
+    /// for mounting, and again for unmounting [default: 110s, 590s].
     Import(ImportArgs),
     /// Print where a volume is mounted, or nothing where it is not
     Path(Common),

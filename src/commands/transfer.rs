@@ -13,6 +13,7 @@ use crate::cli::stdout as answer;
 use crate::commands::held::{Access, with_volume};
 use crate::commands::opening::{catch_signals, shown_name};
 use crate::invocation::log::Log;
+use crate::sys::archive::leftover;
 use crate::sys::archive::place::Place;
 use crate::sys::archive::read::Source;
 use crate::sys::archive::staging::{self, Staging};
@@ -94,7 +95,7 @@ fn unpack(file: File, path: &Path, warn: &dyn Fn(&str)) -> Result<()> {
     let total = file.metadata().ok().filter(|found| found.is_file());
     let progress = Progress::begin("imported", total.map(|found| found.len()));
     let top = directory::open(path).and_then(directory::readable)?;
-    let has_completed = staging::recover(&top)?;
+    let has_completed = leftover::recover(&top)?;
     if let Some(name) = staging::occupant(&top)? {
         let earlier = match has_completed {
             true => "an import that was cut off before is complete now, and ",

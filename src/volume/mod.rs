@@ -3,6 +3,7 @@
 pub mod bind;
 mod conclude;
 pub mod create;
+mod cut_off_import;
 mod due;
 pub mod engine;
 pub mod examine;

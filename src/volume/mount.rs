@@ -96,6 +96,7 @@ impl Locked<'_> {
             Some(mount) => mount,
             None => self.mount_anew(request)?,
         };
+        self.sweep_import(&mount);
         match self.refuse_own_place(&mount, request) {
             Ok(()) => self.hold(mount, holders_before, request),
             Err(error) => Err(self.give_up(error, mount, holders_before)),

@@ -10,6 +10,7 @@ use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr, lgetxattr, llistx
 use rustix::io::Errno;
 
 use crate::sys::archive::acl;
+use crate::sys::archive::mark::MARK;
 
 /// The most that the kernel gives: of a list, and of a value.
 const MOST: usize = 64 << 10;
@@ -73,9 +74,14 @@ fn is_list(name: &CStr) -> bool {
 }
 
 /// Whether it belongs to the file, and not to this host: a label of SELinux or what IMA has measured is made anew where the file is
-/// made, and of the file system's own attributes only the lists are the file's.
+/// made, and of the file system's own attributes only the lists are the file's. No archive brings the mark of an import.
 pub fn travels(name: &[u8]) -> bool {
-    const OF_HOST: [&[u8]; 3] = [b"security.selinux", b"security.ima", b"security.evm"];
+    const OF_HOST: [&[u8]; 4] = [
+        b"security.selinux",
+        b"security.ima",
+        b"security.evm",
+        MARK.as_bytes(),
+    ];
     let is_list = acl::KEYS.iter().any(|(key, _)| key.as_bytes() == name);
     is_list || !name.starts_with(b"system.") && !OF_HOST.contains(&name)
 }

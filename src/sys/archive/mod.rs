@@ -3,10 +3,13 @@
 pub mod acl;
 pub mod attributes;
 pub mod extended;
+pub mod leftover;
+pub mod mark;
 pub mod member;
 pub mod parse;
 pub mod place;
 pub mod read;
+mod settle;
 pub mod sink;
 pub mod staging;
 pub mod target;
@@ -27,6 +30,13 @@ const STAGED: &str = ".dvdcli-import-";
 /// The same where it was complete, and was being moved to its place.
 const COMPLETE: &str = ".dvdcli-imported-";
 
+/// In the hidden directory: where the files are made, and an empty directory with the owner, mode and times that the top is to get.
+const FILES: &str = "files";
+const TOP: &str = "top";
+
+/// What the file system itself has in its top directory.
+const OWN: &[u8] = b"lost+found";
+
 /// How far it is to the next multiple of the block size.
 fn padding(length: u64) -> u64 {
     length.wrapping_neg() % BLOCK
@@ -44,7 +54,7 @@ fn refuse_interrupted() -> Result<()> {
     }
 }
 
-/// Whether a name in the top directory is that of an import in progress, or of one that was cut off.
+/// Whether a name in the top directory may be that of an import in progress, or of one that was cut off.
 fn is_of_import(name: &[u8]) -> bool {
     name.starts_with(STAGED.as_bytes()) || name.starts_with(COMPLETE.as_bytes())
 }

@@ -21,7 +21,7 @@ use crate::sys::archive::attributes::Attributes;
 use crate::sys::archive::extended::Extended;
 use crate::sys::archive::member::{Content, Kind, Member};
 use crate::sys::archive::sink::Sink;
-use crate::sys::archive::{BLOCK, is_of_import, refuse_interrupted, shown};
+use crate::sys::archive::{BLOCK, leftover, refuse_interrupted, shown};
 use crate::sys::errno::errno_of;
 use crate::sys::files::directory::{enter_on_same_mount, readable};
 use crate::sys::files::{copy, id::FileId};
@@ -87,7 +87,11 @@ impl Writer<'_> {
             let entry = entry.map_err(io::Error::from).with_context(reading(path))?;
             let name = entry.file_name();
             let bytes = name.to_bytes();
-            if matches!(bytes, b"." | b"..") || path.is_empty() && is_of_import(bytes) {
+            if matches!(bytes, b"." | b"..") {
+                continue;
+            }
+            let is_hidden = || leftover::is_hidden(self.top, OsStr::from_bytes(bytes));
+            if path.is_empty() && is_hidden().with_context(reading(bytes))? {
                 continue;
             }
             let below = match path {

@@ -47,16 +47,20 @@ pub fn remove_until(parent: &Path, name: &str, ends: Option<Instant>) -> Result<
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(doing),
     };
-    let moved = Cell::new(0);
-    let tree = Tree {
-        top: &top,
-        moved: &moved,
-        ends,
-    };
-    tree.empty(&top, 0).with_context(doing)?;
+    empty(&top, ends).with_context(doing)?;
     unlink(&parent, &name, UnlinkatFlags::RemoveDir)
         .map_err(io::Error::from)
         .with_context(doing)
+}
+
+/// Deletes all that is in an open directory, as [`remove`] does, and gives up when the time is over, if there is one.
+pub fn empty(top: &OwnedFd, ends: Option<Instant>) -> Result<()> {
+    let tree = Tree {
+        top,
+        moved: &Cell::new(0),
+        ends,
+    };
+    tree.empty(top, 0)
 }
 
 /// The path of the first entry below a directory, on the same file system, that is wanted. What cannot be read is left out.
@@ -166,7 +170,7 @@ impl Tree<'_> {
 }
 
 /// The names in a directory, without `.` and `..`.
-fn names(directory: &OwnedFd) -> io::Result<Vec<CString>> {
+pub fn names(directory: &OwnedFd) -> io::Result<Vec<CString>> {
     let mut directory = Dir::from_fd(directory::readable(directory)?)?;
     let names = directory
         .iter()

@@ -26,19 +26,30 @@ impl Lock {
         trust::check(&invocation.log, "using", directory)?;
         let mut backoff = Backoff::new();
         loop {
-            let file = open(&path)?;
+            if let Some(lock) = Lock::attempt(&path)? {
+                return Ok(lock);
+            }
+            if !backoff.sleep(invocation.budget.left()) {
+                bail!(
+                    "another dvdcli is at work on it: {}",
+                    invocation.budget.exhausted()
+                );
+            }
+        }
+    }
+
+    /// `None` where another call has it.
+    fn attempt(path: &Path) -> Result<Option<Lock>> {
+        loop {
+            let file = open(path)?;
             match file.try_lock() {
-                // The file was removed while we waited for its lock: open the new one.
-                Ok(()) if file.metadata()?.nlink() > 0 => return Ok(Lock { path, _file: file }),
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    if !backoff.sleep(invocation.budget.left()) {
-                        bail!(
-                            "another dvdcli is at work on it: {}",
-                            invocation.budget.exhausted()
-                        );
-                    }
+                // Where the file was removed before it was locked, there is a new one.
+                Ok(()) if file.metadata()?.nlink() == 0 => {}
+                Ok(()) => {
+                    let path = path.to_owned();
+                    return Ok(Some(Lock { path, _file: file }));
                 }
+                Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
         }
@@ -48,6 +59,29 @@ impl Lock {
     pub fn remove_file(&self) {
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Removes the locks that nobody has, and that stand for no record: calls that were killed have left them, and where their volume is
+/// gone, no other call comes by. With them goes what was to become a record.
+pub fn sweep(invocation: &Invocation) -> Result<()> {
+    let directory = &invocation.paths.holders;
+    trust::check(&invocation.log, "using", directory)?;
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.with_context(|| format!("reading {}", directory.display()))?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let has_record = || path.with_extension("json").symlink_metadata().is_ok();
+        if path.extension().is_none_or(|kind| kind != "lock") || has_record() {
+            continue;
+        }
+        if let Some(lock) = Lock::attempt(&path)?.filter(|_| !has_record()) {
+            let _ = fs::remove_file(path.with_extension("new"));
+            lock.remove_file();
+        }
+    }
+    Ok(())
 }
 
 /// Whether a call holds the lock now. Nothing is changed, and others that look as well are none of these calls.
@@ -80,11 +114,25 @@ pub struct ImportLock(Lock);
 impl ImportLock {
     /// Waits within the time budget.
     pub fn acquire(invocation: &Invocation, driver: &str, volume: &str) -> Result<ImportLock> {
-        let directory = &invocation.paths.holders;
-        let name = hash(&["--import", driver, volume]);
-        let path = directory.join(name).with_extension("lock");
+        let path = ImportLock::path(invocation, driver, volume);
         let lock = Lock::acquire(invocation, path).context("waiting for another import")?;
         Ok(ImportLock(lock))
+    }
+
+    /// `None` where an import has it.
+    pub fn try_acquire(
+        invocation: &Invocation,
+        driver: &str,
+        volume: &str,
+    ) -> Result<Option<ImportLock>> {
+        let lock = Lock::attempt(&ImportLock::path(invocation, driver, volume))?;
+        Ok(lock.map(ImportLock))
+    }
+
+    fn path(invocation: &Invocation, driver: &str, volume: &str) -> PathBuf {
+        let name = hash(&["--import", driver, volume]);
+        let directory = &invocation.paths.holders;
+        directory.join(name).with_extension("lock")
     }
 }
 

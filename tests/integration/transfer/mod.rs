@@ -4,6 +4,7 @@ mod cut_off;
 mod files;
 mod interrupted;
 mod kinds;
+mod leftovers;
 mod members;
 mod signals;
 mod volumes;
