@@ -9,6 +9,7 @@ use crate::base::failure::{Failure, exit_code};
 use crate::base::labels::Labels;
 use crate::base::options::Options;
 use crate::base::size;
+use crate::base::text::chain;
 use crate::cli::arguments::PruneArgs;
 use crate::cli::filter::{Filter, Subject};
 use crate::cli::format::{Format, Row};
@@ -21,6 +22,7 @@ use crate::invocation::{Invocation, TIMEOUT};
 use crate::sys::mount::mountinfo::MountTable;
 use crate::volume::Locked;
 use crate::volume::holders::held::Held;
+use crate::volume::holders::lock;
 use crate::volume::holders::record::Holder;
 
 /// The label, with its value, of a volume that may be removed when nobody holds it.
@@ -63,6 +65,9 @@ pub fn prune(args: &PruneArgs, log: &mut Log) -> Result<u8> {
     // Not before, so that a signal ends it while it asks.
     catch_signals()?;
     let (removed, failed) = remove_all(&invocation, found, &filter, log);
+    if let Err(error) = lock::sweep(&invocation) {
+        log.warn(&format!("locks of killed calls stay: {}", chain(&error)));
+    }
     print(&table("FREED", &removed)?, &invocation.budget)?;
     Ok(failed)
 }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::harness::env::Env;
+use crate::harness::env::{DVDCLI, Env};
 use crate::harness::plugin::FakePlugin;
 
 const HEAD: &str = "DRIVER  VOLUME NAME  FREED\n";
@@ -55,6 +55,37 @@ fn only_what_is_marked_and_free_goes() {
     env.dvdcli("list -d local")
         .prints("bare\nheld\n")
         .succeeds();
+}
+
+/// Their volumes are gone, so that no other call comes by.
+#[test]
+fn the_locks_that_killed_calls_have_left_go() {
+    let Some(env) = Env::isolated() else { return };
+    volumes(&env);
+    for name in ["left.lock", "left.new", "locked.lock", "note"] {
+        env.write(&format!("run/dvdcli/{name}"), "");
+    }
+    let locked = env.path("run/dvdcli/locked.lock");
+    let script = format!(
+        "exec flock --nonblock {} {DVDCLI} prune --yes",
+        locked.display()
+    );
+    env.program("/bin/sh", ["-c", &script])
+        .prints(&format!(
+            "{HEAD}local   marked       4 KiB\nTOTAL                4 KiB\n"
+        ))
+        .succeeds();
+    let names = env.names("run/dvdcli");
+    let held = names.iter().filter(|name| name.ends_with(".json")).count();
+    assert!(
+        held == 1 && names[names.len() - 2..] == ["locked.lock", "note"],
+        "{names:?}"
+    );
+    assert!(
+        !names.iter().any(|name| name.starts_with("left")),
+        "{names:?}"
+    );
+    env.dvdcli("unmount -d local -n held --id task").succeeds();
 }
 
 #[test]
