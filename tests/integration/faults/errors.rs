@@ -6,25 +6,30 @@ use crate::harness::interrupted::{VERBS, Verb};
 use crate::harness::points::calls;
 use crate::harness::process::{Output, is_warnings};
 use crate::harness::scenario::ensure;
-use crate::harness::scene::Scene;
-use crate::harness::strace::{CHANGING, Point, Process};
+use crate::harness::scene::{Archived, Scene};
+use crate::harness::strace::{CHANGING, Point, Process, step};
 use crate::harness::waiting::at_once;
 use crate::harness::workers::play;
 
 /// Calls that open, make, change, move, delete, bind, mount or start something.
-const CALLS: [&str; 34] = [
+const CALLS: [&str; 44] = [
     "chmod",
     "clone",
     "clone3",
+    "copy_file_range",
     "fallocate",
     "fchmod",
     "fchown",
+    "fchownat",
     "flock",
+    "fremovexattr",
+    "fsetxattr",
     "fstatfs",
     "fsync",
     "ftruncate",
     "getdents64",
     "ioctl",
+    "linkat",
     "memfd_create",
     "mkdir",
     "mkdirat",
@@ -39,12 +44,17 @@ const CALLS: [&str; 34] = [
     "readlink",
     "rename",
     "renameat",
+    "renameat2",
     "rmdir",
+    "sendfile",
     "statfs",
     "symlink",
+    "symlinkat",
+    "syncfs",
     "umount2",
     "unlink",
     "unlinkat",
+    "utimensat",
     "vfork",
     "write",
 ];
@@ -108,12 +118,20 @@ fn survives(scene: &Scene, verb: &Verb, point: &Point, error: &str) -> Result<bo
         // An error is a finding.
         ensure(found.code == 1 || !began(&found), || format!("{found:?}"))?;
     } else if failed && began(&found) {
-        scene.is_an_error(&found)?;
+        scene.is_an_error(verb, &found)?;
         scene.was_undone(verb)?;
+        scene.says_what_stays(verb, &found)?;
     } else if !failed {
         let path = verb.is("mount") == found.stdout.starts_with("$ROOT/");
         ensure(path && is_warnings(&found.stderr), || {
             format!("succeeds: {found:?}")
+        })?;
+    }
+    if verb.is("export") {
+        scene.archive_is(if failed {
+            Archived::Old
+        } else {
+            Archived::Whole
         })?;
     }
     scene.agrees()?;
@@ -134,12 +152,14 @@ fn errors_anywhere(name: &str) {
     let points: Vec<_> = points
         .into_iter()
         .filter(|point| is_tried(point, &own))
-        .filter(|point| !verb.is_long() || CHANGING.contains(&point.name.as_str()))
+        .filter(|point| !verb.is_long() || step() == 1 || CHANGING.contains(&point.name.as_str()))
         .collect();
     let cases = points.iter();
     let cases =
         cases.flat_map(|point| errors(&point.name).iter().map(move |error| (point, *error)));
-    let failed = play(verb, cases.collect(), |scene, (point, error)| {
+    let every = if step() == 1 { 1 } else { verb.every() };
+    let cases = cases.step_by(every).collect();
+    let failed = play(verb, cases, |scene, (point, error)| {
         survives(scene, verb, point, error)
     });
     assert!(!failed.is_empty(), "{name}: no error had any effect");
@@ -203,6 +223,37 @@ fn snapshot_meets_errors_anywhere() {
 #[test]
 fn restore_meets_errors_anywhere() {
     errors_anywhere("restore");
+}
+
+#[test]
+fn export_meets_errors_anywhere() {
+    errors_anywhere("export");
+}
+
+/// The volume is as it was, and what could not be taken away is said.
+#[test]
+fn import_meets_errors_anywhere() {
+    errors_anywhere("import");
+}
+
+#[test]
+fn trim_meets_errors_anywhere() {
+    errors_anywhere("trim");
+}
+
+#[test]
+fn prune_meets_errors_anywhere() {
+    errors_anywhere("prune");
+}
+
+#[test]
+fn run_on_a_copy_meets_errors_anywhere() {
+    errors_anywhere("run clone");
+}
+
+#[test]
+fn mount_from_a_snapshot_meets_errors_anywhere() {
+    errors_anywhere("mount from snapshot");
 }
 
 #[test]

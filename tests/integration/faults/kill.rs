@@ -16,12 +16,12 @@ const DENSE: usize = 150;
 /// Those that are tried. Where that takes long, only those that change something.
 fn chosen(verb: &Verb, points: Vec<Point>) -> Vec<(usize, Point)> {
     let numbered = points.into_iter().enumerate();
-    let is_quick = !verb.is_long() || step() == 1;
-    let is_chosen = |point: &(usize, Point)| match is_quick {
-        true => is_reached(point) || point.0.is_multiple_of(step()),
-        false => changes(point),
-    };
-    numbered.filter(is_chosen).collect()
+    if !verb.is_long() || step() == 1 {
+        let is_chosen =
+            |point: &(usize, Point)| is_reached(point) || point.0.is_multiple_of(step());
+        return numbered.filter(is_chosen).collect();
+    }
+    numbered.filter(changes).step_by(verb.every()).collect()
 }
 
 /// One point: from nothing, through the kill, to nothing.
@@ -35,12 +35,18 @@ fn survives(scene: &Scene, verb: &Verb, at: usize, point: &Point) -> Result<bool
     )?;
     if !was_killed && cut.code != 0 {
         // A process that it needed was killed: an error like any other.
-        scene.is_an_error(&cut)?;
+        scene.is_an_error(verb, &cut)?;
         scene.was_undone(verb)?;
     }
-    if verb.is("run") && at.is_multiple_of(2) {
+    if verb.is("export") {
+        scene.archive_is_whole_or_old()?;
+    }
+    if verb.is("run") && !verb.clones() && at.is_multiple_of(2) {
         scene.does("unmount -d loop -n db")?;
         scene.was_undone(verb)?;
+    }
+    if verb.is("import") && at.is_multiple_of(2) {
+        scene.has_all_or_nothing()?;
     }
     let exists = scene.agrees()?;
     if exists && at.is_multiple_of(2) && verb.changes_existence() {
@@ -127,6 +133,39 @@ fn snapshot_is_killed_anywhere() {
 #[test]
 fn restore_is_killed_anywhere() {
     killed_anywhere("restore");
+}
+
+/// The archive has its name when it is whole; before that the old one has it.
+#[test]
+fn export_is_killed_anywhere() {
+    killed_anywhere("export");
+}
+
+/// All of it is in the volume then, or nothing, as soon as that is mounted.
+#[test]
+fn import_is_killed_anywhere() {
+    killed_anywhere("import");
+}
+
+#[test]
+fn trim_is_killed_anywhere() {
+    killed_anywhere("trim");
+}
+
+#[test]
+fn prune_is_killed_anywhere() {
+    killed_anywhere("prune");
+}
+
+/// A copy that is left is pruned.
+#[test]
+fn run_on_a_copy_is_killed_anywhere() {
+    killed_anywhere("run clone");
+}
+
+#[test]
+fn mount_from_a_snapshot_is_killed_anywhere() {
+    killed_anywhere("mount from snapshot");
 }
 
 /// With a target, which goes with the one who was killed. Also where it is the command that is killed.

@@ -23,6 +23,8 @@ pub enum Around {
     Claimed,
     /// Nothing more fits on the disk with the volumes.
     FullDisk,
+    /// The other volume has a snapshot, and whoever mounts may copy it.
+    Snapshot,
 }
 
 const LOOP_PATH: &str = "$ROOT/var/lib/dvdcli/loop/db/mnt/data";
@@ -58,7 +60,7 @@ const fn amid(around: Around, verb: Verb) -> Verb {
     Verb { around, ..verb }
 }
 
-pub const VERBS: [Verb; 19] = [
+pub const VERBS: [Verb; 25] = [
     on_loop("create", NEW, &[]),
     on_loop("mount", MOUNT, &[NEW]),
     on_loop("mount new", "mount -d loop -n db --opt size=20MiB", &[]),
@@ -93,6 +95,23 @@ pub const VERBS: [Verb; 19] = [
         "snapshot restore -d loop -n db --snapshotname s",
         &[NEW, SNAPSHOT],
     ),
+    on_loop("export", "export -d loop -n db -O $ROOT/db.tar", &[NEW]),
+    on_loop("import", "import -d loop -n db $ROOT/new.tar", &[NEW]),
+    on_loop("trim", "trim -d loop -n db", &[NEW]),
+    on_loop(
+        "prune",
+        "prune --yes",
+        &["create -d loop -n db --opt size=20MiB --label dvdcli.prune=true"],
+    ),
+    on_loop("run clone", "run -d loop -n db --clone -- true", &[NEW]),
+    amid(
+        Around::Snapshot,
+        on_loop(
+            "mount from snapshot",
+            "mount -d loop -n db --opt volumeName=other --opt snapshotName=s",
+            &[],
+        ),
+    ),
     amid(Around::OtherHost, on_loop("take", MOUNT, &[NEW])),
     amid(
         Around::Claimed,
@@ -119,7 +138,7 @@ pub const VERBS: [Verb; 19] = [
 impl Verb {
     /// `mount` of a volume that exists leaves that alone, and so does `unmount`.
     pub fn changes_existence(&self) -> bool {
-        self.before.is_empty() || self.is("remove")
+        self.before.is_empty() || self.removes()
     }
 
     pub fn makes_a_file_system(&self) -> bool {
@@ -130,11 +149,41 @@ impl Verb {
         self.line.split(' ').next() == Some(verb)
     }
 
+    /// `prune` finds no other volume to remove.
+    pub fn removes(&self) -> bool {
+        self.is("remove") || self.is("prune")
+    }
+
+    /// Whether it mounts the volume, or a copy of it, for as long as it works.
+    pub fn mounts_for_itself(&self) -> bool {
+        ["run", "export", "import", "trim"]
+            .iter()
+            .any(|verb| self.is(verb))
+    }
+
     /// Whether only those of its calls are worth trying that change something: a disk takes long to be filled, `doctor` mostly looks, and
     /// what is done to an image begins as a mount does.
     pub fn is_long(&self) -> bool {
         let is_of_image = self.is("resize") || self.is("snapshot");
-        is_of_image || matches!(self.around, Around::FullDisk | Around::Claimed)
+        is_of_image || self.every() > 1 || matches!(self.around, Around::FullDisk | Around::Claimed)
+    }
+
+    /// Of these calls, each how many-th is tried, since the others are made by other verbs as well: it mounts, copies or removes as
+    /// they do.
+    pub fn every(&self) -> usize {
+        match self.name {
+            "trim" => 3,
+            "prune" => 5,
+            "export" => 13,
+            "mount from snapshot" => 17,
+            "import" => 23,
+            "run clone" => 29,
+            _ => 1,
+        }
+    }
+
+    pub fn clones(&self) -> bool {
+        self.line.contains("--clone")
     }
 
     /// The volume is a copy of the other one.

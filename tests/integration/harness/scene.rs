@@ -6,6 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tar_core::EntryType;
+
+use crate::harness::archive::Archive;
 use crate::harness::env::Env;
 use crate::harness::fs;
 use crate::harness::interrupted::{Around, Verb};
@@ -41,9 +44,16 @@ struct Stamp {
     changed: (i64, i64),
 }
 
+/// What is under the name of an archive.
+#[derive(Debug, Clone, Copy)]
+pub enum Archived {
+    Old,
+    Whole,
+}
+
 impl Scene {
     /// Makes the other volume, with data in it, and gives it up.
-    pub fn new(env: Env) -> Result<Scene, String> {
+    pub fn new(env: Env, around: Around) -> Result<Scene, String> {
         env.dir("target");
         let mut scene = Scene {
             env,
@@ -54,11 +64,22 @@ impl Scene {
         for volume in ["other", "db"] {
             scene.env.write(volume, volume.repeat(30_000));
         }
+        let archive = Archive::default().file("./known", &"db".repeat(30_000));
+        let archive = archive
+            .file("./dir/inside", "")
+            .link("./link", EntryType::Link, "known");
+        scene.env.write("new.tar", archive.end());
         let script = format!("cp {} known", scene.env.path("other").display());
         let data = scene.env.path("var/lib/dvdcli/loop/other/mnt/data");
         in_directory(&data, &script)?;
         scene.does(&format!("unmount -d {OTHER}"))?;
         scene.nothing_is_mounted()?;
+        if around == Around::Snapshot {
+            scene
+                .env
+                .configure("dvdcli: {allow: {loop: {copies: true}}}");
+            scene.does(&format!("snapshot create -d {OTHER} --snapshotname s"))?;
+        }
         scene.other = scene.files("var/lib/dvdcli");
         scene.bytes = fs::read(scene.env.path("var/lib/dvdcli/loop/other/image")).unwrap();
         Ok(scene)
@@ -76,7 +97,7 @@ impl Scene {
         if verb.around == Around::FullDisk {
             volumes_on_disk_of(&env, "ext4", 80 << 20);
         }
-        Scene::new(env)
+        Scene::new(env, verb.around)
     }
 
     fn disk(&self) -> PathBuf {
@@ -119,9 +140,10 @@ impl Scene {
     /// The state that the command starts from, with a file in the volume that it finds.
     pub fn begin(&self, verb: &Verb) -> Done {
         self.empties_disk();
+        self.env.write("db.tar", "old");
         self.prepare(verb)?;
         match verb.around {
-            Around::Nothing => Ok(()),
+            Around::Nothing | Around::Snapshot => Ok(()),
             Around::OtherHost => {
                 self.env.configure("rexray.volume.mount.preempt: true");
                 let volume = self.env.path("var/lib/dvdcli/loop/db");
@@ -151,8 +173,10 @@ impl Scene {
         } else {
             self.does(made)?;
             let path = self.does(&format!("mount -d {} -n db", verb.driver))?;
-            let script = format!("cp {} known", self.env.path("db").display());
-            in_directory(&self.real(path.trim_end()), &script)?;
+            if !verb.is("import") {
+                let script = format!("cp {} known", self.env.path("db").display());
+                in_directory(&self.real(path.trim_end()), &script)?;
+            }
             self.does(&format!("unmount -d {} -n db", verb.driver))?;
             self.nothing_is_mounted()?;
             copy(&self.env.path(&drivers).join("db"), &self.env.dir("made"))?;
@@ -206,7 +230,9 @@ impl Scene {
         let driver = verb.driver;
         let gone = format!("dvdcli: removing volume db: driver {driver}: no such volume\n");
         let fits = match (verb.line.split(' ').next(), done.code) {
-            (Some("create" | "run"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
+            (Some("create" | "run" | "export" | "import"), 0) => {
+                done.stdout.is_empty() && done.stderr.is_empty()
+            }
             (Some("remove"), 0) => done.stdout.is_empty() && done.stderr.is_empty(),
             (Some("remove"), 3) => done.stdout.is_empty() && done.stderr == gone,
             (Some("doctor"), 0) => done.stderr.is_empty() && is_fixed(&done.stdout),
@@ -215,6 +241,9 @@ impl Scene {
                 done.stderr
                     == "dvdcli: taking snapshot s of volume db: it has a snapshot s already\n"
             }
+            (Some("import"), 1) => done.stderr.contains(": it is not empty, "),
+            (Some("trim"), 0) => !done.stdout.is_empty() && done.stderr.is_empty(),
+            (Some("prune"), 0) => done.stdout.starts_with("DRIVER ") && done.stderr.is_empty(),
             (Some("unmount"), 0) => done.stdout.is_empty() && is_warnings(&done.stderr),
             (Some("mount"), 0) => {
                 done.stdout.strip_suffix('\n') == Some(verb.path) && is_warnings(&done.stderr)
@@ -225,19 +254,29 @@ impl Scene {
         if verb.is("mount") {
             return self.usable(verb, &done.stdout);
         }
-        if verb.is("unmount") || verb.is("run") {
+        if verb.is("export") {
+            self.archive_is(Archived::Whole)?;
+        }
+        if verb.clones() {
+            // What was left of an earlier one.
+            self.does("prune --yes")?;
+        }
+        if verb.is("unmount") || verb.mounts_for_itself() || verb.is("prune") {
             self.nothing_is_mounted()?;
         }
-        ensure(self.agrees()? != verb.is("remove"), || {
+        ensure(self.agrees()? != verb.removes(), || {
             "not what the command stands for".to_owned()
         })
     }
 
     /// To where nothing is left of the volume, by the commands that a user would use.
     pub fn finish(&self, verb: &Verb) -> Done {
-        if !verb.is("remove") {
+        if !verb.removes() {
             if !verb.is("mount") {
                 self.is_whole(verb)?;
+                if verb.is("import") {
+                    self.has_all_or_nothing()?;
+                }
             } else {
                 self.does(&format!("unmount -d {} -n db", verb.driver))?;
             }
@@ -254,7 +293,7 @@ impl Scene {
 
     /// What failed has left nothing mounted that was not, and no half of a volume.
     pub fn was_undone(&self, verb: &Verb) -> Done {
-        if !verb.is("unmount") && !verb.is("run") {
+        if !verb.is("unmount") && !verb.mounts_for_itself() {
             self.nothing_is_mounted()?;
         }
         if verb.around == Around::OtherHost {
@@ -271,6 +310,64 @@ impl Scene {
         Ok(())
     }
 
+    /// Of what it mounts for itself, and of what it makes beside the volume.
+    pub fn says_what_stays(&self, verb: &Verb, found: &Output) -> Done {
+        let has_part = self.env.path("db.tar.partial").exists();
+        ensure(!has_part, || format!("a part of an archive: {found:?}"))?;
+        let is_mounted = !verb.is("run") && self.nothing_is_mounted().is_err();
+        let is_said = verb.is("unmount") || found.stderr.contains("unmounting it");
+        ensure(!is_mounted || is_said, || format!("mounted: {found:?}"))?;
+        if !verb.is("import") {
+            return Ok(());
+        }
+        // Read-only, so that nothing is swept.
+        self.does("unmount -d loop -n db")?;
+        let names = self.content("mount -d loop -n db --read-only")?;
+        let is_said = ["stays behind", "all is in its place"];
+        let is_said = is_said.iter().any(|words| found.stderr.contains(words));
+        ensure(names.is_empty() || is_said, || {
+            format!("left in the volume: {names:?} {found:?}")
+        })
+    }
+
+    /// What was imported is all in the volume, or nothing of it is, once it was mounted.
+    pub fn has_all_or_nothing(&self) -> Done {
+        let names = self.content("mount -d loop -n db")?;
+        let is_all = names.iter().map(String::as_str);
+        let is_all = is_all
+            .filter(|name| *name != "new")
+            .eq(["dir", "known", "link"]);
+        ensure(is_all || names.is_empty(), || format!("imported {names:?}"))
+    }
+
+    fn content(&self, mount: &str) -> Result<Vec<String>, String> {
+        let path = self.does(mount)?;
+        let names = fs::names(self.real(path.trim_end())).into_iter();
+        let names = names.map(|name| name.to_string_lossy().into_owned());
+        let names = names.collect();
+        self.does("unmount -d loop -n db")?;
+        Ok(names)
+    }
+
+    pub fn archive_is(&self, expected: Archived) -> Done {
+        let script = match expected {
+            Archived::Old => "test \"$(cat db.tar)\" = old",
+            Archived::Whole => {
+                "test ! -e db.tar.partial; tar -tf db.tar > /dev/null; tar -xOf db.tar ./known | cmp - db"
+            }
+        };
+        in_directory(&self.env.path(""), script)
+            .map_err(|why| format!("the archive is not {expected:?}: {why}"))
+    }
+
+    pub fn archive_is_whole_or_old(&self) -> Done {
+        let is_old = fs::read(self.env.path("db.tar")).is_ok_and(|found| found == b"old");
+        match is_old {
+            true => Ok(()),
+            false => self.archive_is(Archived::Whole),
+        }
+    }
+
     fn is_claimed_by(&self, tokens: &[&str]) -> Done {
         let names = self.names("var/lib/dvdcli/loop/db");
         let is_token = |name: &PathBuf| tokens.iter().any(|token| name == Path::new(token));
@@ -280,12 +377,12 @@ impl Scene {
     }
 
     /// One line, and an exit code that says what kind of failure it was.
-    pub fn is_an_error(&self, found: &Output) -> Done {
+    pub fn is_an_error(&self, verb: &Verb, found: &Output) -> Done {
         let mut lines = found.stderr.lines();
         let last = lines.next_back().unwrap_or_default();
         ensure(
             matches!(found.code, 1 | 4 | 126)
-                && found.stdout.is_empty()
+                && (found.stdout.is_empty() || verb.is("prune"))
                 && last.starts_with("dvdcli: ")
                 && !last.starts_with(WARNING)
                 && lines.all(|line| line.starts_with(WARNING)),
