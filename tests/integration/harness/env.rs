@@ -323,7 +323,7 @@ fn test() -> String {
 }
 
 /// Says something of the test that runs. Not by a macro: what those print is shown of failed tests only.
-fn say(what: &str) {
+pub fn say(what: &str) {
     let line = format!("{}: {what}\n", test());
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

@@ -5,6 +5,7 @@ pub mod archive;
 pub mod backend;
 pub mod backlog;
 pub mod dice;
+pub mod engines;
 pub mod env;
 pub mod fs;
 pub mod host;

@@ -1,5 +1,6 @@
 //! `dvdcli serve`, called as engines call plugins.
 
+mod engines;
 mod holders;
 mod killed;
 mod listening;
