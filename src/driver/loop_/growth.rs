@@ -9,7 +9,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result};
-use nix::unistd::syncfs;
 
 use crate::base::failure::ErrorKind;
 use crate::driver::loop_::image::{self, CopySpace};
@@ -99,7 +98,8 @@ pub fn finish(
         return device.map(drop);
     }
     lengthen(&image, length, options, reserve)?;
-    let Err(error) = by_kernel(&image, device, options) else {
+    let told = name.map(|name| told::path(home.place(name)));
+    let Err(error) = by_kernel(&image, device, options, (told.as_deref(), ends)) else {
         image.sync_all().context("syncing the image")?;
         return forget(volume);
     };
@@ -122,7 +122,12 @@ pub fn finish(
 }
 
 /// Grows the file system while it is mounted: for users, or out of sight.
-fn by_kernel(image: &File, device: Result<LoopDevice>, options: &NormalOptions) -> Result<()> {
+fn by_kernel(
+    image: &File,
+    device: Result<LoopDevice>,
+    options: &NormalOptions,
+    (told, ends): (Option<&Path>, Instant),
+) -> Result<()> {
     let device = device?;
     device
         .take_length()
@@ -131,7 +136,7 @@ fn by_kernel(image: &File, device: Result<LoopDevice>, options: &NormalOptions) 
     let root = File::from(readable(&root).context("opening its root")?);
     let fs = options.text("newFsType").unwrap_or_default();
     grow::to(fs, &root, image.metadata()?.len())?;
-    syncfs(&root).context("syncing it")
+    hidden::sync(&root, &device, told, ends)
 }
 
 /// As in a container that has not all of root's rights.

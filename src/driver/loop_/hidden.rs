@@ -10,11 +10,14 @@ use nix::unistd::syncfs;
 
 use crate::base::failure::Failure;
 use crate::base::text::chain;
+use crate::driver::loop_::on_disk::device_of;
 use crate::driver::loop_::{binding, health, open, thick};
 use crate::driver::shared::data_directory;
 use crate::driver::shared::options::NormalOptions;
+use crate::driver::shared::told;
 use crate::sys::block::loop_device::{self, LoopDevice};
 use crate::sys::files::directory::readable;
+use crate::sys::mount::mountinfo::{Mount, MountTable};
 use crate::sys::mount::mountopts::MountOptions;
 use crate::sys::mount::trial;
 
@@ -64,6 +67,17 @@ pub fn prepare(
     }
     // Whoever copies the volume takes a device that is not free yet for a mount.
     binding::kept_by(&image, ends).map(drop)
+}
+
+/// Writes the file system out by a root that is out of sight. Where users have it mounted, `told` keeps for them what the kernel says.
+pub fn sync(root: &File, device: &LoopDevice, told: Option<&Path>, ends: Instant) -> Result<()> {
+    let sync = || syncfs(root).context("syncing it");
+    let table = MountTable::read()?;
+    let is_seen = |mount: &Mount| device_of(mount) == Some(device.number());
+    match told.filter(|_| table.iter().any(is_seen)) {
+        Some(told) => told::keeping(told, ends, sync),
+        None => sync(),
+    }
 }
 
 /// The root of the file system in an image, which is mounted out of sight for as long as the root is open. Where it is mounted for

@@ -3,7 +3,6 @@
 use std::fs::File;
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::unistd::syncfs;
 
 use crate::base::failure::Failure;
 use crate::base::size;
@@ -16,6 +15,7 @@ use crate::driver::loop_::{binding, growth, hidden, image, open, promise, snapsh
 use crate::driver::shared::home::Place;
 use crate::driver::shared::read_only_store;
 use crate::driver::shared::store::VolumeFile;
+use crate::driver::shared::told;
 use crate::sys::block::{grow, mkfs};
 use crate::sys::files::directory::readable;
 use crate::sys::mount::mountinfo::MountTable;
@@ -77,11 +77,12 @@ impl ImageVolume for LoopImage<'_> {
             let path = volume.on_disk.image();
             let (_, before) = open::lengths(&path)?;
             let image = open::to_write(&path)?;
-            let device = binding::bind(&image, false, self.place.home.ends())?;
+            let ends = self.place.home.ends();
+            let device = binding::bind(&image, false, ends)?;
             let root = hidden::root(&image, &device, &file.options)?;
             let root = File::from(readable(&root).context("opening its root")?);
             // What was deleted a moment ago is free on the disk then, too.
-            syncfs(&root).context("syncing it")?;
+            hidden::sync(&root, &device, Some(&told::path(self.place)), ends)?;
             grow::trim(&root).context("trimming its file system")?;
             image.sync_all().context("syncing the image")?;
             let (_, after) = open::lengths(&path)?;

@@ -63,10 +63,10 @@ pub fn found(place: Place) -> Option<Loss> {
         Ok(text) if text.is_empty() => None,
         Ok(text) if text != UNKNOWN => {
             let why = String::from_utf8_lossy(&text);
-            Some(Loss::Told(format!("{why}, as a copy of it was told")))
+            Some(Loss::Told(format!("{why}, as another call was told")))
         }
         _ => Some(Loss::Likely(
-            "a copy of it was cut off while it was told what has reached the disk".into(),
+            "another call was cut off while it was told what has reached the disk".into(),
         )),
     }
 }

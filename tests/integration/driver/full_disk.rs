@@ -154,6 +154,19 @@ fn a_journal_that_was_given_up_is_an_error_to_everybody() {
 /// A copy has the kernel write out what is in the page cache, and is told of what is lost; whoever holds the volume has to know it too.
 #[test]
 fn what_a_copy_was_told_is_told_to_the_holder() {
+    told_to_another(
+        "create -d loop -n copy --opt volumename=db",
+        "creating volume copy: copying $ROOT/var/lib/dvdcli/loop/db/image",
+    );
+}
+
+#[test]
+fn what_trim_was_told_is_told_to_the_holder() {
+    told_to_another("trim -d loop -n db", "trimming volume db");
+}
+
+/// Has another call write a volume out that does not fit on the disk; its holder is told as well.
+fn told_to_another(line: &str, doing: &str) {
     let Some(env) = Env::isolated() else { return };
     volumes_on_disk_of(&env, "xfs", 400 << 20);
     env.configure("dvdcli: {allow: {loop: {reserve: 0}}}");
@@ -168,11 +181,8 @@ fn what_a_copy_was_told_is_told_to_the_holder() {
     in_directory(&disk, "truncate -s -2M fill; sync -f .").unwrap();
     let write = "head -c 9000000 /dev/urandom > file";
     in_directory(&data(&env, "db"), write).unwrap();
-    env.dvdcli("create -d loop -n copy --opt volumename=db")
-        .fails(
-            1,
-            &format!("dvdcli: creating volume copy: copying $ROOT/{LOOP}/db/image: [..]\n"),
-        );
+    env.dvdcli(line)
+        .fails(1, &format!("dvdcli: {doing}: [..]\n"));
     fs::remove_file(disk.join("fill")).unwrap();
     env.dvdcli("unmount -d loop -n db").fails(
         1,

@@ -62,7 +62,7 @@ const BROKEN: [&str; 16] = [
 ];
 
 /// What is said where a copy was killed that had had the volume written out.
-const UNSURE: [&str; 1] = ["may be lost: a copy of it was cut off while it was told"];
+const UNSURE: [&str; 1] = ["may be lost: another call was cut off while it was told"];
 
 /// Whether the disk refused it before anything was done.
 pub fn is_refused_by_full_disk(found: &Output) -> bool {
