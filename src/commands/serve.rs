@@ -17,10 +17,16 @@ use crate::protocol::server::spec_file::SpecFile;
 use crate::protocol::server::tls::{self, ServerFiles};
 use crate::sys::process::{activation, inherited, interruption};
 
+/// What engines call the driver `local`: Docker keeps that name for itself.
+const FOR_LOCAL: &str = "dvdcli";
+
 pub fn serve(args: &ServeArgs, log: &mut Log) -> Result<u8> {
     let stop = interruption::catch_for_service().context("taking over the signals")?;
     let invocation = begin(&args.common, &Options::new(), TIMEOUT, log)?;
-    let named = args.common.volumedriver.clone();
+    let mut named = args.common.volumedriver.clone();
+    if named.as_deref() == Some(FOR_LOCAL) {
+        named = Some("local".to_owned());
+    }
     let opened = driver::open_or_configured(&invocation, named.as_deref())?;
     let label = opened.label();
     let doing = || format!("serving {label}");
@@ -82,14 +88,14 @@ fn tls_files(args: &ServeArgs) -> Option<ServerFiles> {
     })
 }
 
-/// The name by which engines know the driver: Docker keeps `local` for itself.
+/// The name by which engines know the driver.
 ///
 /// # Errors
 ///
 /// Wrong usage: its name is none of a file.
 fn plugin_name(driver: &str) -> Result<&str> {
     match driver {
-        "local" => Ok("dvdcli"),
+        "local" => Ok(FOR_LOCAL),
         name if name.contains(['/', ':']) => bail!(Failure::usage(
             "engines cannot find it by its name; give --listen unix:///run/docker/plugins/NAME.sock, or an alias without / and :"
         )),

@@ -4,4 +4,5 @@ mod engines;
 mod holders;
 mod killed;
 mod listening;
+mod units;
 mod wire;
