@@ -4,5 +4,6 @@ mod engines;
 mod holders;
 mod killed;
 mod listening;
+mod tcp;
 mod units;
 mod wire;
