@@ -167,7 +167,8 @@ impl Model {
     }
 
     fn is_stable(&self) -> bool {
-        let is_certain = self.removes == 0 && !self.was_killed && self.restores.is_empty();
+        let may_be_another = !self.copies.is_empty() || !self.restores.is_empty();
+        let is_certain = self.removes == 0 && !self.was_killed && !may_be_another;
         is_certain && self.content.is_some()
     }
 
