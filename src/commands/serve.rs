@@ -1,5 +1,7 @@
 //! `serve`.
 
+use std::path;
+
 use anyhow::{Context, Result, bail};
 
 use crate::base::failure::Failure;
@@ -34,11 +36,18 @@ pub fn serve(args: &ServeArgs, log: &mut Log) -> Result<u8> {
     let name = named
         .or(invocation.config.driver.clone())
         .unwrap_or_default();
+    if args.listen.is_empty() && opened.is_shared() && opened.name() == name {
+        bail!(Failure::usage(format!(
+            "{}: its own name would lead to this service; give --listen unix:///run/docker/plugins/NAME.sock with another name",
+            doing()
+        )));
+    }
     let (listeners, _spec) = listen(args, &name, &invocation).with_context(doing)?;
+    let config = args.common.config.as_deref().map(path::absolute);
     inherited::leave_directory();
     let service = Service::new(Settings {
-        driver: name,
-        config: args.common.config.clone(),
+        driver: opened.name().to_owned(),
+        config: config.transpose().with_context(doing)?,
         timeout: args.common.timeout,
         wait: args.common.wait,
         verbose: args.common.verbose,

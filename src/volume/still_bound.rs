@@ -36,13 +36,6 @@ pub fn find(invocation: &Invocation, mount: &MountRecord) -> Result<Option<Strin
     }
 }
 
-/// Who uses a volume that is mounted, apart from those who are recorded: a process, or a mount in a container.
-pub fn is_used(invocation: &Invocation, mount: &MountRecord) -> Result<bool> {
-    let known = ledger::all(invocation)?;
-    let is_seen = here(mount, &known)?.or_else(|| elsewhere(mount)).is_some();
-    Ok(is_seen || !busy::used_by(&mount.path).is_empty())
-}
-
 /// What other volumes have is theirs.
 fn here(mount: &MountRecord, known: &[HolderRecord]) -> Result<Option<String>> {
     let table = MountTable::read()?;

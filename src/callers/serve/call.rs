@@ -53,9 +53,6 @@ fn carry_out(
 ) -> Result<Option<Answer>> {
     let needs_body = METHODS.iter().any(|it| it.1 == method && !it.3);
     if needs_body && body.trim_ascii().is_empty() {
-        if method == Method::Mount {
-            service.take_back();
-        }
         return Ok(Some(Answer::error(400, "the request has no body")));
     }
     if method == Method::Mount {

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,7 +19,7 @@ use crate::callers::serve::service::Service;
 use crate::protocol::server::answer::Answer;
 use crate::protocol::server::connection::Connection;
 use crate::protocol::server::listener::Listener;
-use crate::sys::process::{activation, interruption};
+use crate::sys::process::activation;
 
 /// How many connections are served at once.
 const MOST: usize = 64;
@@ -30,9 +30,6 @@ const STACK: usize = 1 << 20;
 /// How long accepting pauses where the system has no room for a connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long an engine may take to ask again after `serve` was killed: Docker tries for 15 s.
-const ASKING_AGAIN: Duration = Duration::from_secs(60);
-
 /// Serves until `stop` is readable; then finishes what is under way. Mounts stay.
 ///
 /// # Errors
@@ -41,7 +38,7 @@ const ASKING_AGAIN: Duration = Duration::from_secs(60);
 pub fn serve(service: &Service, listeners: Vec<Listener>, stop: &OwnedFd) -> Result<()> {
     let busy = AtomicUsize::new(0);
     thread::scope(|scope| {
-        let recovering = || recover(service, stop);
+        let recovering = || service.recover();
         let started = thread::Builder::new().stack_size(STACK);
         started
             .spawn_scoped(scope, recovering)
@@ -59,15 +56,6 @@ pub fn serve(service: &Service, listeners: Vec<Listener>, stop: &OwnedFd) -> Res
         drop(listeners);
         waited
     })
-}
-
-/// Finishes what a `serve` that was killed has begun, and after a while takes for answered what no engine has asked for again.
-fn recover(service: &Service, stop: &OwnedFd) {
-    service.recover();
-    let ends = Instant::now() + ASKING_AGAIN;
-    if let Ok(false) = interruption::wait(stop.as_fd(), PollFlags::POLLIN, ends) {
-        service.settle();
-    }
 }
 
 /// Lets connections in.
@@ -115,7 +103,7 @@ impl<'s> Gate<'s> {
                 Ok(connection) => self.let_in(scope, connection),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // It has gone again, or there is no room.
-                Err(_) => thread::sleep(PAUSE),
+                Err(_) => return thread::sleep(PAUSE),
             }
         }
     }

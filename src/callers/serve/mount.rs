@@ -48,16 +48,16 @@ impl<'a> Mount<'a> {
         })
     }
 
-    /// Answers. An engine that has gone never unmounts, so its mount is taken back.
+    /// Answers. An engine that has gone never unmounts, so its mount is taken back. It is noted first that it is answered: where this
+    /// process is killed in between, the volume is held for nobody, which is better than not for an engine that has the answer.
     pub fn deliver(self, connection: &mut Connection) {
         let mountpoint = &self.outcome.path;
-        let sent = connection.write(&Answer::done(&Mounted { mountpoint }));
         let (log, name) = (&self.invocation.log, self.volume.name());
-        let is_told = sent.is_ok();
-        if is_told && let Err(error) = self.note_answer() {
+        if let Err(error) = self.note_answer() {
             log.error(&error);
         }
-        if is_told && connection.was_read() {
+        let sent = connection.write(&Answer::done(&Mounted { mountpoint }));
+        if sent.is_ok() && connection.was_read() {
             return;
         }
         log.warn(&format!(

@@ -10,13 +10,13 @@ use crate::driver;
 use crate::driver::interface::Driver;
 use crate::invocation::log::Log;
 use crate::invocation::{Invocation, Limits, TIMEOUT};
-use crate::volume::engine::{self, Doubtful};
+use crate::volume::engine;
 use crate::volume::holders::process::HolderProcess;
 
 /// What the command line says.
 #[derive(Debug)]
 pub struct Settings {
-    /// A name, or an alias from the configuration.
+    /// Its own name, not an alias: what that means may change.
     pub driver: String,
     pub config: Option<PathBuf>,
     pub timeout: Option<Duration>,
@@ -42,11 +42,6 @@ impl Service {
         })
     }
 
-    /// The driver's name as it was given.
-    pub fn driver(&self) -> &str {
-        &self.settings.driver
-    }
-
     pub fn log(&self) -> Log {
         let mut log = Log::default();
         log.verbose = self.settings.verbose;
@@ -66,7 +61,7 @@ impl Service {
     }
 
     pub fn open<'a>(&self, invocation: &'a Invocation) -> Result<Box<dyn Driver + 'a>> {
-        driver::open(invocation, self.driver())
+        driver::open_exactly(invocation, &self.settings.driver)
     }
 
     pub fn stop(&self) {
@@ -77,29 +72,14 @@ impl Service {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// An engine repeats a Mount without its body where it got no answer: then a mount of a `serve` that was killed may be held for
-    /// nobody. Which one is not said.
-    pub fn take_back(&self) {
-        self.go_over(Doubtful::TakeBack);
-    }
-
     /// Finishes what calls that were killed have begun.
     pub fn recover(&self) {
-        self.go_over(Doubtful::Keep);
-    }
-
-    /// Takes for answered what no engine has asked for again.
-    pub fn settle(&self) {
-        self.go_over(Doubtful::Settle);
-    }
-
-    fn go_over(&self, doubtful: Doubtful) {
         let log = self.log();
         let done = self
             .invocation(TIMEOUT, log.clone())
             .and_then(|invocation| {
                 let driver = self.open(&invocation)?;
-                engine::recover(&invocation, driver.as_ref(), doubtful)
+                engine::recover(&invocation, driver.as_ref())
             });
         if let Err(error) = done {
             log.error(&error);

@@ -101,9 +101,9 @@ pub const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "",
-                "A serve that is killed has lost nothing: the next one finishes what was cut off. Whether an engine has got the \
-                 last answer is then not always known; the mount is taken back if the engine asks again within a minute, as Docker \
-                 does, and held for it otherwise, until it unmounts or unmount --force releases all.",
+                "A serve that is killed has lost nothing: the next one finishes what was cut off, and takes back what was not \
+                 answered. Only where it was killed in the moment in which it answers, the volume stays held: unmount --force \
+                 releases it. A driver that is a plugin has to be served under another name than its own.",
             ),
             (
                 "",

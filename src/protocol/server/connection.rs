@@ -77,7 +77,7 @@ impl Connection {
         let mut rest = [0; 4 << 10];
         loop {
             match socket.read(&mut rest) {
-                Ok(0) => return true,
+                Ok(0) => return socket.is_whole(),
                 Ok(_) if Instant::now() < socket.ends => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return false,
                 _ => return true,

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
+use nix::sys::socket::sockopt::SocketError;
+use nix::sys::socket::{MsgFlags, Shutdown, getsockopt, recv, send, shutdown};
 
 use crate::sys::process::interruption;
 
@@ -31,6 +32,11 @@ impl Socket {
     /// Says that nothing more is sent.
     pub fn finish(&self) {
         let _ = shutdown(self.file.as_raw_fd(), Shutdown::Write);
+    }
+
+    /// Whether all has reached the peer, as far as is known: TCP tells later that nobody took it.
+    pub fn is_whole(&self) -> bool {
+        getsockopt(&self.file, SocketError).unwrap_or(0) == 0
     }
 
     /// Makes a call again and again as long as it would have to wait.

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::volume::holders::process::HolderProcess;
 
-/// All of them count. Whether the engine has got the answer to one is not known until it is written: `serve` may be killed before.
+/// All of them count. Those of a `serve` that has died before it began to answer are known to no engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mounts {
     answered: u32,
-    /// For each that is not known to be answered, the `serve` that was to do so.
+    /// For each that is not answered yet, the `serve` that is to do so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unanswered: Vec<HolderProcess>,
 }
@@ -18,13 +18,13 @@ impl Mounts {
         self.answered as usize + self.unanswered.len()
     }
 
-    /// One more. An engine that asks again has not got the answer that a `serve` which has died owed it.
+    /// One more.
     pub fn begin(&mut self, by: HolderProcess) {
-        self.unanswered.retain(|it| !it.has_died());
+        self.drop_unanswered();
         self.unanswered.push(by);
     }
 
-    /// The engine has got an answer of this `serve`.
+    /// This `serve` is about to answer one.
     pub fn answer(&mut self, by: HolderProcess) {
         if self.take(by) {
             self.answered += 1;
@@ -47,19 +47,13 @@ impl Mounts {
         at.map(|at| self.unanswered.remove(at)).is_some()
     }
 
-    /// How many a `serve` that has died may not have answered.
-    pub fn doubtful(&self) -> usize {
-        self.unanswered.iter().filter(|it| it.has_died()).count()
+    /// Whether a `serve` that has died owes an answer.
+    pub fn has_unanswered(&self) -> bool {
+        self.unanswered.iter().any(HolderProcess::has_died)
     }
 
-    /// Takes those for answered.
-    pub fn settle_doubtful(&mut self) {
-        self.answered += self.doubtful() as u32;
-        self.drop_doubtful();
-    }
-
-    /// Takes those back.
-    pub fn drop_doubtful(&mut self) {
+    /// Takes back what it owed.
+    pub fn drop_unanswered(&mut self) {
         self.unanswered.retain(|it| !it.has_died());
     }
 }
@@ -93,17 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_one_may_have_answered_counts_until_it_is_asked_again() {
+    fn what_a_dead_one_has_not_answered_is_taken_back() {
         let (alive, dead, mut mounts) = (process(0), process(1), Mounts::default());
         mounts.begin(alive);
         mounts.answer(alive);
         mounts.unanswered.push(dead);
-        assert_eq!((mounts.count(), mounts.doubtful()), (2, 1));
+        assert!(mounts.has_unanswered());
         mounts.begin(alive);
-        assert_eq!((mounts.count(), mounts.doubtful()), (2, 0));
-        mounts.unanswered.push(dead);
-        mounts.drop_doubtful();
-        assert_eq!(mounts.count(), 2);
+        assert_eq!((mounts.count(), mounts.has_unanswered()), (2, false));
         mounts.unanswered.push(dead);
         for count in [2, 1, 0] {
             mounts.end(alive);

@@ -199,25 +199,20 @@ impl HolderRecord {
         hold.mounts.as_mut()
     }
 
-    /// The mounts of all engines.
-    pub fn mounts(&mut self) -> impl Iterator<Item = &mut Mounts> {
-        self.holders
-            .values_mut()
-            .filter_map(|hold| hold.mounts.as_mut())
-    }
-
-    /// How many mounts a `serve` that has died may not have answered.
-    pub fn doubtful(&self) -> usize {
-        let mounts = self
+    /// Whether a `serve` that has died owes an engine the answer to a mount.
+    pub fn has_unanswered(&self) -> bool {
+        let mut mounts = self
             .holders
             .values()
             .filter_map(|hold| hold.mounts.as_ref());
-        mounts.map(Mounts::doubtful).sum()
+        mounts.any(Mounts::has_unanswered)
     }
 
-    /// Takes those back.
-    pub fn drop_doubtful(&mut self) {
-        self.mounts().for_each(Mounts::drop_doubtful);
+    /// Takes those back: no engine knows them.
+    pub fn drop_unanswered(&mut self) {
+        let mounts = self.holders.values_mut();
+        let mounts = mounts.filter_map(|hold| hold.mounts.as_mut());
+        mounts.for_each(Mounts::drop_unanswered);
         let is_empty = |hold: &Hold| hold.mounts.as_ref().is_some_and(|it| it.count() == 0);
         self.holders.retain(|_, hold| !is_empty(hold));
     }

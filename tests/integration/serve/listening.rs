@@ -87,10 +87,17 @@ fn what_cannot_be_served_is_refused() {
             "no driver is named; give --volumedriver (in fstab: DRIVER/VOLUME), or set dvdcli.driver".to_owned(),
         ),
         (
+            "serve -d own",
+            2,
+            "serving plugin own: its own name would lead to this service; give --listen unix:///run/docker/plugins/NAME.sock with \
+             another name"
+                .to_owned(),
+        ),
+        (
             "serve -d a/b:latest",
             2,
-            "serving plugin a/b:latest: engines cannot find it by its name; give --listen unix:///run/docker/plugins/NAME.sock, or \
-             an alias without / and :"
+            "serving plugin a/b:latest: its own name would lead to this service; give --listen unix:///run/docker/plugins/NAME.sock \
+             with another name"
                 .to_owned(),
         ),
         (

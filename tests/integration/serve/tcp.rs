@@ -8,10 +8,11 @@ use pretty_assertions::assert_eq;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::env::Env;
 use crate::harness::fs;
+use crate::harness::run::holders;
 use crate::harness::served::{read, request};
 use crate::harness::waiting::eventually;
 
@@ -56,9 +57,19 @@ fn docker_finds_a_service_on_tcp_by_a_file() {
     eventually("the service", || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
     });
+    // Who hangs up has mounted nothing.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mount = json!({"Name": "db", "ID": "gone"}).to_string();
+    stream
+        .write_all(&request("VolumeDriver.Mount", &mount))
+        .unwrap();
+    drop(stream);
     let pid = nix::unistd::Pid::from_raw(running.child.id().cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-    running.succeeds();
+    let output = running.output();
+    let taken_back = "dvdcli: warning: mounting volume db: the engine has gone without its answer, so it is taken back\n";
+    assert_eq!(output.parts(), (0, "", taken_back));
+    assert_eq!(holders(&env, "-d local -n db"), [""; 0]);
     assert!(!spec.exists());
     // Somebody else's is not.
     env.write(&format!("{SPEC}.spec"), "tcp://127.0.0.1:1\n");
