@@ -240,7 +240,9 @@ impl Model {
         self.importing += 1;
         // Whether it exists is not known.
         self.was_killed |= self.content.is_none();
-        self.content().may.append(&mut archive.all());
+        let content = self.content();
+        content.may.append(&mut archive.all());
+        content.any |= archive.any;
     }
 
     /// `None` where the rest of it may still come. `is_alone`: no other call can have changed it.
