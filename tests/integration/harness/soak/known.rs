@@ -94,6 +94,7 @@ impl Content {
             may: all.filter(|name| !must.contains(name)).collect(),
             must,
             staged: &self.staged | &now.staged,
+            any: self.any || now.any,
             ..Content::default()
         }
     }
